@@ -1,0 +1,7 @@
+# COLL_SANITIZE: the sanitizers of the whole build, as the compiler names them ("address,undefined" or "thread").
+set(COLL_SANITIZE "" CACHE STRING "sanitizers of the whole build: address,undefined or thread")
+if(COLL_SANITIZE)
+  add_compile_options(-fsanitize=${COLL_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_compile_definitions(_GLIBCXX_ASSERTIONS)
+  add_link_options(-fsanitize=${COLL_SANITIZE})
+endif()

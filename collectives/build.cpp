@@ -1,0 +1,135 @@
+#include "collectives/build.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace coll {
+
+namespace {
+
+// Pipelining. More chunks overlap better, but each costs its messages' latencies once more.
+constexpr size_t kChunksWanted = 8;            // of a call that is long enough
+constexpr size_t kChunksPerHop = 2;            // at least, so that chains of hops fill
+constexpr double kMinPieceWireBytes = 16384;   // below this a message costs mostly latency
+constexpr size_t kCacheLine = 64;
+
+size_t ceil_div(size_t a, size_t b) { return a / b + (a % b != 0); }
+size_t align_up(size_t value, size_t unit) { return ceil_div(value, unit) * unit; }
+size_t align_down(size_t value, size_t unit) { return std::max(value / unit * unit, unit); }
+
+}  // namespace
+
+PlanBuilder::PlanBuilder(std::string_view algorithm, const topo::Topology& topology, const PlanQuery& query)
+    : query_(query) {
+  plan_.algorithm = algorithm;
+  plan_.func = query.func;
+  plan_.rank = query.rank;
+  plan_.nranks = topology.nranks;
+  plan_.steps.reserve(8);
+  plan_.lists.reserve(8);
+  const auto own = static_cast<size_t>(query.rank) * query.count;
+  if (query.func == collFuncReduceScatter) plan_.output_origin = own;
+  if (query.func == collFuncAllGather) plan_.input_origin = own;
+}
+
+int PlanBuilder::list(std::vector<int> entries) {
+  plan_.lists.push_back(std::make_shared<const std::vector<int>>(std::move(entries)));
+  return static_cast<int>(plan_.lists.size()) - 1;
+}
+
+int PlanBuilder::identity(int size) {
+  std::vector<int> entries(static_cast<size_t>(size));
+  std::iota(entries.begin(), entries.end(), 0);
+  return list(std::move(entries));
+}
+
+Step& PlanBuilder::step(std::string_view what, int rounds) {
+  Step& step = plan_.steps.emplace_back();
+  step.what = what;
+  step.rounds = rounds;
+  return step;
+}
+
+Step& PlanBuilder::publish(std::string_view what, int rounds) {
+  Step& publishing = step(what, rounds);
+  publishing.local = Local::kInput;
+  publishing.to_output = true;
+  publishing.to_wire = coded_or(Wire::kNative);
+  publishing.finish = query_.codec.lossy;  // exact data is passed on as the bytes that it is
+  return publishing;
+}
+
+// Elements that shards and pieces are multiples of.
+size_t PlanBuilder::unit() const {
+  const size_t line = kCacheLine / size_of(query_.type);
+  return align_up(line, std::max<size_t>(query_.codec.block, 1));
+}
+
+void PlanBuilder::cut_shards(int parts) {
+  const auto n = static_cast<size_t>(parts);
+  const bool fixed = query_.func == collFuncReduceScatter || query_.func == collFuncAllGather;
+  const size_t each = fixed ? query_.count : align_up(ceil_div(query_.count, n), unit());
+  plan_.shards.reserve(n);
+  for (size_t i = 0; i < n; ++i) {
+    const size_t begin = fixed ? i * each : std::min(i * each, query_.count);
+    plan_.shards.push_back({begin, fixed ? each : std::min(each, query_.count - begin)});
+  }
+}
+
+void PlanBuilder::cut_pieces(double staging, int hops) {
+  size_t longest = 0;
+  size_t active = 0;
+  for (const Shard& shard : plan_.shards) {
+    longest = std::max(longest, shard.count);
+    active += shard.count > 0;
+  }
+  const size_t grain = unit();
+  plan_.piece = grain;
+  plan_.chunks = 1;
+  if (longest == 0) return;
+
+  const auto pieces = static_cast<double>(active);
+  const double element_bytes = static_cast<double>(std::max(size_of(query_.type), size_of(accumulator_of(query_.type))));
+  const double chunk_budget = static_cast<double>(query_.buffer_bytes) / std::max(query_.chunks_in_flight, 1);
+  const size_t most = align_down(static_cast<size_t>(chunk_budget / (staging * element_bytes * pieces)), grain);
+
+  const double wire_bytes = query_.codec.lossy ? query_.codec.bytes_per_element : static_cast<double>(size_of(query_.type));
+  const size_t least = align_up(static_cast<size_t>(kMinPieceWireBytes / std::max(wire_bytes, 1e-3)), grain);
+  const size_t wanted = std::max(kChunksWanted, kChunksPerHop * static_cast<size_t>(hops));
+
+  size_t piece = std::max(least, ceil_div(longest, wanted));
+  if (query_.chunk_bytes > 0) piece = query_.chunk_bytes / size_of(query_.type) / active;
+  piece = std::min(align_down(piece, grain), most);
+  plan_.chunks = ceil_div(longest, piece);
+  plan_.piece = align_up(ceil_div(longest, plan_.chunks), grain);  // the same number of chunks, evenly
+  plan_.chunks = ceil_div(longest, plan_.piece);
+}
+
+Plan PlanBuilder::finish(double staging, int hops) {
+  cut_pieces(staging, hops);
+  return std::move(plan_);
+}
+
+Plan copy_plan(std::string_view algorithm, const topo::Topology& topology, const PlanQuery& query) {
+  PlanBuilder builder(algorithm, topology, query);
+  builder.plan().rank_order = true;
+  builder.cut_shards(1);
+  Step& copy = builder.step("copy");
+  copy.shard = one(builder.identity(1), 0);
+  copy.local = Local::kInput;
+  copy.to_output = true;
+  return builder.finish(1, 1);
+}
+
+std::vector<int> by_node(const topo::Topology& topology) {
+  std::vector<int> ranks;
+  ranks.reserve(static_cast<size_t>(topology.nranks));
+  for (const topo::Node& node : topology.nodes) ranks.insert(ranks.end(), node.ranks.begin(), node.ranks.end());
+  return ranks;
+}
+
+int position(const std::vector<int>& list, int value) {
+  return static_cast<int>(std::find(list.begin(), list.end(), value) - list.begin());
+}
+
+}  // namespace coll

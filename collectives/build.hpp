@@ -1,0 +1,58 @@
+// What the algorithms have in common: filling in a plan, and cutting the elements into shards and pieces.
+#pragma once
+
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "collectives/planner.hpp"
+
+namespace coll {
+
+// Picks of a plan's lists. Positions wrap around the list's end, on either side.
+inline Pick one(int list, int at) { return {list, at, 1, 0}; }                            // the same entry each round
+inline Pick each(int list, int at, int stride = 1) { return {list, at, 1, stride}; }      // one entry a round
+inline Pick many(int list, int at, int count) { return {list, at, count, 0}; }            // several, the same each round
+inline Pick window(int list, int at, int count) { return {list, at, count, count}; }      // several, the next ones each round
+
+// Fills a plan for query.rank. Lists and steps are appended in the order of the calls.
+class PlanBuilder {
+ public:
+  PlanBuilder(std::string_view algorithm, const topo::Topology& topology, const PlanQuery& query);
+
+  int list(std::vector<int> entries);
+  int identity(int size);  // the list 0, 1, ..., size-1
+  Step& step(std::string_view what, int rounds = 1);
+  Plan& plan() { return plan_; }
+
+  // How contributions and results travel between ranks where a codec may be in use.
+  Wire coded_or(Wire exact) const { return query_.codec.lossy ? Wire::kCoded : exact; }
+  // A step that publishes this rank's own data unchanged (allgather, broadcast), to the output too; `to` is still open.
+  Step& publish(std::string_view what, int rounds = 1);
+
+  // How the call's elements are cut: one shard for each of `parts`, or fixed by the function for reduce-scatter and
+  // allgather. Shards of a cut vector begin at multiples of the codec's block and of a cache line.
+  void cut_shards(int parts);
+  // Finishes: `staging` is how many times the bytes of all pieces a chunk keeps in memory at most, `hops` how many
+  // hops a piece makes one after another.
+  Plan finish(double staging, int hops);
+
+ private:
+  void cut_pieces(double staging, int hops);
+  size_t unit() const;
+
+  const PlanQuery& query_;
+  Plan plan_;
+};
+
+// The plan of a communicator of one rank: a copy.
+Plan copy_plan(std::string_view algorithm, const topo::Topology& topology, const PlanQuery& query);
+
+inline bool reduces(collFunc_t func) { return func == collFuncAllReduce || func == collFuncReduceScatter; }
+
+// Ranks by node, so that neighbours mostly share one.
+std::vector<int> by_node(const topo::Topology& topology);
+// Where `value` stands in `list`.
+int position(const std::vector<int>& list, int value);
+
+}  // namespace coll

@@ -1,0 +1,195 @@
+// The α-β-γ model: what a plan's steps cost on a representative node, and how chunks overlap. See docs/algorithms.md.
+#include <algorithm>
+#include <vector>
+
+#include "collectives/planner.hpp"
+
+namespace coll {
+
+namespace {
+
+// Rates of one core and shares, of the order of what current machines reach; only their proportions matter.
+constexpr double kReduceGbs = 10;      // of each contribution's bytes
+constexpr double kCopyGbs = 10;
+constexpr double kNetworkCpuGbs = 3;   // what the system's network stack moves, charged to both sides
+constexpr double kOverheadShare = 0.2;  // of a link's latency that keeps a core of sender and receiver busy
+
+double us(double bytes, double gbs) { return gbs > 0 ? bytes / (gbs * 1000) : 0; }
+
+// What one rank does in a call.
+struct Load {
+  double latency_us = 0;  // of one chunk: hops that wait for one another
+  double message_us = 0;  // of one chunk: work per message
+  double work_us = 0;     // of the whole call: copying, reducing, encoding, decoding
+  double net_in = 0;      // bytes of the whole call
+  double net_out = 0;
+};
+
+class Meter {
+ public:
+  Meter(const topo::Topology& topology, const PlanQuery& query, const Plan& plan)
+      : topology_(topology),
+        query_(query),
+        plan_(plan),
+        native_(static_cast<double>(size_of(query.type))),
+        partial_(static_cast<double>(size_of(accumulator_of(query.type)))) {}
+
+  Load run() {
+    for (const Step& step : plan_.steps) {
+      int active = 0;
+      waited_us_ = 0;
+      for (int round = 0; round < step.rounds; ++round) {
+        const auto elements = static_cast<double>(plan_.shard_of(step, round).count);
+        if (elements == 0) continue;
+        ++active;
+        receive(step, round, elements);
+        compute(step, elements);
+        send(step, round, elements);
+      }
+      // Where messages come in on the leg they go out on, each round waits for the one before on another rank.
+      const bool chain = step.from.count > 0 && step.to.count > 0 && step.from_leg == step.to_leg;
+      load_.latency_us += waited_us_ * (chain ? active : std::min(active, 1));
+    }
+    return load_;
+  }
+
+ private:
+  double bytes(Wire wire, double elements) const {
+    if (wire == Wire::kCoded) return elements * query_.codec.bytes_per_element;
+    return elements * (wire == Wire::kPartial ? partial_ : native_);
+  }
+  double encode_us(double elements) const { return us(elements * 4, query_.codec.encode_gbs); }
+  double decode_us(double elements) const { return us(elements * 4, query_.codec.decode_gbs); }
+
+  void receive(const Step& step, int round, double elements) {
+    const double message = bytes(step.from_wire, elements);
+    for (int j = 0; j < step.from.count; ++j) {
+      const int peer = plan_.entry(step.from, round, j);
+      if (peer == plan_.rank) continue;
+      const topo::LinkKind kind = topology_.link_between(plan_.rank, peer);
+      const topo::LinkCost& link = topology_.cost(kind);
+      waited_us_ = std::max(waited_us_, link.latency_us);
+      load_.message_us += kOverheadShare * link.latency_us;
+      if (kind == topo::LinkKind::kNetwork) {
+        load_.net_in += message;
+        load_.work_us += us(message, kNetworkCpuGbs);
+      } else {
+        load_.work_us += us(message, link.bandwidth_gbs);
+      }
+      if (step.from_wire == Wire::kCoded) {
+        if (step.reduce || step.to_output) load_.work_us += decode_us(elements);
+      } else {
+        load_.work_us += us(message, step.reduce ? kReduceGbs : kCopyGbs);
+      }
+    }
+  }
+
+  void compute(const Step& step, double elements) {
+    if (step.local != Local::kNone && (step.reduce || step.to_output)) {
+      load_.work_us += us(elements * native_, step.reduce ? kReduceGbs : kCopyGbs);
+    }
+    if (step.code_local) load_.work_us += encode_us(elements) + decode_us(elements);
+    const bool passed_on = step.from.count > 0 && step.from_wire == Wire::kCoded && !step.reduce;
+    if (step.to.count > 0 && step.to_wire == Wire::kCoded && !passed_on) {
+      load_.work_us += encode_us(elements) + (step.to_output ? decode_us(elements) : 0);
+    }
+  }
+
+  void send(const Step& step, int round, double elements) {
+    const double message = bytes(step.to_wire, elements);
+    for (int j = 0; j < step.to.count; ++j) {
+      const int peer = plan_.entry(step.to, round, j);
+      if (peer == plan_.rank) continue;
+      const topo::LinkKind kind = topology_.link_between(plan_.rank, peer);
+      load_.message_us += kOverheadShare * topology_.cost(kind).latency_us;
+      if (kind != topo::LinkKind::kNetwork) continue;
+      load_.net_out += message;
+      load_.work_us += us(message, kNetworkCpuGbs);
+    }
+  }
+
+  const topo::Topology& topology_;
+  const PlanQuery& query_;
+  const Plan& plan_;
+  const double native_;   // bytes of an element
+  const double partial_;
+  double waited_us_ = 0;  // longest latency in the step at hand
+  Load load_;
+};
+
+// Ranks that stand for a node's: the first, the last, and one for those between.
+struct Sample {
+  int rank;
+  int weight;
+};
+
+std::vector<Sample> samples_of(const topo::Node& node, int root) {
+  std::vector<int> ranks = node.ranks;
+  std::vector<Sample> samples;
+  if (const auto at = std::find(ranks.begin(), ranks.end(), root); at != ranks.end()) {
+    samples.push_back({root, 1});
+    ranks.erase(at);
+  }
+  if (ranks.empty()) return samples;
+  samples.push_back({ranks.front(), 1});
+  const auto between = static_cast<int>(ranks.size()) - 2;
+  if (between > 0) samples.push_back({ranks[1], between});
+  if (between >= 0) samples.push_back({ranks.back(), 1});
+  return samples;
+}
+
+// What one node does, and how long the call takes if the other nodes are like it.
+double node_us(const topo::Topology& topology, const PlanQuery& query, const Algorithm& algorithm,
+               const topo::Node& node) {
+  const auto ranks = static_cast<double>(node.ranks.size());
+  const double cores = node.pus > 0 ? std::min<double>(node.pus, ranks) : ranks;
+  Load most;
+  Load sum;
+  double chunks = 1;
+  const int root = query.func == collFuncBroadcast ? query.root : -1;
+  for (const auto& [rank, weight] : samples_of(node, root)) {
+    PlanQuery as_rank = query;
+    as_rank.rank = rank;
+    const Plan plan = algorithm.plan(topology, as_rank);
+    const Load load = Meter(topology, query, plan).run();
+    chunks = static_cast<double>(plan.chunks);
+    most.latency_us = std::max(most.latency_us, load.latency_us);
+    most.message_us = std::max(most.message_us, load.message_us);
+    most.work_us = std::max(most.work_us, load.work_us);
+    sum.message_us += weight * load.message_us;
+    sum.work_us += weight * load.work_us;
+    sum.net_in += weight * load.net_in;
+    sum.net_out += weight * load.net_out;
+  }
+  const double crowding = ranks / cores;  // ranks that share a core wait for one another
+  const double link_us = us(std::max(sum.net_in, sum.net_out), topology.cost(topo::LinkKind::kNetwork).bandwidth_gbs);
+  const double core_us = std::max(most.message_us, sum.message_us / cores) +
+                         std::max(most.work_us, sum.work_us / cores) / chunks;  // of one chunk
+  // One chunk from end to end, then one more whenever the busiest part is free and a chunk's memory is.
+  const double first_us = most.latency_us * crowding + core_us + link_us / chunks;
+  const double next_us = std::max({core_us, link_us / chunks, first_us / std::max(query.chunks_in_flight, 1)});
+  return first_us + (chunks - 1) * next_us;
+}
+
+}  // namespace
+
+double predict_us(const topo::Topology& topology, const PlanQuery& query, const Plan& plan) {
+  const auto registry = algorithm_registry();
+  const auto algorithm = std::find_if(registry.begin(), registry.end(),
+                                      [&](const Algorithm& entry) { return entry.name == plan.algorithm; });
+  if (algorithm == registry.end()) return 0;
+  // The largest and the smallest node bound what the others do; a broadcast's root has the most to send.
+  const auto by_size = [](const topo::Node& a, const topo::Node& b) { return a.ranks.size() < b.ranks.size(); };
+  const auto [smallest, largest] = std::minmax_element(topology.nodes.begin(), topology.nodes.end(), by_size);
+  double longest = node_us(topology, query, *algorithm, *largest);
+  if (smallest->ranks.size() < largest->ranks.size()) {
+    longest = std::max(longest, node_us(topology, query, *algorithm, *smallest));
+  }
+  if (query.func == collFuncBroadcast) {
+    const auto& home = topology.nodes[static_cast<size_t>(topology.node_of[static_cast<size_t>(query.root)])];
+    longest = std::max(longest, node_us(topology, query, *algorithm, home));
+  }
+  return longest;
+}
+
+}  // namespace coll

@@ -1,0 +1,111 @@
+// A plan: what one rank does for a collective, as data.
+//
+// The elements are cut into shards, every shard into pieces, and chunk c is piece c of every shard. The step list is run
+// once for every chunk, several chunks at a time, so that its length does not depend on the message. A step is one hop:
+// it takes what some peers sent for a shard and, if told to, the rank's own data, combines them, and hands the value
+// on: to the output buffer, to a slot, to other peers. Within a chunk steps run in order; sends complete on their own.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/types.hpp"
+
+namespace coll {
+
+// How elements travel in a message.
+enum class Wire : uint8_t {
+  kNative,   // the user's type
+  kPartial,  // the accumulator type: a sum that is not finished
+  kCoded,    // the codec's message
+};
+inline constexpr std::string_view kWireNames[] = {"native", "partial", "coded"};
+
+// A range of elements of the whole vector, in the order of the collective's definition.
+struct Shard {
+  size_t offset;
+  size_t count;
+};
+
+using RankList = std::shared_ptr<const std::vector<int>>;
+
+// Entries (first + round*per_round + j) mod size, j < count, of one of the plan's rank lists.
+struct Pick {
+  int list = -1;
+  int first = 0;
+  int count = 0;
+  int per_round = 0;
+};
+
+// Where a step's own contribution comes from.
+enum class Local : uint8_t { kNone, kInput, kSlot };
+
+// Names the leg of the collective a message belongs to, so that (chunk, leg, shard) is unique between two ranks.
+using Leg = uint8_t;
+inline constexpr int kMaxLegs = 8;
+
+struct Step {
+  std::string_view what;  // "send", "recv-reduce-send", ...: for people
+  int rounds = 1;
+  Pick shard;             // count 1: the shard of each round (entries of the list index Plan::shards)
+
+  // In: messages for the shard. Entries of `from` that are this rank itself stand for the local contribution and fix
+  // its place in the order of reduction; where `from` does not hold this rank, the local contribution comes first.
+  Pick from;
+  Wire from_wire = Wire::kNative;
+  Leg from_leg = 0;
+  Local local = Local::kNone;
+  int local_slot = -1;    // with Local::kSlot: a value of accumulators kept by an earlier step
+  bool code_local = false;  // the local contribution counts as what its coded message decodes to, as it does elsewhere
+
+  bool reduce = false;    // more than one contribution is combined with the operator
+  bool finish = false;    // the value is the collective's result: apply the operator's last step
+
+  // Out. A value that is finished and travels coded is encoded here, once; everyone, this rank included, uses what
+  // those bytes decode to. A coded message that is only passed on keeps its bytes.
+  bool to_output = false;
+  int keep_slot = -1;     // keep the value's accumulators for a later step
+  Pick to;                // entries that are this rank itself are passed over
+  Wire to_wire = Wire::kNative;
+  Leg to_leg = 0;
+};
+
+struct Plan {
+  std::string_view algorithm;
+  collFunc_t func = collFuncAllReduce;
+  int rank = 0;
+  int nranks = 1;
+  std::vector<RankList> lists;
+  std::vector<Shard> shards;
+  std::vector<Step> steps;
+  int slots = 0;
+  size_t input_origin = 0;    // element offset of the input (output) buffer's first element in the whole vector
+  size_t output_origin = 0;
+  size_t piece = 1;           // elements of a shard in one chunk; a multiple of the codec's block
+  size_t chunks = 1;
+  int encodings = 0;          // most encodings an element goes through
+  bool rank_order = false;    // every element is reduced in rank order from all ranks' own data
+  double predicted_us = 0;
+
+  int entry(const Pick& pick, int round, int j) const {
+    const auto& list = *lists[static_cast<size_t>(pick.list)];
+    const auto size = static_cast<int>(list.size());
+    const int at = (pick.first + round * pick.per_round + j) % size;
+    return list[static_cast<size_t>(at < 0 ? at + size : at)];
+  }
+  const Shard& shard_of(const Step& step, int round) const {
+    return shards[static_cast<size_t>(entry(step.shard, round, 0))];
+  }
+  // The part of `shard` that chunk `chunk` covers; empty past the shard's end.
+  Shard part(const Shard& shard, size_t chunk) const {
+    const size_t begin = chunk * piece < shard.count ? chunk * piece : shard.count;
+    const size_t end = begin + piece < shard.count ? begin + piece : shard.count;
+    return {shard.offset + begin, end - begin};
+  }
+};
+
+}  // namespace coll

@@ -1,0 +1,49 @@
+#include "compression/cast/cast_codec.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "compression/refusals.hpp"
+
+namespace coll {
+
+CastCodec::CastCodec(std::string_view name, const CastFormat& format, const CastKernels& kernels)
+    : format_(format), kernels_(kernels) {
+  traits_.name = name;
+  traits_.lossless = format.relative == 0;
+  traits_.bits_per_element = 8.0 * static_cast<double>(format.bytes);
+  traits_.bound_kind = traits_.lossless ? collBoundNone : collBoundRelative;
+  traits_.bound_value = format.relative;
+}
+
+Status CastCodec::supports(DataType type) const {
+  return traits_.lossless ? Status() : refuse_unless_float(traits_.name, type);
+}
+
+Status CastCodec::supports(RedOp op) const { return traits_.lossless ? Status() : refuse_product(traits_.name, op); }
+
+Status CastCodec::validate(std::span<const std::byte> message, size_t count) const {
+  return refuse_wrong_size(traits_.name, count, max_bytes(count), message.size());
+}
+
+void CastCodec::encode(const float* in, const Tile& tile, const Draw&, std::byte* message) const {
+  kernels_.encode(in, message + tile.begin * format_.bytes, tile.count);
+}
+
+void CastCodec::decode(const std::byte* message, const Tile& tile, float* out) const {
+  kernels_.decode(message + tile.begin * format_.bytes, out, tile.count);
+}
+
+void CastCodec::decode_reduce(const std::byte* message, const Tile& tile, RedOp op, float* acc) const {
+  kernels_.decode_reduce[op](message + tile.begin * format_.bytes, acc, tile.count);
+}
+
+double CastCodec::error_bound(double x, double) const {
+  if (traits_.lossless) return 0;
+  const double size = std::abs(x);
+  if (!(size < format_.overflows_at)) return std::numeric_limits<double>::infinity();
+  return std::max(size * format_.relative, format_.absolute);
+}
+
+}  // namespace coll

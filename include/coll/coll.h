@@ -1,0 +1,236 @@
+/* libcoll: collective communication with compression. C99; include this from C, C++ or by FFI.
+ *
+ * Counts are elements, sizes are bytes, times are seconds unless the name says otherwise (timeout_ms).
+ * Every function returns a collResult_t and never prints, exits or throws; collGetLastError() says in words
+ * what went wrong on the calling thread. Buffers belong to the caller and must stay valid until the call
+ * (or, on a stream, the operation) has finished. Where a call exists in NCCL, argument order, in-place rules
+ * and enum values are NCCL's. */
+#ifndef COLL_COLL_H_
+#define COLL_COLL_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define COLL_MAJOR 0
+#define COLL_MINOR 1
+#define COLL_PATCH 0
+#define COLL_VERSION_CODE (COLL_MAJOR * 10000 + COLL_MINOR * 100 + COLL_PATCH)
+
+#if defined(__GNUC__)
+#define COLL_API __attribute__((visibility("default")))
+#else
+#define COLL_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Results ---------------------------------------------------------------------------------------- */
+
+typedef enum {
+  collSuccess = 0,
+  collUnhandledCudaError = 1,
+  collSystemError = 2,
+  collInternalError = 3,
+  collInvalidArgument = 4,
+  collInvalidUsage = 5,
+  collRemoteError = 6,
+  collInProgress = 7,
+  collTimeout = 8,
+  collCorruptData = 9,
+  collUnsupported = 10,
+  collNumResults = 11
+} collResult_t;
+
+typedef struct collComm* collComm_t;   /* a communicator; one thread at a time uses it */
+typedef struct collCodec* collCodec_t; /* a codec with the state of one tensor */
+typedef struct CUstream_st* collStream_t; /* a host stream of collStreamCreate(), or a cudaStream_t */
+
+/* What a result code means, in a few words; a static string, also for unknown codes. */
+COLL_API const char* collGetErrorString(collResult_t result);
+
+/* The last failure on this thread in words: which call, which rank or peer (as "rank N"), which object, and what
+ * to do about it. `comm` may be NULL; with a communicator that was poisoned, why it was. "" if nothing failed.
+ * The text belongs to the library and is valid until the thread's next call into it. */
+COLL_API const char* collGetLastError(collComm_t comm);
+
+/* COLL_VERSION_CODE of the library that is loaded. Works at any time, before MPI_Init too. */
+COLL_API collResult_t collGetVersion(int* version);
+
+/* ---- Communicators ---------------------------------------------------------------------------------- */
+
+#define COLL_UNIQUE_ID_BYTES 128
+typedef struct {
+  char internal[COLL_UNIQUE_ID_BYTES];
+} collUniqueId;
+
+#define COLL_UNSET (-2147483647 - 1) /* INT_MIN: this field of collConfig_t was not set by the program */
+
+/* What a program may choose for one communicator. Start from COLL_CONFIG_INITIALIZER and set what you need.
+ * A field that is left unset is filled from the environment, then from the default. */
+typedef struct {
+  size_t size;           /* sizeof(collConfig_t); set by the initialiser */
+  const char* codec;     /* spec of the codec of the plain calls; default "none" */
+  int timeout_ms;        /* how long a call waits for its peers; default 600000 */
+  int deterministic;     /* 1: bits do not depend on size, chunking, algorithm or placement; default 0 */
+  int check;             /* compare the ranks' arguments: 0 never, 1 the first calls (default), 2 every call, with checksums */
+  size_t buffer_bytes;   /* staging memory a communicator may use; 0 is unset; default 16 MiB */
+} collConfig_t;
+#define COLL_CONFIG_INITIALIZER \
+  { sizeof(collConfig_t), NULL, COLL_UNSET, COLL_UNSET, COLL_UNSET, 0 }
+
+/* Makes an id that `nranks` processes use to find each other: an address of this process and a secret. One rank calls
+ * this and hands the 128 bytes to the others in any way. Needs no MPI. The process keeps a listening socket and a
+ * thread until the ranks have met (or COLL_TIMEOUT_MS has passed). */
+COLL_API collResult_t collGetUniqueId(collUniqueId* id);
+
+/* Joins a communicator of `nranks` ranks as `rank`. Blocks until all have joined or the time-out passes
+ * (collTimeout, naming the ranks that did not come). Ranks on several nodes need MPI to be initialised. */
+COLL_API collResult_t collCommInitRank(collComm_t* comm, int nranks, collUniqueId id, int rank);
+COLL_API collResult_t collCommInitRankConfig(collComm_t* comm, int nranks, collUniqueId id, int rank,
+                                             const collConfig_t* config);
+
+/* Finishes what is pending on the communicator's streams; blocks. Afterwards only collCommDestroy is of use. */
+COLL_API collResult_t collCommFinalize(collComm_t comm);
+/* Frees the communicator, finalising it first where that was not done. NULL is accepted. */
+COLL_API collResult_t collCommDestroy(collComm_t comm);
+/* Gives the communicator up at once: local, never blocks, callable from another thread than the one that waits.
+ * Calls in progress return collRemoteError; peers are told. The handle still has to be destroyed. */
+COLL_API collResult_t collCommAbort(collComm_t comm);
+/* The error that poisoned the communicator, collInProgress while stream work is pending, or collSuccess.
+ * Also advances pending stream work. */
+COLL_API collResult_t collCommGetAsyncError(collComm_t comm, collResult_t* async_error);
+COLL_API collResult_t collCommCount(collComm_t comm, int* count);
+COLL_API collResult_t collCommUserRank(collComm_t comm, int* rank);
+/* The CUDA device of the communicator, or -1 where it has none. */
+COLL_API collResult_t collCommCuDevice(collComm_t comm, int* device);
+
+/* ---- Collectives ------------------------------------------------------------------------------------ */
+
+typedef enum {
+  collInt8 = 0,
+  collChar = 0,
+  collUint8 = 1,
+  collInt32 = 2,
+  collInt = 2,
+  collUint32 = 3,
+  collInt64 = 4,
+  collUint64 = 5,
+  collFloat16 = 6,
+  collHalf = 6,
+  collFloat32 = 7,
+  collFloat = 7,
+  collFloat64 = 8,
+  collDouble = 8,
+  collBfloat16 = 9,
+  collFloat8e4m3 = 10,
+  collFloat8e5m2 = 11,
+  collNumTypes = 12
+} collDataType_t;
+
+typedef enum { collSum = 0, collProd = 1, collMax = 2, collMin = 3, collAvg = 4, collNumOps = 5 } collRedOp_t;
+
+/* With stream NULL a call on host memory runs on the caller's thread and returns when the result is there.
+ * With a host stream it returns at once; calls on one stream complete in order.
+ * `send` is read only and may equal `recv` where NCCL allows it; any other overlap is collInvalidArgument.
+ * count == 0 succeeds. All ranks end with the same bits. 16- and 8-bit floats are summed in float32 and rounded once;
+ * integer sums wrap; collAvg of integers truncates towards zero. */
+
+/* recv[0..count) on every rank = send[0..count) of all ranks, reduced by `op`. In place: send == recv. */
+COLL_API collResult_t collAllReduce(const void* send, void* recv, size_t count, collDataType_t type, collRedOp_t op,
+                                    collComm_t comm, collStream_t stream);
+/* send has nranks*recvcount elements; recv[0..recvcount) on rank r = elements [r*recvcount, (r+1)*recvcount), reduced.
+ * In place: recv == send + rank*recvcount. */
+COLL_API collResult_t collReduceScatter(const void* send, void* recv, size_t recvcount, collDataType_t type,
+                                        collRedOp_t op, collComm_t comm, collStream_t stream);
+/* recv has nranks*sendcount elements, rank r's at r*sendcount. In place: send == recv + rank*sendcount. */
+COLL_API collResult_t collAllGather(const void* send, void* recv, size_t sendcount, collDataType_t type, collComm_t comm,
+                                    collStream_t stream);
+/* recv[0..count) on every rank = send[0..count) of `root`. `send` may be NULL off the root. In place: send == recv. */
+COLL_API collResult_t collBroadcast(const void* send, void* recv, size_t count, collDataType_t type, int root,
+                                    collComm_t comm, collStream_t stream);
+/* Returns (or completes on the stream) when every rank has called it. */
+COLL_API collResult_t collBarrier(collComm_t comm, collStream_t stream);
+
+/* ---- Host streams ----------------------------------------------------------------------------------- */
+
+/* Calls on a host stream return at once and complete in order. They advance inside the library's own calls: any
+ * blocking call, collStreamQuery and collCommGetAsyncError move every stream of the process on. */
+COLL_API collResult_t collStreamCreate(collStream_t* stream);
+/* Blocks until everything enqueued has completed; returns the first failure among it. */
+COLL_API collResult_t collStreamSynchronize(collStream_t stream);
+/* collSuccess when everything has completed, collInProgress while work is pending, or its first failure. */
+COLL_API collResult_t collStreamQuery(collStream_t stream);
+/* Completes pending work, then frees the stream. */
+COLL_API collResult_t collStreamDestroy(collStream_t stream);
+
+/* ---- Compression ------------------------------------------------------------------------------------ */
+
+typedef enum {
+  collBoundNone = 0,     /* lossless: no error */
+  collBoundRelative = 1, /* one encoding errs by at most bound_value * |x|, for x in the codec's normal range */
+  collBoundBlockMax = 2  /* one encoding errs by at most bound_value * the largest magnitude of the element's block */
+} collBoundKind_t;
+
+typedef struct {
+  size_t size;             /* set to sizeof(collCodecInfo_t) before the call */
+  char name[32];
+  int lossless;            /* 1: decoding gives back the same bits */
+  double bits_per_element; /* on the wire for float32 input and long messages, block scales included */
+  collBoundKind_t bound_kind;
+  double bound_value;
+  size_t block;            /* elements that share a scale; 1 where there are no blocks */
+} collCodecInfo_t;
+
+/* `spec` is name[:key=value[,key=value]...]; an unknown name or key is collInvalidArgument with the valid ones. */
+COLL_API collResult_t collCodecCreate(collCodec_t* codec, const char* spec);
+COLL_API collResult_t collCodecDestroy(collCodec_t codec);
+COLL_API collResult_t collCodecGetInfo(collCodec_t codec, collCodecInfo_t* info);
+/* The most bytes that encoding `count` elements of `type` can take. */
+COLL_API collResult_t collCodecMaxBytes(collCodec_t codec, size_t count, collDataType_t type, size_t* bytes);
+/* Encodes in[0..count) to out[0..*bytes); `capacity` must be at least collCodecMaxBytes. */
+COLL_API collResult_t collCodecEncode(collCodec_t codec, const void* in, size_t count, collDataType_t type, void* out,
+                                      size_t capacity, size_t* bytes, collStream_t stream);
+/* Decodes exactly `count` elements; bytes that are not such a message are collCorruptData and `out` is unspecified. */
+COLL_API collResult_t collCodecDecode(collCodec_t codec, const void* in, size_t bytes, void* out, size_t count,
+                                      collDataType_t type, collStream_t stream);
+COLL_API collResult_t collAllReduceCompressed(const void* send, void* recv, size_t count, collDataType_t type,
+                                              collRedOp_t op, collCodec_t codec, collComm_t comm, collStream_t stream);
+COLL_API collResult_t collReduceScatterCompressed(const void* send, void* recv, size_t recvcount, collDataType_t type,
+                                                  collRedOp_t op, collCodec_t codec, collComm_t comm, collStream_t stream);
+COLL_API collResult_t collAllGatherCompressed(const void* send, void* recv, size_t sendcount, collDataType_t type,
+                                              collCodec_t codec, collComm_t comm, collStream_t stream);
+
+/* ---- Seeing what happened --------------------------------------------------------------------------- */
+
+typedef struct {
+  size_t size;              /* set to sizeof(collStats_t) before the call */
+  uint64_t calls;           /* collectives finished on this communicator */
+  uint64_t exact_bytes;     /* what the same plans would have handed over without a codec */
+  uint64_t sent_bytes;      /* what this rank handed to others, by any transport */
+  double encode_s, reduce_s, wait_s; /* seconds spent encoding, reducing and decoding, waiting for peers */
+  uint64_t exact_calls, compressed_calls;
+} collStats_t;
+COLL_API collResult_t collCommGetStats(collComm_t comm, collStats_t* stats);
+
+typedef enum {
+  collFuncAllReduce,
+  collFuncReduceScatter,
+  collFuncAllGather,
+  collFuncBroadcast,
+  collFuncReduce,
+  collFuncAlltoAll
+} collFunc_t;
+
+/* The plan that a call with these arguments would run on this rank, as JSON text with a closing zero byte. `needed`
+ * (may be NULL) gets the bytes of the whole text, zero byte included. `json` NULL or too small: collInvalidArgument
+ * where json is not NULL, success where it is. `codec` NULL: the communicator's default. Local, never blocks.
+ * {"algorithm":..,"transports":[..],"chunks":..,"quantisations":..,"predicted_us":..,"steps":[..]} */
+COLL_API collResult_t collCommQueryPlan(collComm_t comm, collFunc_t func, size_t count, collDataType_t type,
+                                        collCodec_t codec, char* json, size_t capacity, size_t* needed);
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+#endif /* COLL_COLL_H_ */

@@ -1,0 +1,289 @@
+#include "bench.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "numbers.hpp"
+
+namespace coll::perf {
+namespace {
+
+constexpr size_t kFullCheckBytes = size_t{64} << 20;
+constexpr std::byte kPoison{0xff};  // a NaN in every float type
+
+struct CodecDeleter {
+  void operator()(collCodec_t codec) const { collCodecDestroy(codec); }
+};
+using CodecHandle = std::unique_ptr<std::remove_pointer_t<collCodec_t>, CodecDeleter>;
+
+// What collCodecGetInfo leaves unsaid: below and above their normal range, casts err by the spacing of the format.
+Lossiness lossiness(const collCodecInfo_t& info, int encodings) {
+  Lossiness loss{.kind = info.bound_kind, .value = info.bound_value, .block = std::max<size_t>(info.block, 1)};
+  const auto cast = type_named(std::string_view(info.name) == "fp16" ? "half" : info.name);
+  loss.floor = facts(info.bound_kind == collBoundRelative && cast ? *cast : collFloat32).smallest;
+  loss.largest = facts(info.bound_kind == collBoundRelative && cast ? *cast : collFloat32).largest;
+  loss.encodings = info.lossless != 0 ? 0 : encodings;
+  return loss;
+}
+
+collStats_t stats_of(collComm_t comm) {
+  collStats_t stats = {};
+  stats.size = sizeof(stats);
+  collCommGetStats(comm, &stats);
+  return stats;
+}
+
+}  // namespace
+
+struct Bench::Contestant {
+  std::string codec;   // the spec; of the baseline, its name
+  CodecHandle handle;  // NULL: exact
+  Lossiness loss;
+  std::string algorithm;
+  size_t count = 0;
+  bool in_place = false, baseline = false;
+  std::optional<Verdict> verdict;
+  std::vector<double> times_us;
+  uint64_t sent_bytes = 0, exact_bytes = 0;  // of the timed calls, this rank
+};
+
+void Buffer::Free::operator()(std::byte* bytes) const { std::free(bytes); }
+
+Buffer::Buffer(size_t bytes) {
+  constexpr size_t kPage = 4096;
+  const size_t whole = (bytes / kPage + 1) * kPage;
+  data_.reset(static_cast<std::byte*>(std::aligned_alloc(kPage, whole)));
+  if (data_ == nullptr) throw std::bad_alloc();
+  std::memset(data_.get(), 0, whole);
+}
+
+Problem library_problem(collResult_t result, collComm_t comm, const std::string& what) {
+  if (result == collSuccess) return {};
+  const std::string said = collGetLastError(comm);
+  const bool usage = result == collInvalidArgument || result == collUnsupported;
+  return {fmt::format("{}: {}", what, said.empty() ? collGetErrorString(result) : said), usage ? 2 : 1};
+}
+
+Bench::Bench(const Setting& setting, const Input& input, collRedOp_t op, size_t max_count)
+    : setting_(setting),
+      input_(input),
+      op_(op),
+      send_(max_count * facts(input.type()).bytes * (setting.collective.send_scaled ? setting.world.size() : 1)),
+      recv_(max_count * facts(input.type()).bytes *
+            (setting.collective.send_scaled || setting.collective.recv_scaled ? setting.world.size() : 1)) {
+  const size_t elements = max_count * (setting.collective.send_scaled ? setting.world.size() : 1);
+  input_.fill(setting.world.rank(), 0, elements, send_.data());
+}
+
+size_t Bench::bytes_of(size_t count, bool scaled) const {
+  return count * facts(input_.type()).bytes * (scaled ? static_cast<size_t>(setting_.world.size()) : 1);
+}
+
+bool Bench::has_baseline(size_t count) const {
+  const bool reduces = setting_.collective.tool.reduces;
+  if (reduces && (mpi_type(input_.type()) == MPI_DATATYPE_NULL || mpi_op(op_) == MPI_OP_NULL)) return false;
+  return bytes_of(count, false) <= INT_MAX;
+}
+
+Problem Bench::prepare(const std::string& spec, size_t count, Contestant* c) const {
+  c->codec = spec;
+  c->count = count;
+  collCodecInfo_t info = {};
+  info.size = sizeof(info);
+  if (spec != "none") {
+    collCodec_t handle = nullptr;
+    if (Problem p = library_problem(collCodecCreate(&handle, spec.c_str()), nullptr, "--codec " + spec)) return p;
+    c->handle.reset(handle);
+    if (Problem p = library_problem(collCodecGetInfo(handle, &info), nullptr, "collCodecGetInfo")) return p;
+  }
+  const auto query = [&](char* text, size_t capacity, size_t* needed) {
+    const collResult_t result = collCommQueryPlan(setting_.comm, setting_.collective.func, count, input_.type(),
+                                                  c->handle.get(), text, capacity, needed);
+    return library_problem(result, setting_.comm, "collCommQueryPlan with codec " + spec);
+  };
+  size_t needed = 0;
+  if (Problem p = query(nullptr, 0, &needed)) return p;
+  std::string text(needed, '\0');
+  if (Problem p = query(text.data(), text.size(), &needed)) return p;
+  const auto plan = nlohmann::json::parse(text.c_str(), nullptr, false);
+  if (!plan.is_object()) return {"collCommQueryPlan gave no JSON: " + text, 1};
+  c->algorithm = plan.value("algorithm", "");
+  c->loss = spec == "none" ? Lossiness{} : lossiness(info, plan.value("quantisations", 2));
+  return {};
+}
+
+void Bench::restore_input(const Contestant& c) const {
+  if (!c.in_place) return;
+  const Collective& what = setting_.collective;
+  const auto rank = static_cast<size_t>(setting_.world.rank());
+  const size_t place = what.recv_scaled ? rank * bytes_of(c.count, false) : 0;
+  if (what.tool.rooted && setting_.options.root != setting_.world.rank()) return;
+  std::memcpy(recv_.data() + place, send_.data(), bytes_of(c.count, what.send_scaled));
+}
+
+Problem Bench::call(Contestant* c) const {
+  const Collective& what = setting_.collective;
+  const World& world = setting_.world;
+  const size_t mine = static_cast<size_t>(world.rank()) * bytes_of(c->count, false);
+  std::byte* recv = recv_.data() + (c->in_place && what.send_scaled ? mine : 0);
+  const std::byte* send = !c->in_place ? send_.data() : recv_.data() + (what.recv_scaled ? mine : 0);
+  if (!c->baseline) {
+    const Call call{send,
+                    recv,
+                    c->in_place,
+                    c->count,
+                    input_.type(),
+                    op_,
+                    setting_.options.root,
+                    c->handle.get(),
+                    setting_.comm,
+                    setting_.stream};
+    collResult_t result = what.call(call);
+    if (result == collSuccess && call.stream != nullptr) result = collStreamSynchronize(call.stream);
+    return library_problem(result, setting_.comm, fmt::format("{} with codec {}", what.tool.name, c->codec));
+  }
+  // Types that MPI lacks can be moved as bytes.
+  const bool bytes = mpi_type(input_.type()) == MPI_DATATYPE_NULL;
+  // MPI's in-place reduce-scatter reads the whole vector from the receive buffer and leaves its block at the front.
+  const MpiCall call{c->in_place ? MPI_IN_PLACE : send,
+                     c->in_place ? recv_.data() : recv,
+                     static_cast<int>(bytes ? bytes_of(c->count, false) : c->count),
+                     bytes ? MPI_BYTE : mpi_type(input_.type()),
+                     mpi_op(op_),
+                     setting_.options.root,
+                     world.rank(),
+                     world.comm()};
+  if (what.baseline(call) != MPI_SUCCESS) return {fmt::format("{} failed", what.baseline_name), 1};
+  return {};
+}
+
+Verdict Bench::judge(const Contestant& c) const {
+  const Collective& what = setting_.collective;
+  const auto rank = static_cast<size_t>(setting_.world.rank()), n = static_cast<size_t>(setting_.world.size());
+  const std::byte* result = recv_.data() + (c.in_place && what.send_scaled ? rank * bytes_of(c.count, false) : 0);
+  std::vector<Segment> segments;
+  if (what.recv_scaled) {
+    for (size_t r = 0; r < n; ++r) {
+      segments.push_back({{static_cast<int>(r)}, 0, c.count, c.count, result + r * bytes_of(c.count, false)});
+    }
+  } else {
+    std::vector<int> ranks = {setting_.options.root};
+    if (what.tool.reduces) {
+      ranks.resize(n);
+      std::iota(ranks.begin(), ranks.end(), 0);
+    }
+    const size_t begin = what.send_scaled ? rank * c.count : 0;
+    segments.push_back({ranks, begin, what.send_scaled ? n * c.count : c.count, c.count, result});
+  }
+  // Where all ranks hold the same result, which the hash shows, each looks at its share of it.
+  const bool shared = !what.send_scaled;
+  const size_t begin = shared ? c.count * rank / n : 0;
+  const size_t count = (shared ? c.count * (rank + 1) / n : c.count) - begin;
+  const size_t whole = bytes_of(c.count, what.send_scaled || what.recv_scaled);
+  const double part =
+      std::min(1.0, static_cast<double>(kFullCheckBytes) / static_cast<double>(std::max<size_t>(whole, 1)));
+  const Reference reference(input_, op_, c.loss);
+  Verdict mine;
+  for (const Segment& segment : segments) {
+    for (const Span& span : sample(count, static_cast<size_t>(part * static_cast<double>(count)))) {
+      reference.check(segment, begin + span.begin, span.count, &mine);
+    }
+  }
+  const uint64_t hash = shared ? hash_bytes(result, bytes_of(c.count, what.recv_scaled)) : 0;
+  return setting_.world.combine(mine, shared, hash);
+}
+
+Problem Bench::verify(Contestant* c) const {
+  for (int i = 0; i < setting_.options.check_iters; ++i) {
+    std::memset(recv_.data(), static_cast<int>(kPoison), bytes_of(c->count, setting_.collective.recv_scaled));
+    restore_input(*c);
+    if (Problem p = setting_.world.agree(call(c))) return p;
+    const Verdict found = judge(*c);
+    if (!c->verdict) c->verdict = Verdict{};
+    c->verdict->wrong += found.wrong;
+    c->verdict->max_abs_error = std::max(c->verdict->max_abs_error, found.max_abs_error);
+    c->verdict->error_bound = std::max(c->verdict->error_bound, found.error_bound);
+    c->verdict->worst_ratio = std::max(c->verdict->worst_ratio, found.worst_ratio);
+  }
+  return {};
+}
+
+Problem Bench::measure(std::vector<Contestant>* contestants, Progress* progress) const {
+  Problem problem;
+  for (int i = -setting_.options.warmup_iters; i < setting_.options.iters; ++i) {
+    for (Contestant& c : *contestants) {
+      restore_input(c);
+      const collStats_t before = stats_of(setting_.comm);
+      setting_.world.barrier();
+      const double start = MPI_Wtime();
+      if (!problem) problem = call(&c);  // after a failure only the barriers go on, so that no rank is left waiting
+      const double end = MPI_Wtime();
+      progress->step(fmt::format("{} {} {}", size_text(static_cast<double>(bytes_of(c.count, false))), c.codec,
+                                 c.in_place ? "in place" : "out of place"));
+      if (i < 0) continue;
+      const collStats_t after = stats_of(setting_.comm);
+      c.times_us.push_back((end - start) * 1e6);
+      c.sent_bytes += after.sent_bytes - before.sent_bytes;
+      c.exact_bytes += after.exact_bytes - before.exact_bytes;
+    }
+  }
+  return setting_.world.agree(problem);
+}
+
+Row Bench::row_of(const Contestant& c, const std::vector<Contestant>& all) const {
+  const Collective& what = setting_.collective;
+  const World& world = setting_.world;
+  Row row;
+  row.size_bytes = bytes_of(c.count, what.send_scaled || what.recv_scaled);
+  row.count = c.count;
+  row.type = facts(input_.type()).name;
+  row.redop = what.tool.reduces ? all_ops()[op_] : "none";
+  row.codec = c.codec;
+  row.algorithm = c.algorithm;
+  row.in_place = c.in_place;
+  row.time_us = summarise(c.times_us);
+  row.algbw_gbs = row.time_us.p50 > 0 ? static_cast<double>(row.size_bytes) / row.time_us.p50 / 1e3 : 0;
+  row.busbw_gbs = row.algbw_gbs * what.bus_factor(world.size());
+  row.sent_bytes = world.max(c.sent_bytes) / static_cast<uint64_t>(setting_.options.iters);
+  const uint64_t sent = world.sum(c.sent_bytes), exact = world.sum(c.exact_bytes);
+  row.ratio = sent > 0 ? static_cast<double>(exact) / static_cast<double>(sent) : 1;
+  row.verdict = c.verdict;
+  for (const Contestant& other : all) {
+    if (!other.baseline) continue;
+    const double p50 = summarise(other.times_us).p50;
+    row.baseline = BaselineResult{what.baseline_name, p50, row.time_us.p50 > 0 ? p50 / row.time_us.p50 : 1};
+  }
+  return row;
+}
+
+Problem Bench::run(size_t count, bool in_place, Progress* progress, std::vector<Row>* rows) {
+  std::vector<Contestant> contestants;
+  for (const std::string& spec : setting_.options.codecs) {
+    Contestant& c = contestants.emplace_back();
+    c.in_place = in_place;
+    if (Problem p = setting_.world.agree(prepare(spec, count, &c))) return p;
+    if (Problem p = verify(&c)) return p;
+  }
+  if (setting_.options.baseline && has_baseline(count)) {
+    Contestant& c = contestants.emplace_back();
+    c.codec = setting_.collective.baseline_name;
+    c.count = count;
+    c.in_place = in_place;
+    c.baseline = true;
+  }
+  if (Problem p = measure(&contestants, progress)) return p;
+  for (Contestant& c : contestants) c.times_us = setting_.world.over_ranks(c.times_us, setting_.options.average);
+  for (const Contestant& c : contestants) {
+    if (!c.baseline) rows->push_back(row_of(c, contestants));
+  }
+  return {};
+}
+
+}  // namespace coll::perf

@@ -1,0 +1,70 @@
+// Measures and checks one collective for one type, operator and size: every codec and the baseline, call by call in
+// turn.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "collective.hpp"
+#include "input.hpp"
+#include "progress.hpp"
+#include "reference.hpp"
+#include "world.hpp"
+
+namespace coll::perf {
+
+// Page-aligned memory, written to once.
+class Buffer {
+ public:
+  explicit Buffer(size_t bytes);
+  std::byte* data() const { return data_.get(); }
+
+ private:
+  struct Free {
+    void operator()(std::byte* bytes) const;
+  };
+  std::unique_ptr<std::byte[], Free> data_;
+};
+
+// What all measurements of a run share.
+struct Setting {
+  const Collective& collective;
+  const Options& options;
+  const World& world;
+  collComm_t comm;
+  collStream_t stream;  // NULL: blocking calls
+};
+
+class Bench {
+ public:
+  // Makes this rank's input; `max_count` is the largest count to come. Throws std::bad_alloc.
+  Bench(const Setting& setting, const Input& input, collRedOp_t op, size_t max_count);
+
+  // The rows of one count, out of place or in place, one for each codec; or what went wrong.
+  Problem run(size_t count, bool in_place, Progress* progress, std::vector<Row>* rows);
+
+ private:
+  // One codec, or the baseline, at one count.
+  struct Contestant;
+
+  Problem prepare(const std::string& spec, size_t count, Contestant* contestant) const;
+  Problem verify(Contestant* contestant) const;
+  Problem measure(std::vector<Contestant>* contestants, Progress* progress) const;
+  void restore_input(const Contestant& contestant) const;
+  Problem call(Contestant* contestant) const;
+  Verdict judge(const Contestant& contestant) const;
+  Row row_of(const Contestant& contestant, const std::vector<Contestant>& all) const;
+  bool has_baseline(size_t count) const;
+  size_t bytes_of(size_t count, bool scaled) const;
+
+  const Setting& setting_;
+  const Input& input_;
+  collRedOp_t op_;
+  Buffer send_, recv_;  // the input, which stays; and the result, which in place holds a copy of the input first
+};
+
+// The text of the library's last failure, after `what` that was being done.
+Problem library_problem(collResult_t result, collComm_t comm, const std::string& what);
+
+}  // namespace coll::perf

@@ -1,0 +1,213 @@
+// One run of a perf tool, from the command line to the exit status.
+#include <coll/coll_mpi.h>
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <fstream>
+#include <new>
+
+#include "bench.hpp"
+#include "collective.hpp"
+#include "numbers.hpp"
+#include "plot.hpp"
+#include "writers.hpp"
+
+namespace coll::perf {
+namespace {
+
+constexpr int kCheckFailed = 1, kUsage = 2;
+
+// The communicator and the stream of a run.
+class Session {
+ public:
+  Session() = default;
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session() {
+    if (failed_) collCommAbort(comm);  // peers may be gone: nothing to wait for
+    if (stream != nullptr) collStreamDestroy(stream);
+    if (comm != nullptr) collCommDestroy(comm);
+  }
+
+  Problem open(const Options& options) {
+    collConfig_t config = COLL_CONFIG_INITIALIZER;
+    config.codec = "none";
+    config.timeout_ms = options.timeout_ms;
+    if (Problem p = library_problem(collCommInitMPI(&comm, MPI_COMM_WORLD, &config), nullptr, "collCommInitMPI"))
+      return p;
+    if (options.blocking) return {};
+    return library_problem(collStreamCreate(&stream), nullptr, "collStreamCreate");
+  }
+  void fail() { failed_ = comm != nullptr; }
+
+  collComm_t comm = nullptr;
+  collStream_t stream = nullptr;
+
+ private:
+  bool failed_ = false;
+};
+
+Meta describe(const Collective& collective, const Options& options, const World& world, int argc, char** argv) {
+  Meta meta;
+  meta.tool = collective.tool.name;
+  meta.command = fmt::format("{}", fmt::join(argv, argv + argc, " "));
+  int version = 0;
+  collGetVersion(&version);
+  meta.library_version = fmt::format("{}.{}.{}", version / 10000, version / 100 % 100, version % 100);
+  meta.mpi_version = mpi_version();
+  meta.input = options.input;
+  meta.average = name(options.average);
+  meta.baseline = options.baseline ? collective.baseline_name : "";
+  char now[32] = {};
+  const std::time_t clock = std::time(nullptr);
+  std::tm utc = {};
+  std::strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&clock, &utc));
+  meta.time = now;
+  meta.hosts = world.hosts();
+  meta.nranks = world.size();
+  meta.iters = options.iters;
+  meta.warmup_iters = options.warmup_iters;
+  meta.check_iters = options.check_iters;
+  meta.root = options.root;
+  meta.blocking = options.blocking;
+  return meta;
+}
+
+// Whether the output files can be written: better known before the run than after it.
+Problem try_files(const Options& options) {
+  for (const std::string& path : {options.json_file, options.csv_file, options.plot_file}) {
+    if (path.empty() || std::ofstream(path, std::ios::app)) continue;
+    return {fmt::format("cannot write {}: {}", path, std::strerror(errno)), kUsage};
+  }
+  return {};
+}
+
+Problem write_file(const std::string& path, const std::string& text) {
+  if (path.empty()) return {};
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << text << std::flush;
+  if (!file) return {fmt::format("cannot write {}: {}", path, std::strerror(errno)), kCheckFailed};
+  return {};
+}
+
+void print(const std::string& text) {
+  std::fputs(text.c_str(), stdout);
+  std::fflush(stdout);
+}
+
+// One run, after the command line.
+class Run {
+ public:
+  Run(const Collective& collective, const Options& options, const World& world, const Meta& meta)
+      : collective_(collective), options_(options), world_(world), meta_(meta), progress_(shown(), all_calls()) {}
+
+  // Measures everything; the rows so far are kept where something goes wrong.
+  Problem all() {
+    Problem unreadable = world_.is_root() ? try_files(options_) : Problem{};
+    if (options_.root >= world_.size()) {
+      unreadable = {fmt::format("--root {}: there are {} ranks", options_.root, world_.size()), kUsage};
+    }
+    if (Problem p = world_.agree(unreadable)) return p;
+    Session session;
+    if (Problem p = world_.agree(session.open(options_))) return p;
+    if (world_.is_root()) print(table_head(meta_));
+    for (const collDataType_t type : options_.types) {
+      for (const collRedOp_t op : options_.ops) {
+        if (Problem p = all_sizes(session, type, op)) {
+          session.fail();
+          return p;
+        }
+      }
+    }
+    progress_.clear();
+    if (world_.is_root()) print(table_foot(rows_));
+    return {};
+  }
+
+  Problem write() const {
+    if (!world_.is_root() || rows_.empty()) return {};
+    if (Problem p = write_file(options_.json_file, to_json(meta_, rows_))) return p;
+    if (Problem p = write_file(options_.csv_file, to_csv(rows_))) return p;
+    return write_file(options_.plot_file, options_.plot_file.empty() ? "" : to_svg(meta_, rows_));
+  }
+
+  bool all_right() const {
+    for (const Row& row : rows_) {
+      if (row.verdict && row.verdict->wrong > 0) return false;
+    }
+    return true;
+  }
+
+ private:
+  Problem all_sizes(const Session& session, collDataType_t type, collRedOp_t op) {
+    const Setting setting{collective_, options_, world_, session.comm, session.stream};
+    Input input(type, op);
+    std::unique_ptr<Bench> bench;
+    Problem problem;
+    try {
+      if (!options_.input.empty()) problem = {input.load(options_.input, world_.size()), kUsage};
+      if (!problem) bench = std::make_unique<Bench>(setting, input, op, count_of(options_.sizes().back(), type));
+    } catch (const std::bad_alloc&) {
+      problem = {fmt::format("not enough memory for {} bytes", options_.max_bytes), kCheckFailed};
+    }
+    if (Problem p = world_.agree(problem)) return p;
+    for (const size_t size : options_.sizes()) {
+      for (const bool in_place : {false, true}) {
+        if (in_place ? !options_.in_place : !options_.out_of_place) continue;
+        const size_t first = rows_.size();
+        Problem failed = bench->run(count_of(size, type), in_place, &progress_, &rows_);
+        progress_.clear();
+        if (failed) return failed;
+        for (size_t i = first; world_.is_root() && i < rows_.size(); ++i) print(table_line(rows_[i]));
+      }
+    }
+    return {};
+  }
+
+  size_t count_of(size_t size_bytes, collDataType_t type) const {
+    const bool scaled = collective_.send_scaled || collective_.recv_scaled;
+    return size_bytes / facts(type).bytes / (scaled ? static_cast<size_t>(world_.size()) : 1);
+  }
+  bool shown() const { return options_.progress && world_.is_root(); }
+  size_t all_calls() const {
+    const auto each = static_cast<size_t>(options_.iters) + static_cast<size_t>(options_.warmup_iters);
+    const size_t places = options_.in_place && options_.out_of_place ? 2 : 1;
+    return each * places * options_.sizes().size() * options_.types.size() * options_.ops.size() *
+           (options_.codecs.size() + (options_.baseline ? 1 : 0));
+  }
+
+  const Collective& collective_;
+  const Options& options_;
+  const World& world_;
+  const Meta& meta_;
+  Progress progress_;
+  std::vector<Row> rows_;
+};
+
+int report(const World& world, std::string_view tool, const Problem& problem) {
+  if (world.is_root()) std::fputs(fmt::format("{}: {}\n", tool, problem.text).c_str(), stderr);
+  return problem.status;
+}
+
+}  // namespace
+
+int run_tool(const Collective& collective, int argc, char** argv) {
+  const World world(&argc, &argv);
+  const Parsed parsed = parse_options(collective.tool, argc, argv);
+  if (!parsed.options) {
+    if (world.is_root()) std::fputs(parsed.text.c_str(), parsed.status == 0 ? stdout : stderr);
+    return parsed.status;
+  }
+  const Meta meta = describe(collective, *parsed.options, world, argc, argv);
+  Run run(collective, *parsed.options, world, meta);
+  const Problem problem = run.all();
+  const Problem unwritten = run.write();
+  if (problem) return report(world, collective.tool.name, problem);
+  if (const Problem p = world.agree(unwritten)) return report(world, collective.tool.name, p);
+  return run.all_right() ? 0 : kCheckFailed;
+}
+
+}  // namespace coll::perf

@@ -1,0 +1,20 @@
+// The results as text for people, as JSON and as CSV.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "result.hpp"
+
+namespace coll::perf {
+
+// The lines before the rows: what ran where, then the columns' names and units.
+std::string table_head(const Meta& meta);
+std::string table_line(const Row& row);
+// The lines after them: checks and the average bus bandwidth.
+std::string table_foot(std::span<const Row> rows);
+
+std::string to_json(const Meta& meta, std::span<const Row> rows);
+std::string to_csv(std::span<const Row> rows);
+
+}  // namespace coll::perf

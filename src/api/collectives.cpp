@@ -1,0 +1,202 @@
+#include <utility>
+
+#include "api/guard.hpp"
+#include "api/handles.hpp"
+
+using namespace coll;
+using api::guarded;
+using api::not_null;
+
+namespace {
+
+// One user's call on its way through the checks.
+struct Arguments {
+  const void* send;
+  void* recv;
+  size_t count;
+  collDataType_t type;
+  collComm_t comm;
+  collStream_t stream;
+};
+
+// Elements of the send and receive buffers, and where in one of them the other may lie.
+struct Buffers {
+  size_t send_count;
+  size_t recv_count;
+  size_t send_in_recv = 0;  // with equal addresses: element of recv that send may point to
+  size_t recv_in_send = 0;
+  bool send_used = true;
+};
+
+Status check_range(const Arguments& args, int nranks) {
+  if (!valid(args.type)) return {collInvalidArgument, text("type is ", static_cast<int>(args.type), ", which is not a collDataType_t")};
+  const size_t most = SIZE_MAX / 2 / size_of(args.type) / static_cast<size_t>(nranks);
+  if (args.count > most) return {collInvalidArgument, text("count is ", args.count, ", which is more than memory can hold")};
+  return {};
+}
+
+Status check_op(collRedOp_t op) {
+  if (valid(op)) return {};
+  return {collInvalidArgument, text("op is ", static_cast<int>(op), ", which is not a collRedOp_t")};
+}
+
+// Buffers are where NCCL's in-place rules want them, or apart.
+Status check_buffers(const Arguments& args, const Buffers& buffers) {
+  if (args.count == 0) return {};
+  if (buffers.send_used) COLL_TRY(not_null(args.send, "send"));
+  COLL_TRY(not_null(args.recv, "recv"));
+  if (!buffers.send_used) return {};
+  const size_t size = size_of(args.type);
+  const auto send = reinterpret_cast<uintptr_t>(args.send);
+  const auto recv = reinterpret_cast<uintptr_t>(args.recv);
+  const bool apart = send + buffers.send_count * size <= recv || recv + buffers.recv_count * size <= send;
+  const bool in_place = send + buffers.recv_in_send * size == recv + buffers.send_in_recv * size;
+  if (apart || in_place) return {};
+  return {collInvalidArgument,
+          "send and recv overlap. They must be apart, or lie as the in-place rule of this call says (see coll.h)"};
+}
+
+// The codec as the runtime takes it: "none" is exact, that is, no codec.
+Status codec_for(const Call& call, collCodec_t handle, std::shared_ptr<const Codec>* codec) {
+  COLL_TRY(not_null(handle, "codec"));
+  if (handle->codec->traits().name == "none") return {};
+  COLL_TRY(handle->codec->supports(call.type));
+  COLL_TRY(handle->codec->supports(call.op));
+  *codec = handle->codec;
+  return {};
+}
+
+// The communicator's default codec where it fits a plain call; other calls stay exact.
+std::shared_ptr<const Codec> default_codec_for(const Call& call, const Communicator& communicator) {
+  const auto& codec = communicator.default_codec();
+  const bool fits = codec && call.function != Function::kBroadcast && codec->supports(call.type).ok() &&
+                    codec->supports(call.op).ok();
+  return fits ? codec : nullptr;
+}
+
+Status submit(const Arguments& args, Call call) {
+  call.send = static_cast<const std::byte*>(args.send);
+  call.recv = static_cast<std::byte*>(args.recv);
+  call.count = args.count;
+  call.type = args.type;
+  std::shared_ptr<Stream> stream;
+  COLL_TRY(api::stream_of(args.stream, &stream));
+  return args.comm->communicator->run(std::move(call), stream);
+}
+
+// Which codec a call uses: the one named, or the communicator's default.
+struct CodecChoice {
+  bool named;
+  collCodec_t handle;
+};
+
+Status submit_with(const Arguments& args, Call call, const CodecChoice& choice) {
+  call.type = args.type;
+  if (choice.named) {
+    COLL_TRY(codec_for(call, choice.handle, &call.codec));
+    call.draw = choice.handle->calls++;
+  } else {
+    call.codec = default_codec_for(call, *args.comm->communicator);
+  }
+  return submit(args, std::move(call));
+}
+
+Status all_reduce(const Arguments& args, collRedOp_t op, const CodecChoice& codec) {
+  COLL_TRY(not_null(args.comm, "comm"));
+  COLL_TRY(check_range(args, args.comm->communicator->nranks()));
+  COLL_TRY(check_op(op));
+  COLL_TRY(check_buffers(args, {args.count, args.count}));
+  Call call{Function::kAllReduce};
+  call.op = op;
+  return submit_with(args, std::move(call), codec);
+}
+
+Status reduce_scatter(const Arguments& args, collRedOp_t op, const CodecChoice& codec) {
+  COLL_TRY(not_null(args.comm, "comm"));
+  const Communicator& communicator = *args.comm->communicator;
+  const auto nranks = static_cast<size_t>(communicator.nranks());
+  COLL_TRY(check_range(args, communicator.nranks()));
+  COLL_TRY(check_op(op));
+  const size_t own = static_cast<size_t>(communicator.rank()) * args.count;
+  COLL_TRY(check_buffers(args, {nranks * args.count, args.count, 0, own}));
+  Call call{Function::kReduceScatter};
+  call.op = op;
+  return submit_with(args, std::move(call), codec);
+}
+
+Status all_gather(const Arguments& args, const CodecChoice& codec) {
+  COLL_TRY(not_null(args.comm, "comm"));
+  const Communicator& communicator = *args.comm->communicator;
+  const auto nranks = static_cast<size_t>(communicator.nranks());
+  COLL_TRY(check_range(args, communicator.nranks()));
+  const size_t own = static_cast<size_t>(communicator.rank()) * args.count;
+  COLL_TRY(check_buffers(args, {args.count, nranks * args.count, own, 0}));
+  return submit_with(args, Call{Function::kAllGather}, codec);
+}
+
+constexpr CodecChoice kDefaultCodec{false, nullptr};
+
+}  // namespace
+
+extern "C" {
+
+collResult_t collAllReduce(const void* send, void* recv, size_t count, collDataType_t type, collRedOp_t op,
+                           collComm_t comm, collStream_t stream) {
+  return guarded("collAllReduce", [&] { return all_reduce({send, recv, count, type, comm, stream}, op, kDefaultCodec); });
+}
+
+collResult_t collAllReduceCompressed(const void* send, void* recv, size_t count, collDataType_t type, collRedOp_t op,
+                                     collCodec_t codec, collComm_t comm, collStream_t stream) {
+  return guarded("collAllReduceCompressed",
+                 [&] { return all_reduce({send, recv, count, type, comm, stream}, op, {true, codec}); });
+}
+
+collResult_t collReduceScatter(const void* send, void* recv, size_t recvcount, collDataType_t type, collRedOp_t op,
+                               collComm_t comm, collStream_t stream) {
+  return guarded("collReduceScatter",
+                 [&] { return reduce_scatter({send, recv, recvcount, type, comm, stream}, op, kDefaultCodec); });
+}
+
+collResult_t collReduceScatterCompressed(const void* send, void* recv, size_t recvcount, collDataType_t type,
+                                         collRedOp_t op, collCodec_t codec, collComm_t comm, collStream_t stream) {
+  return guarded("collReduceScatterCompressed",
+                 [&] { return reduce_scatter({send, recv, recvcount, type, comm, stream}, op, {true, codec}); });
+}
+
+collResult_t collAllGather(const void* send, void* recv, size_t sendcount, collDataType_t type, collComm_t comm,
+                           collStream_t stream) {
+  return guarded("collAllGather", [&] { return all_gather({send, recv, sendcount, type, comm, stream}, kDefaultCodec); });
+}
+
+collResult_t collAllGatherCompressed(const void* send, void* recv, size_t sendcount, collDataType_t type,
+                                     collCodec_t codec, collComm_t comm, collStream_t stream) {
+  return guarded("collAllGatherCompressed",
+                 [&] { return all_gather({send, recv, sendcount, type, comm, stream}, {true, codec}); });
+}
+
+collResult_t collBroadcast(const void* send, void* recv, size_t count, collDataType_t type, int root, collComm_t comm,
+                           collStream_t stream) {
+  return guarded("collBroadcast", [&] {
+    COLL_TRY(not_null(comm, "comm"));
+    const Communicator& communicator = *comm->communicator;
+    Arguments args{send, recv, count, type, comm, stream};
+    COLL_TRY(check_range(args, communicator.nranks()));
+    if (root < 0 || root >= communicator.nranks()) {
+      return Status(collInvalidArgument, text("root is ", root, "; it must be 0 to ", communicator.nranks() - 1));
+    }
+    const bool is_root = root == communicator.rank();
+    if (!is_root) args.send = nullptr;
+    COLL_TRY(check_buffers(args, {count, count, 0, 0, is_root}));
+    Call call{Function::kBroadcast};
+    call.root = root;
+    return submit(args, std::move(call));
+  });
+}
+
+collResult_t collBarrier(collComm_t comm, collStream_t stream) {
+  return guarded("collBarrier", [&] {
+    COLL_TRY(not_null(comm, "comm"));
+    return submit({nullptr, nullptr, 0, collInt8, comm, stream}, Call{Function::kBarrier});
+  });
+}
+}

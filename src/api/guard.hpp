@@ -1,0 +1,32 @@
+// The border to C: turns a Status into a code and the thread's last error, and lets no exception through.
+#pragma once
+
+#include <exception>
+#include <new>
+
+#include "base/status.hpp"
+
+namespace coll::api {
+
+// Keeps `status` as this thread's last error where it is a failure; `call` is the public function's name.
+collResult_t report(const char* call, const Status& status) noexcept;
+
+template <typename Body>
+collResult_t guarded(const char* call, Body&& body) noexcept {
+  try {
+    return report(call, body());
+  } catch (const std::bad_alloc&) {
+    return report(call, {collSystemError, "out of memory"});
+  } catch (const std::exception& error) {
+    return report(call, {collInternalError, error.what()});
+  } catch (...) {
+    return report(call, {collInternalError, "an unknown exception"});
+  }
+}
+
+// collInvalidArgument where a pointer that must not be NULL is.
+inline Status not_null(const void* pointer, const char* name) {
+  return pointer != nullptr ? Status() : Status(collInvalidArgument, text(name, " is NULL"));
+}
+
+}  // namespace coll::api

@@ -1,0 +1,46 @@
+// What the opaque handles of coll.h point to.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "base/status.hpp"
+#include "compression/codec.hpp"
+#include "runtime/communicator.hpp"
+#include "runtime/stream.hpp"
+
+struct collComm {
+  std::unique_ptr<coll::Communicator> communicator;
+};
+
+struct collCodec {
+  std::shared_ptr<const coll::Codec> codec;
+  uint64_t calls = 0;  // collectives made with this handle
+};
+
+namespace coll::api {
+
+// A host stream's handle is its address plus one. CUDA's streams have even addresses, and its two special ones are below
+// this: so both kinds can be told apart without looking at the memory.
+constexpr uintptr_t kHostStreamTag = 1;
+constexpr uintptr_t kLeastHostStream = 4096;
+
+struct HostStream {
+  std::shared_ptr<Stream> stream = std::make_shared<Stream>();
+  std::shared_ptr<Process> process;  // kept alive with its list of streams
+};
+
+inline HostStream* host_stream(collStream_t handle) {
+  const auto address = reinterpret_cast<uintptr_t>(handle);
+  const bool host = address > kLeastHostStream && (address & kHostStreamTag) != 0;
+  return host ? reinterpret_cast<HostStream*>(address - kHostStreamTag) : nullptr;
+}
+
+inline collStream_t handle_of(HostStream* stream) {
+  return reinterpret_cast<collStream_t>(reinterpret_cast<uintptr_t>(stream) + kHostStreamTag);
+}
+
+// The stream that `handle` names; empty for NULL. Device streams are collUnsupported in a build without CUDA.
+Status stream_of(collStream_t handle, std::shared_ptr<Stream>* stream);
+
+}  // namespace coll::api

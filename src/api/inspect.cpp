@@ -1,0 +1,70 @@
+#include <cstring>
+
+#include "api/guard.hpp"
+#include "api/handles.hpp"
+
+using namespace coll;
+using api::guarded;
+using api::not_null;
+
+namespace {
+
+Status function_of(collFunc_t func, Function* function) {
+  switch (func) {
+    case collFuncAllReduce:
+      *function = Function::kAllReduce;
+      return {};
+    case collFuncReduceScatter:
+      *function = Function::kReduceScatter;
+      return {};
+    case collFuncAllGather:
+      *function = Function::kAllGather;
+      return {};
+    case collFuncBroadcast:
+      *function = Function::kBroadcast;
+      return {};
+    default:
+      return {collUnsupported, text("collFunc_t ", static_cast<int>(func), " has no plans in this version")};
+  }
+}
+
+}  // namespace
+
+extern "C" {
+
+collResult_t collCommGetStats(collComm_t comm, collStats_t* stats) {
+  return guarded("collCommGetStats", [&] {
+    COLL_TRY(not_null(comm, "comm"));
+    COLL_TRY(not_null(stats, "stats"));
+    collStats_t whole = comm->communicator->stats();
+    whole.size = std::min(stats->size, sizeof(whole));
+    if (whole.size < sizeof(size_t)) return Status(collInvalidArgument, "set stats->size to sizeof(collStats_t) first");
+    std::memcpy(stats, &whole, whole.size);
+    return Status();
+  });
+}
+
+collResult_t collCommQueryPlan(collComm_t comm, collFunc_t func, size_t count, collDataType_t type, collCodec_t codec,
+                               char* json, size_t capacity, size_t* needed) {
+  return guarded("collCommQueryPlan", [&] {
+    COLL_TRY(not_null(comm, "comm"));
+    if (!valid(type)) return Status(collInvalidArgument, text("type is ", static_cast<int>(type), ", which is not a collDataType_t"));
+    Call call{};
+    COLL_TRY(function_of(func, &call.function));
+    call.count = count;
+    call.type = type;
+    if (codec != nullptr) COLL_TRY(codec->codec->supports(type));
+    call.codec = codec != nullptr ? codec->codec : comm->communicator->default_codec();
+    if (call.codec && (call.codec->traits().name == "none" || !call.codec->supports(type).ok())) call.codec = nullptr;
+    std::string all;
+    COLL_TRY(comm->communicator->query_plan(call, &all));
+    if (needed != nullptr) *needed = all.size() + 1;
+    if (json == nullptr) return Status();
+    if (capacity < all.size() + 1) {
+      return Status(collInvalidArgument, text("capacity is ", capacity, "; the plan's text takes ", all.size() + 1, " bytes"));
+    }
+    std::memcpy(json, all.c_str(), all.size() + 1);
+    return Status();
+  });
+}
+}

@@ -1,0 +1,85 @@
+#include "api/guard.hpp"
+#include "api/handles.hpp"
+#include "runtime/backoff.hpp"
+#include "runtime/process.hpp"
+
+using namespace coll;
+using api::guarded;
+using api::HostStream;
+
+namespace coll::api {
+
+Status stream_of(collStream_t handle, std::shared_ptr<Stream>* stream) {
+  if (handle == nullptr) return {};
+  const HostStream* host = host_stream(handle);
+  if (host == nullptr) {
+    return {collUnsupported, "this is a device stream, and this build of libcoll has no CUDA; use NULL or a stream of collStreamCreate()"};
+  }
+  *stream = host->stream;
+  return {};
+}
+
+}  // namespace coll::api
+
+namespace {
+
+Status existing(collStream_t handle, HostStream** host) {
+  COLL_TRY(api::not_null(handle, "stream"));
+  std::shared_ptr<Stream> stream;
+  COLL_TRY(api::stream_of(handle, &stream));
+  *host = api::host_stream(handle);
+  return {};
+}
+
+Status synchronize(HostStream& host) {
+  Backoff backoff(true);
+  while (!host.stream->empty()) {
+    bool moved = false;
+    host.process->advance_streams(&moved);
+    backoff.pause(moved);
+  }
+  return host.stream->take_failure();
+}
+
+}  // namespace
+
+extern "C" {
+
+collResult_t collStreamCreate(collStream_t* stream) {
+  return guarded("collStreamCreate", [&] {
+    COLL_TRY(api::not_null(stream, "stream"));
+    auto host = std::make_unique<HostStream>();
+    host->process = Process::acquire();
+    host->process->add(host->stream);
+    *stream = api::handle_of(host.release());
+    return Status();
+  });
+}
+
+collResult_t collStreamSynchronize(collStream_t stream) {
+  return guarded("collStreamSynchronize", [&] {
+    HostStream* host = nullptr;
+    COLL_TRY(existing(stream, &host));
+    return synchronize(*host);
+  });
+}
+
+collResult_t collStreamQuery(collStream_t stream) {
+  return guarded("collStreamQuery", [&] {
+    HostStream* host = nullptr;
+    COLL_TRY(existing(stream, &host));
+    bool moved = false;
+    host->process->advance_streams(&moved);
+    return host->stream->empty() ? host->stream->take_failure() : Status(collInProgress, "");
+  });
+}
+
+collResult_t collStreamDestroy(collStream_t stream) {
+  return guarded("collStreamDestroy", [&] {
+    HostStream* host = nullptr;
+    COLL_TRY(existing(stream, &host));
+    const std::unique_ptr<HostStream> owned(host);
+    return synchronize(*owned);
+  });
+}
+}

@@ -1,0 +1,32 @@
+// Elementwise reduction of buffers on the host, in SIMD chosen at run time.
+//
+// "Native" elements are the user's type; "accumulator" elements are accumulator_of(type): float32 for 8-, 16- and
+// 32-bit floats, the type itself otherwise. Buffers may have any alignment. Every instruction set gives the same bits:
+// NaN results are the one canonical quiet NaN, max and min propagate NaN and order -0 < +0, integers wrap. The last
+// argument forces an instruction set.
+#pragma once
+
+#include <cstddef>
+
+#include "base/simd.hpp"
+#include "base/types.hpp"
+
+namespace coll::reduce {
+
+// accumulators[0..count) = native[0..count), converted (copied where the type is its own accumulator).
+void load(DataType type, const void* native, void* accumulators, size_t count, Isa isa = best_isa());
+
+// out[i] = op(a[i], b[i]) on accumulators; collAvg adds. `out` may be `a` or `b`, and may not overlap them otherwise.
+void combine(DataType type, RedOp op, const void* a, const void* b, void* out, size_t count, Isa isa = best_isa());
+
+// accumulators[i] = op(accumulators[i], native[i]).
+void combine_native(DataType type, RedOp op, const void* native, void* accumulators, size_t count,
+                    Isa isa = best_isa());
+
+// The operator's last step, in place: collAvg divides by `nranks` (integers truncate towards zero); others do nothing.
+void finish(DataType type, RedOp op, int nranks, void* accumulators, size_t count, Isa isa = best_isa());
+
+// native[0..count) = accumulators[0..count), rounded to nearest even; NaN becomes the type's canonical quiet NaN.
+void store(DataType type, const void* accumulators, void* native, size_t count, Isa isa = best_isa());
+
+}  // namespace coll::reduce

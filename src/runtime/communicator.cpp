@@ -1,0 +1,154 @@
+#include "runtime/communicator.hpp"
+
+#include <thread>
+
+#include "runtime/backoff.hpp"
+#include "runtime/stream.hpp"
+
+namespace coll {
+
+namespace {
+
+constexpr uint64_t kCheckedCalls = 16;     // with check=1, the ranks' first calls are compared
+constexpr int kMostPending = 16;           // calls in flight; half of what message tags can tell apart
+
+}  // namespace
+
+Operation::Operation(Communicator& communicator, std::unique_ptr<Execution> execution)
+    : communicator_(communicator), execution_(std::move(execution)) {
+  ++communicator_.pending_;
+}
+
+Operation::~Operation() {
+  --communicator_.pending_;
+  // The system may still write to the receives of a failed call: its memory is given up.
+  if (communicator_.memory_still_accessed_ && !execution_->done()) static_cast<void>(execution_.release());
+}
+
+Communicator::Communicator(Foundation foundation)
+    : base_(std::move(foundation)),
+      process_(Process::acquire()),
+      watchdog_(*base_.fabric, *base_.log, base_.rank, base_.nranks, base_.config.timeout_ms),
+      around_{base_.fabric.get(), process_->staging().get(), &stats_,
+              base_.rank,         base_.nranks,              base_.config.check == 2} {}
+
+Communicator::~Communicator() = default;
+
+Status Communicator::run(Call call, const std::shared_ptr<Stream>& stream) {
+  const std::lock_guard lock(busy_);
+  std::unique_ptr<Operation> operation;
+  COLL_TRY(begin(std::move(call), &operation));
+  if (!stream) return complete(*operation);
+  stream->enqueue(std::move(operation));
+  return {};
+}
+
+Status Communicator::begin(Call call, std::unique_ptr<Operation>* operation) {
+  COLL_TRY(failure());
+  while (pending_.load() >= kMostPending) {
+    bool moved = false;
+    process_->advance_streams(&moved);
+    COLL_TRY(failure());
+    if (!moved) std::this_thread::yield();
+  }
+  std::shared_ptr<const Plan> plan;
+  if (call.function != Function::kBarrier && call.count > 0) COLL_TRY(plan_for(call, &plan));
+  const uint64_t sequence = next_sequence_++;
+  const bool check = base_.config.check == 2 || (base_.config.check == 1 && sequence < kCheckedCalls);
+  const bool agree = check || call.function == Function::kBarrier;
+  auto execution = std::make_unique<Execution>(around_, call, std::move(plan), sequence, agree);
+  *operation = std::make_unique<Operation>(*this, std::move(execution));
+  return {};
+}
+
+Status Communicator::complete(Operation& operation) {
+  const auto begun = Clock::now();
+  const double busy_before = stats_.encode_s + stats_.reduce_s;
+  Backoff backoff(base_.topology.oversubscribed());
+  bool done = false;
+  while (!done) {
+    bool moved = false;
+    COLL_TRY(step(operation, &moved, &done));
+    if (done) break;
+    process_->advance_streams(&moved);
+    backoff.pause(moved);
+  }
+  const std::chrono::duration<double> spent = Clock::now() - begun;
+  stats_.wait_s += std::max(0.0, spent.count() - (stats_.encode_s + stats_.reduce_s - busy_before));
+  return {};
+}
+
+Status Communicator::advance(Operation& operation, bool* moved, bool* done) {
+  const std::unique_lock lock(busy_, std::try_to_lock);
+  return lock.owns_lock() ? step(operation, moved, done) : Status();
+}
+
+Status Communicator::step(Operation& operation, bool* moved, bool* done) {
+  COLL_TRY(failure());
+  if (abort_requested_.load()) return poison(aborted(), true);
+  Execution& execution = *operation.execution_;
+  bool here = false;
+  if (Status status = base_.fabric->progress(&here); !status.ok()) return poison(status, true);
+  if (Status status = execution.advance(&here); !status.ok()) return poison(status, status.code() != collInvalidUsage);
+  *moved |= here;
+  *done = execution.done();
+  if (*done) {
+    ++stats_.calls;
+    ++(execution.compressed() ? stats_.compressed_calls : stats_.exact_calls);
+    return {};
+  }
+  if (here) {
+    operation.patience_ = {};
+    return {};
+  }
+  if (Status status = watchdog_.listen(); !status.ok()) return poison(status, false);
+  const auto waiting = [&execution] {
+    return WaitingCall{execution.sequence(), name(execution.call().function), execution.awaited_ranks()};
+  };
+  Status status = watchdog_.look(operation.patience_, waiting);
+  return status.ok() ? status : poison(status, true);
+}
+
+Status Communicator::finalize() {
+  Backoff backoff(base_.topology.oversubscribed());
+  // On a communicator that has failed, every operation fails at once and leaves its stream.
+  while (pending()) {
+    bool moved = false;
+    process_->advance_streams(&moved);
+    backoff.pause(moved);
+  }
+  return failure();
+}
+
+Status Communicator::aborted() const { return {collRemoteError, "the communicator was aborted with collCommAbort()"}; }
+
+void Communicator::abort() {
+  abort_requested_ = true;
+  // A thread that waits inside a call sees the request and tells the peers; otherwise it is done here.
+  const std::unique_lock lock(busy_, std::try_to_lock);
+  if (lock.owns_lock()) static_cast<void>(poison(aborted(), true));
+}
+
+Status Communicator::failure() const {
+  const std::lock_guard lock(failure_mutex_);
+  return failure_;
+}
+
+Status Communicator::poison(const Status& failure, bool tell_others) {
+  {
+    const std::lock_guard lock(failure_mutex_);
+    if (!failure_.ok()) return failure_;
+    failure_ = failure;
+  }
+  base_.log->warn(LogPart::kInit, "the communicator can no longer be used: ", failure.message());
+  if (tell_others) watchdog_.report(failure);
+  memory_still_accessed_ = base_.fabric->abandon();
+  return failure;
+}
+
+collStats_t Communicator::stats() {
+  const std::lock_guard lock(busy_);
+  return stats_;
+}
+
+}  // namespace coll

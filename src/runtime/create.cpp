@@ -1,0 +1,161 @@
+#include "runtime/create.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "base/name_list.hpp"
+#include "topology/exchange.hpp"
+#include "transport/shm/shm.hpp"
+
+namespace coll {
+
+namespace {
+
+constexpr std::string_view kTransports[] = {"shm", "mpi", "inproc"};
+enum { kShm, kMpi, kInproc };
+
+// A rank's uniform settings as fixed-size text, for comparison.
+struct Settings {
+  std::array<char, 2048> lines{};
+};
+
+std::string_view line(std::string_view& rest) {
+  const size_t end = std::min(rest.find('\n'), rest.size());
+  const std::string_view first = rest.substr(0, end);
+  rest.remove_prefix(std::min(end + 1, rest.size()));
+  return first;
+}
+
+Status differing(std::string_view lines_of_0, size_t rank, std::string_view lines) {
+  while (!lines_of_0.empty() || !lines.empty()) {
+    const std::string_view theirs = line(lines_of_0);
+    const std::string_view own = line(lines);
+    if (theirs == own) continue;
+    return {collInvalidUsage, text("the ranks were started with different settings: ", theirs, " on rank 0, but ", own,
+                                   " on rank ", rank, ". It must agree on all ranks")};
+  }
+  return {collInternalError, "settings differ, but no line of them does"};
+}
+
+// Every rank learns of the first rank whose uniform settings differ from rank 0's.
+Status compare_settings(Bootstrap& bootstrap, const Config& config, Clock::time_point deadline) {
+  Settings mine;
+  const std::string lines = config.uniform_lines();
+  std::copy_n(lines.begin(), std::min(lines.size(), mine.lines.size() - 1), mine.lines.begin());
+  std::vector<Settings> all(static_cast<size_t>(bootstrap.nranks()));
+  COLL_TRY(bootstrap.allgather(std::as_bytes(std::span(&mine, 1)), reinterpret_cast<std::byte*>(all.data()), deadline));
+  for (size_t rank = 1; rank < all.size(); ++rank) {
+    if (all[rank].lines != all[0].lines) return differing(all[0].lines.data(), rank, all[rank].lines.data());
+  }
+  return {};
+}
+
+// One communicator while it is being made.
+class Creation {
+ public:
+  Creation(Bootstrap& bootstrap, const OpenFar& open_far, const Config& config)
+      : bootstrap_(bootstrap),
+        open_far_(open_far),
+        deadline_(Clock::now() + std::chrono::milliseconds(config.timeout_ms)) {
+    base_.rank = bootstrap.rank();
+    base_.nranks = bootstrap.nranks();
+    base_.config = config;
+    base_.log = std::make_unique<Log>(config.env, base_.rank);
+    base_.fabric = std::make_unique<Fabric>(base_.nranks);
+  }
+
+  Status run() {
+    const Env& env = base_.config.env;
+    for (const std::string& unknown : env.unknown) base_.log->warn(LogPart::kEnv, unknown_env_warning(unknown));
+    COLL_TRY(compare_settings(bootstrap_, base_.config, deadline_));
+    COLL_TRY(parse_name_list("COLL_TRANSPORT", env.transport, kTransports, &allowed_));
+    COLL_TRY(parse_algorithms(env.algo, &base_.algorithms));
+    COLL_TRY(make_default_codec());
+    COLL_TRY(find_topology());
+    if (base_.nranks > 1) COLL_TRY(join_transports());
+    return {};
+  }
+  Foundation take() { return std::move(base_); }
+
+ private:
+  Status make_default_codec() {
+    std::unique_ptr<Codec> codec;
+    COLL_TRY(make_codec(base_.config.codec, &codec));
+    if (codec->traits().keeps_state) {
+      return {collInvalidUsage, text("codec ", base_.config.codec, " keeps the state of one tensor, so it cannot be a "
+                                     "communicator's default; name it in the calls it is meant for")};
+    }
+    if (codec->traits().name != "none") base_.codec = std::move(codec);
+    return {};
+  }
+
+  Allgather allgather() {
+    return [this](std::span<const std::byte> mine, std::byte* all) { return bootstrap_.allgather(mine, all, deadline_); };
+  }
+
+  Status find_topology() {
+    const Env& env = base_.config.env;
+    std::string warning;
+    const std::string key = env.host_id.empty() ? host_key() : env.host_id;
+    topo::LinkOverrides overrides;
+    COLL_TRY(topo::parse_links(env.topo_links, &overrides));
+    COLL_TRY(topo::exchange(key, base_.rank, base_.nranks, overrides, allgather(), &base_.topology, &warning));
+    if (!warning.empty()) base_.log->warn(LogPart::kTopo, warning);
+    return {};
+  }
+
+  Status join_transports() {
+    const bool shared_nodes = base_.topology.nodes.size() < static_cast<size_t>(base_.nranks);
+    if (shared_nodes && allowed_[kShm]) COLL_TRY(join_shm());
+    // Every rank decides alike, since opening is collective.
+    const bool all_reached = shm_joined_ && base_.topology.nodes.size() == 1;
+    if (all_reached) return {};
+    std::unique_ptr<Transport> far;
+    COLL_TRY(open_far_(&far));
+    base_.fabric->add(std::move(far), base_.rank);
+    return {};
+  }
+
+  Status join_shm() {
+    ShmOptions options;
+    options.rank = base_.rank;
+    options.nranks = base_.nranks;
+    const auto node = static_cast<size_t>(base_.topology.node_of[static_cast<size_t>(base_.rank)]);
+    options.local_ranks = base_.topology.nodes[node].ranks;
+    options.allgather = allgather();
+    std::unique_ptr<Transport> shm;
+    std::string warning;
+    const Status joined = make_shm(options, &shm, &warning);
+    if (!warning.empty()) base_.log->warn(LogPart::kTransport, warning);
+    if (!joined.ok()) {
+      if (joined.code() == collTimeout || !allowed_[kMpi]) return joined;
+      base_.log->warn(LogPart::kTransport, "shared memory is not used: ", joined.message());
+      return {};
+    }
+    shm_joined_ = true;
+    if (shm) base_.fabric->add(std::move(shm), base_.rank);
+    return {};
+  }
+
+  Bootstrap& bootstrap_;
+  const OpenFar& open_far_;
+  Clock::time_point deadline_;
+  Foundation base_;
+  std::vector<bool> allowed_;
+  bool shm_joined_ = false;
+};
+
+}  // namespace
+
+std::span<const std::string_view> transport_names() { return kTransports; }
+
+Status create_communicator(Bootstrap& bootstrap, const OpenFar& open_far, const Config& config,
+                           std::unique_ptr<Communicator>* communicator) {
+  Creation creation(bootstrap, open_far, config);
+  COLL_TRY(creation.run());
+  *communicator = std::make_unique<Communicator>(creation.take());
+  return {};
+}
+
+}  // namespace coll

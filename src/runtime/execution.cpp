@@ -1,0 +1,315 @@
+#include "runtime/execution.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace coll {
+
+namespace {
+
+// A message's tag: call (5 bits), chunk in flight (4), leg (3), shard (17). Calls and chunks that share a tag follow each
+// other on every rank, and transports keep the order of equal tags.
+constexpr uint32_t kCallBits = 5, kChunkBits = 4, kLegBits = 3, kShardBits = 17;
+static_assert(kCallBits + kChunkBits + kLegBits + kShardBits < kTagBits);
+static_assert(kChunksInFlight <= 1 << kChunkBits && kMaxLegs <= 1 << kLegBits);
+constexpr Leg kAgreementLeg = kMaxLegs - 1;  // plans use the legs below it
+
+constexpr size_t kChecksumBytes = sizeof(uint64_t);
+
+uint32_t tag_of(uint64_t sequence, size_t chunk, Leg leg, int shard) {
+  const auto call = static_cast<uint32_t>(sequence % (1u << kCallBits));
+  const auto slot = static_cast<uint32_t>(chunk % kChunksInFlight);
+  return (((call << kChunkBits | slot) << kLegBits | leg) << kShardBits) | static_cast<uint32_t>(shard);
+}
+
+bool overlap(const std::byte* a, size_t a_bytes, const std::byte* b, size_t b_bytes) {
+  return a < b + b_bytes && b < a + a_bytes;
+}
+
+}  // namespace
+
+Execution::Execution(const Surroundings& around, const Call& call, std::shared_ptr<const Plan> plan, uint64_t sequence,
+                     bool agree)
+    : around_(around), call_(call), plan_(std::move(plan)), sequence_(sequence) {
+  const size_t whole = call.count * size_of(call.type) * static_cast<size_t>(around.nranks);
+  overwrites_input_ = call.send != nullptr && overlap(call.send, whole, call.recv, whole);
+  if (agree && around.nranks > 1) {
+    agreement_.emplace(*around.fabric, fingerprint_of(call, sequence, around.rank), around.nranks,
+                       tag_of(sequence, 0, kAgreementLeg, 0));
+  }
+}
+
+Status Execution::advance(bool* moved) {
+  if (done_) return {};
+  if (agreement_) COLL_TRY(agree(moved));
+  if (agreement_) return {};
+  const size_t chunks = plan_ ? plan_->chunks : 0;
+  while (running_.size() < kChunksInFlight && next_chunk_ < chunks) {
+    COLL_TRY(start_chunk());
+    *moved = true;
+  }
+  for (ChunkRun& run : running_) COLL_TRY(advance_chunk(run, moved));
+  while (!running_.empty() && finished(running_.front())) {
+    running_.pop_front();
+    *moved = true;
+  }
+  done_ = running_.empty() && next_chunk_ == chunks;
+  return {};
+}
+
+Status Execution::agree(bool* moved) {
+  bool agreed = false;
+  COLL_TRY(agreement_->advance(moved, &agreed));
+  if (!agreed) return {};
+  COLL_TRY(agreement_->verdict());
+  agreement_.reset();
+  return {};
+}
+
+Status Execution::start_chunk() {
+  ChunkRun& run = running_.emplace_back();
+  run.chunk = next_chunk_++;
+  run.slots.resize(static_cast<size_t>(plan_->slots));
+  return post_receives(run);
+}
+
+// All of a chunk's receives are posted before its first step, so that no transport has to hold an unexpected message.
+Status Execution::post_receives(ChunkRun& run) {
+  for (const Step& step : plan_->steps) {
+    for (int round = 0; round < step.rounds; ++round) {
+      const int shard = plan_->entry(step.shard, round, 0);
+      const Shard part = plan_->part(plan_->shard_of(step, round), run.chunk);
+      if (part.count == 0) continue;
+      for (int j = 0; j < step.from.count; ++j) {
+        const int peer = plan_->entry(step.from, round, j);
+        if (peer == around_.rank) continue;
+        Incoming& in = run.incoming.emplace_back(Incoming{peer, shard, step.from_wire, part, {}, {}});
+        COLL_TRY(take_block(message_bytes(step.from_wire, part.count), &in.block));
+        COLL_TRY(around_.fabric->to(peer).receive(peer, tag(run, step.from_leg, shard),
+                                                  {in.block.data(), in.block.capacity()}, &in.request));
+      }
+    }
+  }
+  return {};
+}
+
+// The loop that does the work: a step runs as soon as its messages are here.
+Status Execution::advance_chunk(ChunkRun& run, bool* moved) {
+  while (run.step < plan_->steps.size()) {
+    const Step& step = plan_->steps[run.step];
+    const Shard part = plan_->part(plan_->shard_of(step, run.round), run.chunk);
+    const size_t messages = messages_of(step, run.round, part);
+    if (!ready(run, step, messages)) return {};
+    if (part.count > 0) COLL_TRY(perform(run, step, part, messages));
+    run.taken += messages;
+    if (++run.round == step.rounds) {
+      run.round = 0;
+      ++run.step;
+    }
+    *moved = true;
+  }
+  return {};
+}
+
+size_t Execution::messages_of(const Step& step, int round, const Shard& part) const {
+  if (part.count == 0) return 0;
+  size_t messages = 0;
+  for (int j = 0; j < step.from.count; ++j) messages += plan_->entry(step.from, round, j) != around_.rank;
+  return messages;
+}
+
+bool Execution::ready(const ChunkRun& run, const Step& step, size_t messages) const {
+  const auto first = run.incoming.begin() + static_cast<std::ptrdiff_t>(run.taken);
+  const auto last = first + static_cast<std::ptrdiff_t>(messages);
+  if (!std::all_of(first, last, [](const Incoming& in) { return in.request.done; })) return false;
+  if (!step.to_output || !overwrites_input_) return true;
+  // The output takes the input's place: what is being sent from there has to be gone first.
+  return std::all_of(run.outgoing.begin(), run.outgoing.end(),
+                     [](const Outgoing& out) { return out.block || out.request.done; });
+}
+
+Status Execution::perform(ChunkRun& run, const Step& step, const Shard& part, size_t messages) {
+  for (size_t i = 0; i < messages; ++i) COLL_TRY(verify(run.incoming[run.taken + i], step));
+  Value value;
+  if (!step.reduce && messages == 1) {
+    COLL_TRY(pass_on(run, step, part, &value));
+  } else {
+    COLL_TRY(produce(run, step, part, gather(run, step, part, messages), &value));
+  }
+  // Receives that have been used give their memory back; a value that is sent on holds its own reference.
+  for (size_t i = 0; i < messages; ++i) run.incoming[run.taken + i].block = {};
+  return send_all(run, step, part, std::move(value));
+}
+
+Status Execution::verify(const Incoming& in, const Step& step) const {
+  const size_t due = message_bytes(in.wire, in.part.count);
+  const size_t extra = around_.checksums ? kChecksumBytes : 0;
+  const size_t bytes = in.request.bytes - std::min(extra, in.request.bytes);
+  const auto damaged = [&](const std::string& how) {
+    return Status(collCorruptData,
+                  text("rank ", in.peer, "'s message for elements ", in.part.offset, " to ", in.part.offset + in.part.count,
+                       " (shard ", in.shard, ", step ", std::string(step.what), ") ", how));
+  };
+  const bool sized = in.wire == Wire::kCoded && !call_.codec->traits().fixed_size ? bytes <= due : bytes == due;
+  if (in.request.truncated || !sized) {
+    return damaged(text("has ", in.request.bytes, " bytes", in.request.truncated ? " or more" : "", " instead of ", due + extra));
+  }
+  if (around_.checksums) {
+    uint64_t sent = 0;
+    std::memcpy(&sent, in.block.data() + bytes, kChecksumBytes);
+    if (sent != XXH3_64bits(in.block.data(), bytes)) return damaged("does not have the checksum it was sent with");
+  }
+  if (in.wire != Wire::kCoded) return {};
+  if (const Status valid = call_.codec->validate({in.block.data(), bytes}, in.part.count); !valid.ok()) {
+    return damaged(text("is not a message of codec ", call_.codec->spec(), ": ", valid.message()));
+  }
+  return {};
+}
+
+// The step's contributions in the order of reduction.
+std::vector<Contribution> Execution::gather(ChunkRun& run, const Step& step, const Shard& part, size_t messages) const {
+  const Contribution own = step.local == Local::kSlot
+                               ? Contribution{Wire::kPartial, run.slots[static_cast<size_t>(step.local_slot)].data()}
+                               : Contribution{Wire::kNative, input(part), step.code_local};
+  std::vector<Contribution> all;
+  all.reserve(messages + 1);
+  if (step.local != Local::kNone && static_cast<size_t>(step.from.count) == messages) all.push_back(own);
+  size_t next = run.taken;
+  for (int j = 0; j < step.from.count; ++j) {
+    if (plan_->entry(step.from, run.round, j) == around_.rank) {
+      all.push_back(own);
+    } else {
+      const Incoming& in = run.incoming[next++];
+      all.push_back({in.wire, in.block.data()});
+    }
+  }
+  return all;
+}
+
+// A message that goes on as it came: to the output, to other peers, or both.
+Status Execution::pass_on(const ChunkRun& run, const Step& step, const Shard& part, Value* value) {
+  const Incoming& in = run.incoming[run.taken];
+  const size_t bytes = std::min(in.request.bytes, message_bytes(in.wire, part.count));
+  if (step.to_output && in.wire == Wire::kNative) {
+    std::memcpy(output(part), in.block.data(), bytes);
+  } else if (step.to_output) {
+    Hop hop{call_.type, call_.op, around_.nranks, call_.codec.get(), {}, part.count};
+    hop.native = output(part);
+    const Contribution only{in.wire, in.block.data()};
+    run_timed(hop, {&only, 1});
+  }
+  *value = {{in.block.data(), in.request.bytes}, in.block};
+  return {};
+}
+
+Status Execution::produce(ChunkRun& run, const Step& step, const Shard& part, std::span<const Contribution> from,
+                          Value* value) {
+  const bool copies = !step.reduce && step.local == Local::kInput && step.to_wire == Wire::kNative && step.keep_slot < 0;
+  const size_t native_bytes = part.count * size_of(call_.type);
+  if (copies) {
+    if (step.to_output && output(part) != input(part)) std::memcpy(output(part), input(part), native_bytes);
+    return step.to.count > 0 ? send_user_memory(input(part), native_bytes, value) : Status();
+  }
+  Hop hop{call_.type, call_.op, around_.nranks, call_.codec.get(), {}, part.count, step.finish};
+  hop.draw = {call_.draw, around_.rank, part.offset};
+  if (step.to_output) hop.native = output(part);
+  const bool sends = step.to.count > 0;
+  const size_t bytes = message_bytes(step.to_wire, part.count);
+  if (step.keep_slot >= 0 || (sends && step.to_wire == Wire::kPartial)) {
+    COLL_TRY(take_block(message_bytes(Wire::kPartial, part.count), &value->block));
+    hop.partial = value->block.data();
+  } else if (sends && (step.to_wire == Wire::kCoded || hop.native == nullptr)) {
+    COLL_TRY(take_block(bytes, &value->block));
+    (step.to_wire == Wire::kCoded ? hop.coded : hop.native) = value->block.data();
+  }
+  run_timed(hop, from);
+  if (step.keep_slot >= 0) run.slots[static_cast<size_t>(step.keep_slot)] = value->block;
+  if (!sends) return {};
+  if (!value->block) return send_user_memory(hop.native, bytes, value);
+  seal(value->block, bytes);
+  value->message = {value->block.data(), bytes + (around_.checksums ? kChecksumBytes : 0)};
+  return {};
+}
+
+// Sends straight from the user's buffer, unless a checksum has to travel behind the bytes.
+Status Execution::send_user_memory(const std::byte* memory, size_t bytes, Value* value) {
+  value->message = {memory, bytes};
+  if (!around_.checksums) return {};
+  COLL_TRY(take_block(bytes, &value->block));
+  std::memcpy(value->block.data(), memory, bytes);
+  seal(value->block, bytes);
+  value->message = {value->block.data(), bytes + kChecksumBytes};
+  return {};
+}
+
+Status Execution::send_all(ChunkRun& run, const Step& step, const Shard& part, Value value) {
+  const int shard = plan_->entry(step.shard, run.round, 0);
+  for (int j = 0; j < step.to.count; ++j) {
+    const int peer = plan_->entry(step.to, run.round, j);
+    if (peer == around_.rank) continue;
+    Outgoing& out = run.outgoing.emplace_back(Outgoing{value.block, {}});
+    COLL_TRY(around_.fabric->to(peer).send(peer, tag(run, step.to_leg, shard), value.message, &out.request));
+    around_.stats->sent_bytes += value.message.size();
+    around_.stats->exact_bytes +=
+        step.to_wire == Wire::kCoded ? part.count * size_of(call_.type) : message_bytes(step.to_wire, part.count);
+  }
+  return {};
+}
+
+bool Execution::finished(const ChunkRun& run) const {
+  return run.step == plan_->steps.size() &&
+         std::all_of(run.outgoing.begin(), run.outgoing.end(), [](const Outgoing& out) { return out.request.done; });
+}
+
+std::vector<int> Execution::awaited_ranks() const {
+  std::vector<int> ranks;
+  if (agreement_ && agreement_->waiting_for() >= 0) ranks.push_back(agreement_->waiting_for());
+  for (const ChunkRun& run : running_) {
+    for (size_t i = run.taken; i < run.incoming.size(); ++i) {
+      if (!run.incoming[i].request.done) ranks.push_back(run.incoming[i].peer);
+    }
+  }
+  std::sort(ranks.begin(), ranks.end());
+  ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
+  return ranks;
+}
+
+const std::byte* Execution::input(const Shard& part) const {
+  return call_.send + (part.offset - plan_->input_origin) * size_of(call_.type);
+}
+
+std::byte* Execution::output(const Shard& part) const {
+  return call_.recv + (part.offset - plan_->output_origin) * size_of(call_.type);
+}
+
+size_t Execution::message_bytes(Wire wire, size_t elements) const {
+  if (wire == Wire::kCoded) return call_.codec->max_bytes(elements);
+  return elements * size_of(wire == Wire::kPartial ? accumulator_of(call_.type) : call_.type);
+}
+
+Status Execution::take_block(size_t bytes, Block* block) const {
+  *block = around_.staging->take(bytes + kChecksumBytes);
+  if (*block) return {};
+  return {collSystemError, text("no memory for ", bytes, " bytes of staging; lower COLL_BUFFSIZE or free memory")};
+}
+
+uint32_t Execution::tag(const ChunkRun& run, Leg leg, int shard) const { return tag_of(sequence_, run.chunk, leg, shard); }
+
+void Execution::seal(const Block& block, size_t bytes) const {
+  if (!around_.checksums) return;
+  const uint64_t checksum = XXH3_64bits(block.data(), bytes);
+  std::memcpy(block.data() + bytes, &checksum, kChecksumBytes);
+}
+
+void Execution::run_timed(const Hop& hop, std::span<const Contribution> contributions) {
+  const auto begin = std::chrono::steady_clock::now();
+  run_hop(hop, contributions);
+  const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin;
+  (hop.coded != nullptr ? around_.stats->encode_s : around_.stats->reduce_s) += spent.count();
+}
+
+}  // namespace coll

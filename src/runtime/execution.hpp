@@ -1,0 +1,111 @@
+// An execution: one collective on its way. It checks that the ranks agree, then runs the plan's steps for every chunk,
+// several chunks at a time, so that one chunk's messages travel while the next is encoded and reduced.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "collectives/plan.hpp"
+#include "runtime/agreement.hpp"
+#include "runtime/call.hpp"
+#include "runtime/fabric.hpp"
+#include "runtime/hop.hpp"
+#include "runtime/staging.hpp"
+
+namespace coll {
+
+inline constexpr int kChunksInFlight = 4;
+
+// What an execution uses and does not own; all of it outlives the execution.
+struct Surroundings {
+  Fabric* fabric;
+  StagingPool* staging;
+  collStats_t* stats;
+  int rank;
+  int nranks;
+  bool checksums;  // every message carries a checksum of its bytes
+};
+
+class Execution {
+ public:
+  // `plan` is empty where the call only has to be agreed on: barriers, and counts of 0.
+  Execution(const Surroundings& around, const Call& call, std::shared_ptr<const Plan> plan, uint64_t sequence,
+            bool agree);
+  Execution(const Execution&) = delete;
+  Execution& operator=(const Execution&) = delete;
+
+  // Does what can be done now; never blocks. Sets *moved where anything happened.
+  Status advance(bool* moved);
+  bool done() const { return done_; }
+  uint64_t sequence() const { return sequence_; }
+  const Call& call() const { return call_; }
+  std::vector<int> awaited_ranks() const;  // whose messages it waits for at this moment
+  bool compressed() const { return plan_ && plan_->encodings > 0; }
+
+ private:
+  struct Incoming {
+    int peer;
+    int shard;
+    Wire wire;
+    Shard part;
+    Block block;
+    Request request;
+  };
+  struct Outgoing {
+    Block block;  // empty where the user's memory is sent
+    Request request;
+  };
+  // One chunk's walk through the steps.
+  struct ChunkRun {
+    size_t chunk = 0;
+    size_t step = 0;
+    int round = 0;
+    std::deque<Incoming> incoming;  // in the order the steps take them; requests keep their address
+    size_t taken = 0;
+    std::deque<Outgoing> outgoing;
+    std::vector<Block> slots;
+  };
+  // The value a step hands on.
+  struct Value {
+    std::span<const std::byte> message;
+    Block block;
+  };
+
+  Status agree(bool* moved);
+  Status start_chunk();
+  Status post_receives(ChunkRun& run);
+  Status advance_chunk(ChunkRun& run, bool* moved);
+  bool ready(const ChunkRun& run, const Step& step, size_t messages) const;
+  size_t messages_of(const Step& step, int round, const Shard& part) const;
+  Status perform(ChunkRun& run, const Step& step, const Shard& part, size_t messages);
+  Status verify(const Incoming& in, const Step& step) const;
+  std::vector<Contribution> gather(ChunkRun& run, const Step& step, const Shard& part, size_t messages) const;
+  Status pass_on(const ChunkRun& run, const Step& step, const Shard& part, Value* value);
+  Status produce(ChunkRun& run, const Step& step, const Shard& part, std::span<const Contribution> from, Value* value);
+  Status send_user_memory(const std::byte* memory, size_t bytes, Value* value);
+  Status send_all(ChunkRun& run, const Step& step, const Shard& part, Value value);
+  bool finished(const ChunkRun& run) const;
+
+  const std::byte* input(const Shard& part) const;
+  std::byte* output(const Shard& part) const;
+  size_t message_bytes(Wire wire, size_t elements) const;
+  Status take_block(size_t message_bytes, Block* block) const;
+  uint32_t tag(const ChunkRun& run, Leg leg, int shard) const;
+  void seal(const Block& block, size_t message_bytes) const;
+  void run_timed(const Hop& hop, std::span<const Contribution> contributions);
+
+  Surroundings around_;
+  Call call_;
+  std::shared_ptr<const Plan> plan_;
+  uint64_t sequence_;
+  bool overwrites_input_;
+  std::optional<Agreement> agreement_;
+  std::deque<ChunkRun> running_;
+  size_t next_chunk_ = 0;
+  bool done_ = false;
+};
+
+}  // namespace coll

@@ -1,0 +1,49 @@
+#include "runtime/fabric.hpp"
+
+namespace coll {
+
+void Fabric::add(std::unique_ptr<Transport> transport, int own_rank) {
+  bool used = false;
+  for (size_t peer = 0; peer < route_.size(); ++peer) {
+    const int rank = static_cast<int>(peer);
+    if (rank == own_rank || route_[peer] != nullptr || !transport->reaches(rank)) continue;
+    route_[peer] = transport.get();
+    used = true;
+  }
+  if (used) transports_.push_back(std::move(transport));
+}
+
+std::vector<std::string_view> Fabric::names() const {
+  std::vector<std::string_view> names;
+  for (const auto& transport : transports_) names.push_back(transport->name());
+  return names;
+}
+
+Status Fabric::progress(bool* moved) {
+  for (const auto& transport : transports_) COLL_TRY(transport->progress(moved));
+  return {};
+}
+
+void Fabric::send_control_to_all(Control control, int own_rank) {
+  control.from = own_rank;
+  for (size_t peer = 0; peer < route_.size(); ++peer) {
+    if (route_[peer] == nullptr) continue;
+    // A peer that cannot be told finds out by its own time-out.
+    static_cast<void>(route_[peer]->send_control(static_cast<int>(peer), control));
+  }
+}
+
+bool Fabric::poll_control(Control* control) {
+  for (const auto& transport : transports_) {
+    if (transport->poll_control(control)) return true;
+  }
+  return false;
+}
+
+bool Fabric::abandon() {
+  bool still_accessed = false;
+  for (const auto& transport : transports_) still_accessed |= transport->abandon();
+  return still_accessed;
+}
+
+}  // namespace coll

@@ -1,0 +1,32 @@
+// The fabric of one communicator: which transport reaches which rank, and everything that is done to all of them.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "transport/transport.hpp"
+
+namespace coll {
+
+class Fabric {
+ public:
+  explicit Fabric(int nranks) : route_(static_cast<size_t>(nranks), nullptr) {}
+
+  // Later transports serve only ranks that no earlier one reaches: add the nearest first.
+  void add(std::unique_ptr<Transport> transport, int own_rank);
+  bool reaches(int peer) const { return route_[static_cast<size_t>(peer)] != nullptr; }
+  Transport& to(int peer) const { return *route_[static_cast<size_t>(peer)]; }
+  std::vector<std::string_view> names() const;  // of the transports in use
+
+  Status progress(bool* moved);
+  void send_control_to_all(Control control, int own_rank);  // best effort
+  bool poll_control(Control* control);
+  bool abandon();
+
+ private:
+  std::vector<std::unique_ptr<Transport>> transports_;
+  std::vector<Transport*> route_;
+};
+
+}  // namespace coll

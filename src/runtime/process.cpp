@@ -1,0 +1,34 @@
+#include "runtime/process.hpp"
+
+#include "runtime/stream.hpp"
+
+namespace coll {
+
+std::shared_ptr<Process> Process::acquire() {
+  static std::mutex mutex;
+  static std::weak_ptr<Process> current;
+  const std::lock_guard lock(mutex);
+  std::shared_ptr<Process> process = current.lock();
+  if (!process) current = process = std::make_shared<Process>();
+  return process;
+}
+
+void Process::add(const std::shared_ptr<Stream>& stream) {
+  const std::lock_guard lock(mutex_);
+  streams_.push_back(stream);
+}
+
+void Process::advance_streams(bool* moved) {
+  std::vector<std::shared_ptr<Stream>> alive;
+  {
+    const std::lock_guard lock(mutex_);
+    if (streams_.empty()) return;
+    std::erase_if(streams_, [](const auto& stream) { return stream.expired(); });
+    for (const auto& stream : streams_) {
+      if (auto held = stream.lock()) alive.push_back(std::move(held));
+    }
+  }
+  for (const auto& stream : alive) stream->advance(moved);
+}
+
+}  // namespace coll

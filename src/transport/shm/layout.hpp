@@ -1,0 +1,83 @@
+// The bytes of a node's shared segment. All ranks of one node map the same file; they are one build of one program's
+// libcoll, so native byte order and alignment are used.
+//
+//   offset 0                   SegmentHeader            one page
+//   + kPage                    Bell[nlocal]             one cache line per rank: "somebody left you a control message"
+//   + pair_offset(from, to)    PairHeader, ring bytes   one for each ordered pair of different ranks
+//
+// A ring holds messages back to back: MessageHeader, payload, padding to kMessageAlign. Positions count bytes since the
+// beginning and are taken modulo the ring's size, a power of two; headers therefore never wrap, payloads may.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "transport/transport.hpp"
+
+namespace coll::shm {
+
+inline constexpr size_t kPage = 4096;
+inline constexpr size_t kCacheLine = 64;
+inline constexpr size_t kMessageAlign = 16;
+inline constexpr size_t kTokenBytes = 16;
+inline constexpr size_t kControlSlots = 16;
+inline constexpr uint32_t kLayoutVersion = 1;
+
+inline constexpr size_t kMinRingBytes = 4096;
+inline constexpr size_t kMaxRingBytes = size_t{1} << 20;
+inline constexpr size_t kRankBytes = size_t{4} << 20;  // what the rings towards one rank's peers may add up to
+
+struct SegmentHeader {
+  uint32_t version;
+  uint32_t nlocal;
+  uint64_t ring_bytes;
+  std::byte token[kTokenBytes];  // random; shows that two ranks opened the same file
+};
+static_assert(sizeof(SegmentHeader) == 32 && sizeof(SegmentHeader) <= kPage);
+
+struct Bell {
+  alignas(kCacheLine) std::atomic<uint64_t> rung;
+};
+static_assert(sizeof(Bell) == kCacheLine);
+
+// Positions on separate cache lines: each has one writer.
+struct PairHeader {
+  alignas(kCacheLine) std::atomic<uint64_t> written;
+  alignas(kCacheLine) std::atomic<uint64_t> read;
+  alignas(kCacheLine) std::atomic<uint64_t> controls_written;
+  alignas(kCacheLine) std::atomic<uint64_t> controls_read;
+  alignas(kCacheLine) Control controls[kControlSlots];
+};
+static_assert(sizeof(PairHeader) == 4 * kCacheLine + kControlSlots * sizeof(Control));
+static_assert(std::atomic<uint64_t>::is_always_lock_free, "atomics must work between processes");
+
+struct MessageHeader {
+  uint64_t bytes;
+  uint32_t tag;
+  uint32_t reserved;
+};
+static_assert(sizeof(MessageHeader) == kMessageAlign && kMinRingBytes % kMessageAlign == 0);
+
+struct Layout {
+  size_t nlocal;
+  size_t ring_bytes;
+
+  size_t pairs_offset() const { return (kPage + nlocal * sizeof(Bell) + kPage - 1) / kPage * kPage; }
+  size_t pair_bytes() const { return sizeof(PairHeader) + ring_bytes; }
+  size_t pair_offset(size_t from, size_t to) const {
+    return pairs_offset() + (from * (nlocal - 1) + (to < from ? to : to - 1)) * pair_bytes();
+  }
+  size_t total_bytes() const { return pairs_offset() + nlocal * (nlocal - 1) * pair_bytes(); }
+};
+
+// The ring size of a pair: as large as kRankBytes allows, so 1 MiB for up to 5 ranks on the node, 256 KiB for 16, 32
+// KiB for 128; 4 KiB at the least, which exceeds kRankBytes above 1024 ranks.
+constexpr size_t default_ring_bytes(size_t nlocal) {
+  size_t ring = kMaxRingBytes;
+  while (ring > kMinRingBytes && ring * (nlocal - 1) > kRankBytes) ring /= 2;
+  return ring;
+}
+static_assert(default_ring_bytes(2) == kMaxRingBytes && default_ring_bytes(16) == size_t{256} << 10);
+
+}  // namespace coll::shm

@@ -1,0 +1,97 @@
+// One direction of a pair: a byte ring with one writer and one reader, and a few slots for control messages.
+// Each side keeps a private copy of its own position and of what it last saw of the other's, so that the shared lines
+// are touched only to publish, or when the ring looks full or empty.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+#include <span>
+
+#include "transport/shm/layout.hpp"
+
+namespace coll::shm {
+
+constexpr size_t padded(size_t bytes) { return (bytes + kMessageAlign - 1) / kMessageAlign * kMessageAlign; }
+
+class RingWriter {
+ public:
+  RingWriter() = default;
+  RingWriter(PairHeader* pair, size_t capacity)
+      : pair_(pair), ring_(reinterpret_cast<std::byte*>(pair + 1)), capacity_(capacity) {}
+
+  // Free bytes, looking at the reader's position only where fewer than `wanted` are known to be free.
+  size_t free_bytes(size_t wanted) {
+    if (capacity_ - (written_ - read_seen_) < wanted) read_seen_ = pair_->read.load(std::memory_order_acquire);
+    return capacity_ - (written_ - read_seen_);
+  }
+  // The caller has made sure that there is room. Nothing is visible to the reader before publish().
+  void write(std::span<const std::byte> bytes) {
+    const size_t at = written_ & (capacity_ - 1);
+    const size_t first = std::min(bytes.size(), capacity_ - at);
+    if (first > 0) std::memcpy(ring_ + at, bytes.data(), first);
+    if (first < bytes.size()) std::memcpy(ring_, bytes.data() + first, bytes.size() - first);
+    written_ += bytes.size();
+  }
+  void pad() { written_ = padded(written_); }
+  void publish() {
+    if (published_ == written_) return;  // a full ring is polled: leave the reader's cache line alone
+    published_ = written_;
+    pair_->written.store(written_, std::memory_order_release);
+  }
+
+  // False where all slots are taken.
+  bool write_control(const Control& control) {
+    const uint64_t at = pair_->controls_written.load(std::memory_order_relaxed);
+    if (at - pair_->controls_read.load(std::memory_order_acquire) == kControlSlots) return false;
+    pair_->controls[at % kControlSlots] = control;
+    pair_->controls_written.store(at + 1, std::memory_order_release);
+    return true;
+  }
+
+ private:
+  PairHeader* pair_ = nullptr;
+  std::byte* ring_ = nullptr;
+  size_t capacity_ = 0;
+  uint64_t written_ = 0;
+  uint64_t published_ = 0;
+  uint64_t read_seen_ = 0;
+};
+
+class RingReader {
+ public:
+  RingReader() = default;
+  RingReader(PairHeader* pair, size_t capacity)
+      : pair_(pair), ring_(reinterpret_cast<const std::byte*>(pair + 1)), capacity_(capacity) {}
+
+  // Published bytes, looking at the writer's position only where nothing is known to be there.
+  size_t available_bytes() {
+    if (written_seen_ == read_) written_seen_ = pair_->written.load(std::memory_order_acquire);
+    return written_seen_ - read_;
+  }
+  // The next bytes that lie in one piece, at most `wanted` of the available ones.
+  std::span<const std::byte> peek(size_t wanted) {
+    const size_t at = read_ & (capacity_ - 1);
+    return {ring_ + at, std::min({wanted, available_bytes(), capacity_ - at})};
+  }
+  void skip(size_t bytes) { read_ += bytes; }
+  void skip_padding() { read_ = padded(read_); }
+  // Gives what was read back to the writer, in whole alignment units: so a message's padding always has room.
+  void release() { pair_->read.store(read_ / kMessageAlign * kMessageAlign, std::memory_order_release); }
+
+  bool read_control(Control* control) {
+    const uint64_t at = pair_->controls_read.load(std::memory_order_relaxed);
+    if (at == pair_->controls_written.load(std::memory_order_acquire)) return false;
+    *control = pair_->controls[at % kControlSlots];
+    pair_->controls_read.store(at + 1, std::memory_order_release);
+    return true;
+  }
+
+ private:
+  PairHeader* pair_ = nullptr;
+  const std::byte* ring_ = nullptr;
+  size_t capacity_ = 0;
+  uint64_t read_ = 0;
+  uint64_t written_seen_ = 0;
+};
+
+}  // namespace coll::shm

@@ -1,0 +1,81 @@
+// The shared file behind the shm transport: made with all of its pages, mapped, and nameless as soon as possible.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <string>
+
+#include "base/status.hpp"
+#include "transport/shm/layout.hpp"
+
+namespace coll::shm {
+
+using Token = std::array<std::byte, kTokenBytes>;
+// Gives the file its pages, like posix_fallocate: 0 or an errno value. Replaceable so that tests can have a full file
+// system anywhere.
+using Allocate = std::function<int(int fd, size_t bytes)>;
+
+// A mapping of a segment; unmapped at the end of its life.
+class Segment {
+ public:
+  Segment() = default;
+  ~Segment() { close(); }
+  Segment(Segment&& other) noexcept { swap(other); }
+  Segment& operator=(Segment&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+
+  std::byte* base() const { return base_; }
+  const Layout& layout() const { return layout_; }
+  SegmentHeader* header() const { return reinterpret_cast<SegmentHeader*>(base_); }
+  Bell* bell(size_t local) const { return reinterpret_cast<Bell*>(base_ + kPage) + local; }
+  PairHeader* pair(size_t from, size_t to) const {
+    return reinterpret_cast<PairHeader*>(base_ + layout_.pair_offset(from, to));
+  }
+
+  Status map(int fd, const Layout& layout);
+  void close();
+
+ private:
+  void swap(Segment& other) noexcept {
+    std::swap(base_, other.base_);
+    std::swap(layout_, other.layout_);
+  }
+
+  std::byte* base_ = nullptr;
+  Layout layout_{};
+};
+
+// A name in the file system that goes away with this object.
+class FileName {
+ public:
+  FileName() = default;
+  ~FileName() { unlink(); }
+  FileName(const FileName&) = delete;
+  FileName& operator=(const FileName&) = delete;
+
+  void set(std::string path) { path_ = std::move(path); }
+  const std::string& path() const { return path_; }
+  void unlink();
+
+ private:
+  std::string path_;
+};
+
+struct CreateRequest {
+  std::string directory;
+  size_t nlocal;
+  size_t ring_bytes;  // wanted; halved down to kMinRingBytes where the file system is too small
+  Allocate allocate;
+};
+
+// Makes a new file with an unpredictable name that only this user can open, and maps it. `warning` is set where the
+// rings had to be made smaller.
+Status create_segment(const CreateRequest& request, Segment* segment, FileName* name, Token* token,
+                      std::string* warning);
+
+// Maps the segment of another rank and checks that it is the one that was meant.
+Status open_segment(const std::string& path, const Layout& layout, const Token& token, Segment* segment);
+
+}  // namespace coll::shm

@@ -1,0 +1,18 @@
+// How the ranks of a node come to share a segment, and the parts that make_shm() puts together.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "transport/shm/shm.hpp"
+
+namespace coll::shm {
+
+inline size_t local_index(const std::vector<int>& local_ranks, int rank) {
+  return static_cast<size_t>(std::find(local_ranks.begin(), local_ranks.end(), rank) - local_ranks.begin());
+}
+
+std::unique_ptr<Transport> make_transport(Segment segment, const std::vector<int>& local_ranks, int rank, int nranks);
+
+}  // namespace coll::shm

@@ -1,0 +1,318 @@
+#include "tests/conformance/cases.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "tests/support/reference.hpp"
+
+namespace coll::test {
+
+namespace {
+
+constexpr std::byte kUntouched{0xa5};
+constexpr size_t kGuard = 64;
+
+// Memory between two guards, at an odd address where asked for.
+class Buffer {
+ public:
+  Buffer(size_t bytes, bool odd) : at_(kGuard + (odd ? 1 : 0)), bytes_(bytes), memory_(bytes + 3 * kGuard, kUntouched) {}
+
+  std::byte* data() { return memory_.data() + at_; }
+  void put(const Bytes& bytes, size_t offset = 0) { std::copy(bytes.begin(), bytes.end(), data() + offset); }
+  Bytes part(size_t offset, size_t bytes) { return Bytes(data() + offset, data() + offset + bytes); }
+  bool guards_hold() const {
+    const auto end = memory_.begin() + static_cast<std::ptrdiff_t>(at_ + bytes_);
+    const auto touched = [](std::byte b) { return b != kUntouched; };
+    return std::none_of(memory_.begin(), memory_.begin() + static_cast<std::ptrdiff_t>(at_), touched) &&
+           std::none_of(end, memory_.end(), touched);
+  }
+
+ private:
+  size_t at_;
+  size_t bytes_;
+  Bytes memory_;
+};
+
+bool reduces(Function function) { return function == Function::kAllReduce || function == Function::kReduceScatter; }
+
+Call call_of(const Case& test, const SharedCodec& codec) {
+  Call call{test.function};
+  call.count = test.count;
+  call.type = test.type;
+  call.op = test.op;
+  call.root = test.root;
+  call.codec = codec;
+  return call;
+}
+
+Bytes input_of(const Case& test, int rank, int nranks) {
+  return make_input(test.type, test.pattern, send_count(test, nranks), rank, nranks);
+}
+
+Outcome run_apart(Communicator& communicator, const SharedCodec& codec, const Case& test) {
+  const int n = communicator.nranks();
+  const size_t bytes = recv_count(test, n) * size_of(test.type);
+  const Bytes input = input_of(test, communicator.rank(), n);
+  Buffer send(input.size(), test.odd);
+  Buffer recv(bytes, test.odd);
+  send.put(input);
+  Call call = call_of(test, codec);
+  const bool sends = test.function != Function::kBroadcast || communicator.rank() == test.root;
+  call.send = sends ? send.data() : nullptr;
+  call.recv = recv.data();
+  Outcome outcome;
+  outcome.status = communicator.run(call, nullptr);
+  outcome.result = recv.part(0, bytes);
+  if (!recv.guards_hold()) outcome.damage = "bytes beyond recv were written";
+  if (!send.guards_hold() || send.part(0, input.size()) != input) outcome.damage = "send was written";
+  return outcome;
+}
+
+Outcome run_in_place(Communicator& communicator, const SharedCodec& codec, const Case& test) {
+  const int n = communicator.nranks();
+  const auto own = static_cast<size_t>(communicator.rank()) * test.count * size_of(test.type);
+  const size_t bytes = recv_count(test, n) * size_of(test.type);
+  const Bytes input = input_of(test, communicator.rank(), n);
+  Buffer memory(std::max(input.size(), bytes), test.odd);
+  const size_t send_at = test.function == Function::kAllGather ? own : 0;
+  const size_t recv_at = test.function == Function::kReduceScatter ? own : 0;
+  const bool sends = test.function != Function::kBroadcast || communicator.rank() == test.root;
+  if (sends) memory.put(input, send_at);
+  Call call = call_of(test, codec);
+  call.send = sends ? memory.data() + send_at : nullptr;
+  call.recv = memory.data() + recv_at;
+  Outcome outcome;
+  outcome.status = communicator.run(call, nullptr);
+  outcome.result = memory.part(recv_at, bytes);
+  if (!memory.guards_hold()) outcome.damage = "in place, bytes beyond the buffer were written";
+  if (test.function == Function::kReduceScatter && outcome.status.ok()) {
+    memory.put(Bytes(input.begin() + static_cast<std::ptrdiff_t>(own),
+                     input.begin() + static_cast<std::ptrdiff_t>(own + bytes)), own);
+    if (memory.part(0, input.size()) != input) outcome.damage = "in place, other blocks of send were written";
+  }
+  return outcome;
+}
+
+// Both runs of one case, by rank.
+struct Pair {
+  std::vector<Outcome> apart;
+  std::vector<Outcome> in_place;
+};
+
+// The elements that `rank` must hold: those of the whole result from `begin` on.
+std::string wrong_values(const Case& test, const SharedCodec& codec, const std::vector<Outcome>& outcomes, size_t* bounded) {
+  const int n = static_cast<int>(outcomes.size());
+  std::vector<Bytes> inputs;
+  for (int rank = 0; rank < n; ++rank) inputs.push_back(input_of(test, rank, n));
+  std::vector<const std::byte*> all;
+  for (const Bytes& input : inputs) all.push_back(input.data());
+  Question question{test.type, test.op, codec.get(), reduces(test.function), test.function == Function::kAllReduce};
+  const size_t bytes = test.count * size_of(test.type);
+  if (reduces(test.function)) {
+    const Expected expected(question, all, send_count(test, n));
+    *bounded += expected.bounded();
+    if (test.function == Function::kAllReduce) return expected.mismatch(outcomes[0].result.data(), 0, test.count);
+    for (size_t rank = 0; rank < all.size(); ++rank) {
+      std::string wrong = expected.mismatch(outcomes[rank].result.data(), rank * test.count, test.count);
+      if (!wrong.empty()) return text("rank ", rank, ": ", wrong);
+    }
+    return "";
+  }
+  if (test.function == Function::kBroadcast) {
+    const Expected expected(question, std::span(&all[static_cast<size_t>(test.root)], 1), test.count);
+    *bounded += expected.bounded();
+    return expected.mismatch(outcomes[0].result.data(), 0, test.count);
+  }
+  for (size_t rank = 0; rank < all.size(); ++rank) {
+    const Expected expected(question, std::span(&all[rank], 1), test.count);
+    *bounded += expected.bounded();
+    std::string wrong = expected.mismatch(outcomes[0].result.data() + rank * bytes, 0, test.count);
+    if (!wrong.empty()) return text("block of rank ", rank, ": ", wrong);
+  }
+  return "";
+}
+
+std::string wrong_run(const Case& test, const std::vector<Outcome>& outcomes) {
+  for (size_t rank = 0; rank < outcomes.size(); ++rank) {
+    const Outcome& outcome = outcomes[rank];
+    if (!outcome.status.ok()) return text("rank ", rank, " failed: ", outcome.status.message());
+    if (!outcome.damage.empty()) return text("rank ", rank, ": ", outcome.damage);
+    const bool alike = test.function == Function::kReduceScatter || outcome.result == outcomes[0].result;
+    if (!alike) return text("rank ", rank, " holds other bits than rank 0");
+  }
+  return "";
+}
+
+bool unsupported(const std::vector<Outcome>& outcomes) {
+  return std::all_of(outcomes.begin(), outcomes.end(),
+                     [](const Outcome& outcome) { return outcome.status.code() == collUnsupported; });
+}
+
+std::string wrong(const Case& test, const SharedCodec& codec, const Pair& pair, size_t* bounded) {
+  if (std::string words = wrong_run(test, pair.apart); !words.empty()) return words;
+  if (std::string words = wrong_run(test, pair.in_place); !words.empty()) return text("in place, ", words);
+  for (size_t rank = 0; rank < pair.apart.size(); ++rank) {
+    if (pair.apart[rank].result != pair.in_place[rank].result) {
+      return text("rank ", rank, " holds other bits the second time, in place");
+    }
+  }
+  return wrong_values(test, codec, pair.apart, bounded);
+}
+
+// ---- Which cases ------------------------------------------------------------------------------------------
+
+constexpr Function kFunctions[] = {Function::kAllReduce, Function::kReduceScatter, Function::kAllGather,
+                                   Function::kBroadcast};
+
+class Cases {
+ public:
+  Cases(const SharedCodec& codec, int nranks, bool few) : codec_(codec), n_(nranks), few_(few) {
+    for (int type = 0; type < collNumTypes; ++type) {
+      const auto each = static_cast<DataType>(type);
+      if (!codec || codec->supports(each).ok()) types_.push_back(each);
+    }
+    for (int op = 0; op < collNumOps; ++op) {
+      const auto each = static_cast<RedOp>(op);
+      if (!codec || codec->supports(each).ok()) ops_.push_back(each);
+    }
+  }
+
+  std::vector<Case> all() {
+    add_counts();
+    add_types();
+    add_roots();
+    add_specials();
+    return std::move(cases_);
+  }
+
+ private:
+  // On few ranks everything, on many every sixth.
+  bool turn() { return ++turn_, (n_ <= 3 && !few_) || (turn_ + static_cast<size_t>(n_)) % 6 == 0; }
+  DataType some_type() const { return cases_.size() % 3 == 1 ? types_[cases_.size() / 3 % types_.size()] : collFloat32; }
+  RedOp some_op() const { return ops_[cases_.size() % ops_.size()]; }
+  int some_root() const { return static_cast<int>(cases_.size() % static_cast<size_t>(n_)); }
+
+  void add(Case test, bool specials = false) {
+    test.pattern = {test.op == collProd, specials};
+    test.odd = cases_.size() % 2 == 1;
+    cases_.push_back(test);
+  }
+
+  void add_counts() {
+    const auto n = static_cast<size_t>(n_);
+    std::set<size_t> counts = {0, 1, n - 1, n, n + 1, 131};
+    if (!few_) counts.insert({1009, 4099});
+    for (const Function function : kFunctions) {
+      for (const size_t count : counts) {
+        const bool multiplied = function == Function::kReduceScatter || function == Function::kAllGather;
+        if (multiplied && count > 2000 && n_ > 4) continue;
+        add({function, count, some_type(), some_op(), some_root()});
+      }
+    }
+  }
+
+  void add_types() {
+    const size_t count = codec_ ? 300 : 67;
+    for (const DataType type : types_) {
+      for (const RedOp op : ops_) {
+        if (turn()) add({Function::kAllReduce, count, type, op});
+        if (turn()) add({Function::kReduceScatter, count, type, op});
+      }
+      if (turn()) add({Function::kAllGather, count, type});
+      if (turn()) add({Function::kBroadcast, count, type, collSum, some_root()});
+    }
+  }
+
+  void add_roots() {
+    if (n_ > 5) return;
+    for (int root = 0; root < n_; ++root) add({Function::kBroadcast, 259, collFloat32, collSum, root});
+  }
+
+  void add_specials() {
+    const size_t each = (kSpecialsCount + static_cast<size_t>(n_) - 1) / static_cast<size_t>(n_);
+    for (const DataType type : types_) {
+      if (!info(type).is_float) continue;
+      for (const RedOp op : ops_) {
+        if (turn()) add({Function::kAllReduce, kSpecialsCount, type, op}, true);
+        if (turn()) add({Function::kReduceScatter, each, type, op}, true);
+      }
+      if (turn()) add({Function::kAllGather, kSpecialsCount, type}, true);
+      if (turn()) add({Function::kBroadcast, kSpecialsCount, type, collSum, some_root()}, true);
+    }
+  }
+
+  const SharedCodec& codec_;
+  int n_;
+  bool few_;
+  std::vector<DataType> types_;
+  std::vector<RedOp> ops_;
+  std::vector<Case> cases_;
+  size_t turn_ = 0;
+};
+
+}  // namespace
+
+std::vector<SharedCodec> all_codecs() {
+  std::vector<std::string> specs;
+  for (const CodecEntry& entry : codec_registry()) specs.emplace_back(entry.name);
+  specs.emplace_back("int8:block=32");
+  std::vector<SharedCodec> codecs;
+  for (const std::string& spec : specs) {
+    std::unique_ptr<Codec> codec;
+    const Status status = make_codec(spec, &codec);
+    EXPECT_TRUE(status.ok()) << status.message();
+    if (status.ok()) codecs.emplace_back(codec->traits().name == "none" ? nullptr : std::move(codec));
+  }
+  return codecs;
+}
+
+std::string name_of(const SharedCodec& codec) { return codec ? codec->spec() : "none"; }
+
+size_t send_count(const Case& test, int nranks) {
+  return test.function == Function::kReduceScatter ? test.count * static_cast<size_t>(nranks) : test.count;
+}
+
+size_t recv_count(const Case& test, int nranks) {
+  return test.function == Function::kAllGather ? test.count * static_cast<size_t>(nranks) : test.count;
+}
+
+std::string describe(const Case& test) {
+  return text(name(test.function), " of ", test.count, " ", info(test.type).name, ", ", name(test.op), ", root ", test.root,
+              test.odd ? ", odd addresses" : "", test.pattern.specials ? ", with specials" : "");
+}
+
+std::vector<Case> cases_for(const SharedCodec& codec, int nranks, bool few) { return Cases(codec, nranks, few).all(); }
+
+std::vector<Outcome> results_of(World& world, const SharedCodec& codec, const Case& test) {
+  std::vector<Outcome> outcomes(static_cast<size_t>(world.nranks()));
+  world.run([&](int rank, Communicator& communicator) {
+    outcomes[static_cast<size_t>(rank)] = run_apart(communicator, codec, test);
+  });
+  return outcomes;
+}
+
+Tally run_cases(World& world, const SharedCodec& codec, const std::vector<Case>& cases) {
+  const auto n = static_cast<size_t>(world.nranks());
+  std::vector<Pair> pairs(cases.size(), Pair{std::vector<Outcome>(n), std::vector<Outcome>(n)});
+  world.run([&](int rank, Communicator& communicator) {
+    for (size_t i = 0; i < cases.size(); ++i) {
+      pairs[i].apart[static_cast<size_t>(rank)] = run_apart(communicator, codec, cases[i]);
+      pairs[i].in_place[static_cast<size_t>(rank)] = run_in_place(communicator, codec, cases[i]);
+    }
+  });
+  Tally tally;
+  int failures = 0;
+  for (size_t i = 0; i < cases.size() && failures < 3; ++i) {
+    if (unsupported(pairs[i].apart) && unsupported(pairs[i].in_place)) {
+      ++tally.unserved;
+      continue;
+    }
+    const std::string words = wrong(cases[i], codec, pairs[i], &tally.bounded);
+    tally.served += words.empty();
+    failures += !words.empty();
+    EXPECT_EQ(words, "") << describe(cases[i]) << ", codec " << name_of(codec);
+  }
+  return tally;
+}
+
+}  // namespace coll::test

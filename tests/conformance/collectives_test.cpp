@@ -1,0 +1,95 @@
+// One suite for every algorithm (and the free choice among them) with every codec, on every transport that threads can
+// use, for many shapes. What an algorithm does not serve is counted; nothing may be served nowhere.
+#include <map>
+
+#include "tests/conformance/cases.hpp"
+
+namespace coll::test {
+
+namespace {
+
+struct Setup {
+  std::string algorithm;  // "": the planner chooses
+  bool shm;
+  bool few;
+};
+
+struct Shape {
+  std::string name;
+  Placement node_of;
+};
+
+std::vector<Shape> shapes(bool few) {
+  if (few) return {{"1", one_node(1)}, {"2", one_node(2)}, {"3", one_node(3)}, {"2+2", blocks({2, 2})}, {"1+2", blocks({1, 2})}};
+  std::vector<Shape> all;
+  for (int n = 1; n <= 16; ++n) all.push_back({text(n), one_node(n)});
+  all.push_back({"2+2", blocks({2, 2})});
+  all.push_back({"2+2+2+2", blocks({2, 2, 2, 2})});
+  all.push_back({"3+1", blocks({3, 1})});
+  all.push_back({"1+2+3", blocks({1, 2, 3})});
+  all.push_back({"1+1+1", blocks({1, 1, 1})});
+  all.push_back({"8+8", blocks({8, 8})});
+  all.push_back({"6 round robin on 2", round_robin(6, 2)});
+  all.push_back({"7 round robin on 3", round_robin(7, 3)});
+  return all;
+}
+
+class Collectives : public testing::TestWithParam<Setup> {};
+
+TEST_P(Collectives, Hold) {
+  const Setup& setup = GetParam();
+  const std::vector<SharedCodec> codecs = all_codecs();
+  constexpr size_t kChunkBytes[] = {0, 512, 8192};  // 0: as the planner likes; small ones make many chunks
+  std::map<std::string, Tally> total;
+  size_t index = 0;
+  for (const Shape& shape : shapes(setup.few)) {
+    WorldOptions options{shape.node_of, setup.shm};
+    options.edit = [&](int, Config& config) {
+      config.env.algo = setup.algorithm;
+      config.env.chunk_bytes = kChunkBytes[index % std::size(kChunkBytes)];
+      config.check = index % 2 == 0 ? 2 : 1;
+    };
+    ++index;
+    World world(options);
+    ASSERT_TRUE(world.ok()) << world.why();
+    for (const SharedCodec& codec : codecs) {
+      SCOPED_TRACE(text("ranks ", shape.name, ", codec ", name_of(codec)));
+      const Tally tally = run_cases(world, codec, cases_for(codec, world.nranks(), setup.few));
+      Tally& sum = total[name_of(codec)];
+      sum.served += tally.served;
+      sum.unserved += tally.unserved;
+      sum.bounded += tally.bounded;
+      if (HasFailure()) return;
+    }
+  }
+  EXPECT_GT(total["none"].served, 0u) << "no case is served by this algorithm";
+  for (const auto& [codec, tally] : total) {
+    RecordProperty(text(codec, " served"), text(tally.served));
+    RecordProperty(text(codec, " unserved"), text(tally.unserved));
+    if (!setup.algorithm.empty()) continue;
+    EXPECT_EQ(tally.unserved, 0u) << codec;
+    EXPECT_GT(tally.bounded, 0u) << codec << " was never compared with a bound";
+  }
+}
+
+std::vector<Setup> setups(bool few) {
+  std::vector<Setup> all;
+  for (const bool shm : {false, true}) {
+    if (few && shm) continue;
+    all.push_back({"", shm, few});
+    for (const Algorithm& algorithm : algorithm_registry()) all.push_back({std::string(algorithm.name), shm, few});
+  }
+  return all;
+}
+
+std::string name_of_setup(const testing::TestParamInfo<Setup>& tested) {
+  const Setup& setup = tested.param;
+  return (setup.shm ? "shm_" : "inproc_") + (setup.algorithm.empty() ? "any" : setup.algorithm);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Collectives, testing::ValuesIn(setups(false)), name_of_setup);
+INSTANTIATE_TEST_SUITE_P(Few, Collectives, testing::ValuesIn(setups(true)), name_of_setup);
+
+}  // namespace
+
+}  // namespace coll::test

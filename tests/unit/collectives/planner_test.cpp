@@ -1,0 +1,213 @@
+// Names, choice, predictions, and how calls are cut into shards and pieces.
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "tests/unit/collectives/shapes.hpp"
+
+namespace coll {
+namespace {
+
+using shapes::coded;
+using shapes::even;
+using shapes::exact;
+
+std::vector<const Algorithm*> allowed(std::string_view text = "") {
+  std::vector<const Algorithm*> algorithms;
+  EXPECT_TRUE(parse_algorithms(text, &algorithms).ok()) << text;
+  return algorithms;
+}
+
+Plan chosen(const topo::Topology& topology, const PlanQuery& query, std::string_view algorithms = "") {
+  Plan plan;
+  const Status status = choose_plan(topology, query, allowed(algorithms), &plan);
+  EXPECT_TRUE(status.ok()) << status.message();
+  return plan;
+}
+
+TEST(ParseAlgorithms, IncludesAndExcludes) {
+  EXPECT_EQ(allowed().size(), algorithm_registry().size());
+  ASSERT_EQ(allowed("ring,direct").size(), 2u);
+  EXPECT_EQ(allowed("ring,direct")[0]->name, "direct");  // in the registry's order: ties do not depend on the list
+  EXPECT_EQ(allowed("^ring").size(), algorithm_registry().size() - 1);
+  EXPECT_EQ(allowed("^ring,direct").size(), algorithm_registry().size() - 2);
+}
+
+TEST(ParseAlgorithms, ErrorsListTheValidNames) {
+  std::vector<const Algorithm*> algorithms;
+  for (const char* text : {"rnig", "ring,", ",ring", "^", "ring,^direct", " ring"}) {
+    const Status status = parse_algorithms(text, &algorithms);
+    EXPECT_EQ(status.code(), collInvalidArgument) << text;
+    EXPECT_NE(status.message().find("hier_direct"), std::string::npos) << status.message();
+  }
+  std::string all = "^";
+  for (const Algorithm& algorithm : algorithm_registry()) all += std::string(all == "^" ? "" : ",") + std::string(algorithm.name);
+  EXPECT_EQ(parse_algorithms(all, &algorithms).code(), collInvalidArgument);
+}
+
+TEST(ChoosePlan, UnsupportedNamesWhatWasAsked) {
+  Plan plan;
+  const Status status = choose_plan(even(2, 4), coded(collFuncAllReduce, 100), allowed("ring,doubling"), &plan);
+  EXPECT_EQ(status.code(), collUnsupported);
+  for (const char* part : {"allreduce", "float", "lossy codec", "8 ranks", "doubling, ring"}) {
+    EXPECT_NE(status.message().find(part), std::string::npos) << status.message();
+  }
+  EXPECT_EQ(choose_plan(even(1, 2), exact(collFuncAlltoAll, 1), allowed(), &plan).code(), collUnsupported);
+}
+
+TEST(ChoosePlan, RespectsTheCodecsEncodings) {
+  PlanQuery query = coded(collFuncAllReduce, 1 << 22);
+  query.codec.max_encodings = 1;
+  EXPECT_EQ(chosen(even(1, 4), query).algorithm, "oneshot");
+}
+
+TEST(ChoosePlan, DeterministicMeansRankOrder) {
+  for (const size_t count : {size_t{1}, size_t{1000}, size_t{1} << 24}) {
+    PlanQuery queries[] = {exact(collFuncAllReduce, count), coded(collFuncAllReduce, count)};
+    for (PlanQuery& query : queries) {
+      query.deterministic = true;
+      EXPECT_TRUE(chosen(even(4, 4), query).rank_order);
+      if (query.codec.lossy) {
+        EXPECT_EQ(chosen(even(4, 4), query).algorithm, "direct");
+      }
+    }
+  }
+}
+
+TEST(ChoosePlan, CompressesBetweenNodesWhereLinksAreSlow) {
+  topo::Topology topology = even(4, 2);
+  topology.links[1] = {100, 0.125};  // 1 Gbit/s
+  EXPECT_EQ(chosen(topology, coded(collFuncAllReduce, 4 << 20)).algorithm, "hier_direct");
+  const std::string_view exact_choice = chosen(topology, exact(collFuncAllReduce, 4 << 20)).algorithm;
+  EXPECT_TRUE(exact_choice == "hier_ring" || exact_choice == "hier_direct") << exact_choice;
+}
+
+TEST(ChoosePlan, FewHopsForSmallCalls) {
+  EXPECT_EQ(chosen(even(1, 4), exact(collFuncAllReduce, 1)).algorithm, "oneshot");
+  EXPECT_EQ(chosen(even(1, 64), exact(collFuncAllReduce, 1)).algorithm, "doubling");
+  EXPECT_EQ(chosen(even(1, 8), exact(collFuncAllReduce, 1 << 22)).algorithm, "direct");
+  EXPECT_EQ(chosen(even(1, 1), coded(collFuncAllReduce, 5)).encodings, 0);
+}
+
+TEST(ChoosePlan, AllRanksChooseAlike) {
+  for (const topo::Topology& topology : {even(4, 2), shapes::blocks({5, 1, 3}), shapes::placed({0, 1, 2, 0, 1, 2, 0})}) {
+    for (const collFunc_t func : shapes::kFuncs) {
+      for (size_t count = 1; count < size_t{1} << 26; count = count * 5 + 1) {
+        for (PlanQuery query : {exact(func, count), coded(func, count)}) {
+          query.root = 2;
+          const Plan first = chosen(topology, query);
+          for (query.rank = 1; query.rank < topology.nranks; ++query.rank) {
+            const Plan plan = chosen(topology, query);
+            ASSERT_EQ(plan.algorithm, first.algorithm);
+            ASSERT_EQ(plan.predicted_us, first.predicted_us);
+            ASSERT_EQ(plan.piece, first.piece);
+            ASSERT_EQ(plan.chunks, first.chunks);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(Predict, GrowsWithSizeAndLatency) {
+  topo::Topology slow = even(4, 2);
+  slow.links[1] = {500, 0.1};
+  for (const Algorithm& algorithm : algorithm_registry()) {
+    for (const collFunc_t func : shapes::kFuncs) {
+      double before = 0;
+      for (size_t count = 64; count < size_t{1} << 26; count *= 16) {
+        const PlanQuery query = exact(func, count);
+        if (!algorithm.serves(even(4, 2), query)) continue;
+        const double fast_us = predict_us(even(4, 2), query, algorithm.plan(even(4, 2), query));
+        EXPECT_GT(fast_us, before) << algorithm.name;
+        EXPECT_GT(predict_us(slow, query, algorithm.plan(slow, query)), fast_us) << algorithm.name;
+        before = fast_us;
+      }
+    }
+  }
+}
+
+// The wire limit of an allreduce over N nodes is 2·(N-1)/N·S/B; hierarchical plans come near it.
+TEST(Predict, ComesNearTheWireLimit) {
+  topo::Topology topology = even(4, 2);
+  topology.links[1] = {100, 0.0625};
+  const size_t count = 4 << 20;
+  const double limit_us = 2 * 0.75 * static_cast<double>(count) * 4 / 62.5;
+  for (const char* name : {"hier_ring", "hier_direct"}) {
+    const PlanQuery query = exact(collFuncAllReduce, count);
+    const double us = predict_us(topology, query, shapes::named(name).plan(topology, query));
+    EXPECT_GT(us, limit_us) << name;
+    EXPECT_LT(us, 1.25 * limit_us) << name;
+  }
+}
+
+TEST(Cut, ShardsBeginAtBlocksAndCacheLines) {
+  PlanQuery query = exact(collFuncAllReduce, 1001);
+  query.codec.block = 96;
+  query.type = collBfloat16;
+  const Plan plan = shapes::named("direct").plan(even(1, 3), query);
+  for (const Shard& shard : plan.shards) EXPECT_EQ(shard.offset % 96, 0u);
+  EXPECT_EQ(plan.shards.back().offset + plan.shards.back().count, 1001u);
+}
+
+TEST(Cut, PiecesFitTheBuffer) {
+  for (const Algorithm& algorithm : algorithm_registry()) {
+    PlanQuery query = exact(collFuncAllReduce, size_t{1} << 28);
+    query.buffer_bytes = 1 << 20;
+    if (!algorithm.serves(even(2, 4), query)) continue;
+    const Plan plan = algorithm.plan(even(2, 4), query);
+    const size_t chunk_bytes = plan.piece * plan.shards.size() * 4;
+    EXPECT_LE(chunk_bytes * static_cast<size_t>(query.chunks_in_flight), query.buffer_bytes) << algorithm.name;
+  }
+}
+
+TEST(Cut, ChunkBytesOverrides) {
+  PlanQuery query = exact(collFuncAllReduce, 1 << 20);
+  query.chunk_bytes = 64 << 10;
+  const Plan plan = shapes::named("direct").plan(even(1, 4), query);
+  EXPECT_EQ(plan.piece * 4 * 4, query.chunk_bytes);
+  EXPECT_EQ(plan.chunks, 64u);
+  query.chunk_bytes = 1;
+  EXPECT_EQ(shapes::named("direct").plan(even(1, 4), query).piece, 16u);
+}
+
+TEST(Cut, LongCallsArePipelinedAndShortOnesAreNot) {
+  EXPECT_EQ(shapes::named("direct").plan(even(1, 4), exact(collFuncAllReduce, 1000)).chunks, 1u);
+  EXPECT_GE(shapes::named("direct").plan(even(1, 4), exact(collFuncAllReduce, 1 << 20)).chunks, 8u);
+}
+
+// A plan's size does not grow with the message, and no faster than the number of ranks.
+TEST(Cut, PlansStaySmall) {
+  for (const Algorithm& algorithm : algorithm_registry()) {
+    for (const collFunc_t func : shapes::kFuncs) {
+      const PlanQuery query = exact(func, size_t{1} << 30);
+      if (!algorithm.serves(even(16, 16), query)) continue;
+      const Plan plan = algorithm.plan(even(16, 16), query);
+      size_t entries = 0;
+      for (const RankList& list : plan.lists) entries += list->size();
+      EXPECT_LE(plan.steps.size(), 12u) << algorithm.name;
+      EXPECT_LE(entries, 4u * 256) << algorithm.name;
+    }
+  }
+}
+
+TEST(Cut, PlanningIsFast) {
+  const topo::Topology topology = even(8, 8);
+  for (const Algorithm& algorithm : algorithm_registry()) {
+    const PlanQuery query = exact(algorithm.serves(topology, exact(collFuncAllReduce, 1)) ? collFuncAllReduce : collFuncBroadcast,
+                                  1 << 22);
+    double best_us = 1e9;
+    for (int trial = 0; trial < 200; ++trial) {
+      const auto begin = std::chrono::steady_clock::now();
+      const Plan plan = algorithm.plan(topology, query);
+      const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - begin;
+      best_us = std::min(best_us, took.count());
+      ASSERT_FALSE(plan.steps.empty());
+    }
+    EXPECT_LT(best_us, 50) << algorithm.name;
+    RecordProperty(std::string(algorithm.name), std::to_string(best_us));
+  }
+}
+
+}  // namespace
+}  // namespace coll

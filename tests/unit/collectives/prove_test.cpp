@@ -1,0 +1,142 @@
+// Proves every registered algorithm for every function, exact and coded, on many shapes of machine.
+#include <gtest/gtest.h>
+
+#include <numeric>
+#include <random>
+
+#include "tests/unit/collectives/shapes.hpp"
+
+namespace coll {
+namespace {
+
+using shapes::coded;
+using shapes::exact;
+
+// Codecs must be applied wherever data leaves a node, or leaves a rank where there is one node.
+std::string uncoded_message(const topo::Topology& topology, const Plan& plan) {
+  const bool one_node = topology.nodes.size() == 1;
+  for (const Step& step : plan.steps) {
+    for (int round = 0; round < step.rounds; ++round) {
+      for (int j = 0; j < step.to.count; ++j) {
+        const int peer = plan.entry(step.to, round, j);
+        const bool leaves = topology.link_between(plan.rank, peer) == topo::LinkKind::kNetwork || one_node;
+        if (peer != plan.rank && leaves && step.to_wire != Wire::kCoded) return text("uncoded to rank ", peer);
+      }
+    }
+  }
+  return {};
+}
+
+void prove(const topo::Topology& topology, const PlanQuery& query) {
+  for (const Algorithm& algorithm : algorithm_registry()) {
+    if (!algorithm.serves(topology, query)) continue;
+    const std::vector<Plan> plans = shapes::plans_of_all(algorithm, topology, query);
+    if (query.deterministic && !plans[0].rank_order) continue;  // choose_plan() passes it over
+    ASSERT_EQ(check_plans(plans, query), "") << shapes::describe(algorithm, topology, query);
+    if (!query.codec.lossy) continue;
+    for (const Plan& plan : plans) {
+      ASSERT_EQ(uncoded_message(topology, plan), "") << shapes::describe(algorithm, topology, query);
+    }
+  }
+}
+
+void prove_all(const topo::Topology& topology, size_t count, std::vector<int> roots) {
+  for (const collFunc_t func : shapes::kFuncs) {
+    PlanQuery queries[] = {exact(func, count), coded(func, count)};
+    for (PlanQuery& query : queries) {
+      if (func != collFuncBroadcast) {
+        prove(topology, query);
+        continue;
+      }
+      for (const int root : roots) {
+        query.root = root;
+        prove(topology, query);
+      }
+    }
+  }
+}
+
+void prove_all(const topo::Topology& topology, size_t count) {
+  prove_all(topology, count, {0, topology.nranks / 2, topology.nranks - 1});
+}
+
+std::vector<int> every_root(const topo::Topology& topology) {
+  std::vector<int> roots(static_cast<size_t>(topology.nranks));
+  std::iota(roots.begin(), roots.end(), 0);
+  return roots;
+}
+
+// All the ways to split `ranks` into nodes, larger nodes first.
+void partitions(int ranks, int most, std::vector<int>* nodes, std::vector<std::vector<int>>* all) {
+  if (ranks == 0) all->push_back(*nodes);
+  for (int size = std::min(ranks, most); size >= 1; --size) {
+    nodes->push_back(size);
+    partitions(ranks - size, size, nodes, all);
+    nodes->pop_back();
+  }
+}
+
+TEST(Prove, EveryEvenShapeUpTo64Ranks) {
+  for (int nodes = 1; nodes <= 64; ++nodes) {
+    for (int ranks = 1; nodes * ranks <= 64; ++ranks) {
+      prove_all(shapes::even(nodes, ranks), 100000);
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+TEST(Prove, EveryPartitionOfUpToTenRanksWithEveryRoot) {
+  std::mt19937 random(1);
+  for (int ranks = 1; ranks <= 10; ++ranks) {
+    std::vector<std::vector<int>> all;
+    std::vector<int> scratch;
+    partitions(ranks, ranks, &scratch, &all);
+    for (std::vector<int> nodes : all) {
+      std::shuffle(nodes.begin(), nodes.end(), random);
+      const topo::Topology topology = shapes::blocks(nodes);
+      prove_all(topology, 5000, every_root(topology));
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+TEST(Prove, RoundRobinAndRandomPlacements) {
+  std::mt19937 random(2);
+  for (int trial = 0; trial < 60; ++trial) {
+    const int ranks = trial < 50 ? 2 + static_cast<int>(random() % 30) : 33 + static_cast<int>(random() % 32);
+    const int nodes = 1 + static_cast<int>(random() % 9);
+    std::vector<int> node_of;
+    for (int rank = 0; rank < ranks; ++rank) {
+      node_of.push_back(trial % 3 == 0 ? rank % nodes : static_cast<int>(random() % static_cast<unsigned>(nodes)));
+    }
+    prove_all(shapes::placed(node_of), 1 + random() % 100000);
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST(Prove, OddCountsWithEmptyShardsAndManyChunks) {
+  for (const auto& nodes : {std::vector<int>{1}, {2}, {3}, {2, 2}, {3, 1}, {1, 4, 2}, {2, 2, 2, 2}}) {
+    const topo::Topology topology = shapes::blocks(nodes);
+    const auto n = static_cast<size_t>(topology.nranks);
+    for (const size_t count : {size_t{0}, size_t{1}, n - 1, n, n + 1, size_t{127}, size_t{257}, size_t{1048579}}) {
+      prove_all(topology, count);
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+TEST(Prove, DeterministicPlansReduceInRankOrder) {
+  for (const auto& nodes : {std::vector<int>{1}, {2}, {5}, {2, 2}, {3, 1}, {1, 4, 2}, {8, 8}}) {
+    for (const collFunc_t func : shapes::kFuncs) {
+      PlanQuery queries[] = {exact(func, 4099), coded(func, 4099)};
+      for (PlanQuery& query : queries) {
+        query.deterministic = true;
+        prove(shapes::blocks(nodes), query);
+        if (HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace coll

@@ -1,0 +1,230 @@
+// Every codec with every instruction set against its layout's scalar code, to the bit.
+#include "compression/codec.hpp"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "compression/int4/layout.hpp"
+#include "compression/int8/layout.hpp"
+#include "unit/compression/test_data.hpp"
+
+namespace coll {
+namespace {
+
+using testing::bits_of;
+using testing::GuardedBuffer;
+
+// What a message is, one element or block after the other.
+struct Scalar {
+  std::function<std::vector<uint8_t>(const std::vector<float>&)> encode;
+  std::function<std::vector<float>(const std::vector<uint8_t>&, size_t count)> decode;
+};
+
+template <typename Code>
+Scalar cast_scalar(std::function<Code(float)> to, std::function<float(Code)> from) {
+  return {[to](const std::vector<float>& in) {
+            std::vector<uint8_t> message(in.size() * sizeof(Code));
+            for (size_t i = 0; i < in.size(); ++i) {
+              const Code code = to(in[i]);
+              std::memcpy(message.data() + i * sizeof code, &code, sizeof code);
+            }
+            return message;
+          },
+          [from](const std::vector<uint8_t>& message, size_t count) {
+            std::vector<float> out(count);
+            for (size_t i = 0; i < count; ++i) {
+              Code code;
+              std::memcpy(&code, message.data() + i * sizeof code, sizeof code);
+              out[i] = from(code);
+            }
+            return out;
+          }};
+}
+
+template <class Packing>
+Scalar block_scalar(size_t block) {
+  return {[block](const std::vector<float>& in) {
+            const size_t scales = block::scale_bytes(in.size(), block);
+            std::vector<uint8_t> message(scales + block::code_bytes(in.size(), Packing::kBits));
+            for (size_t at = 0; at < in.size(); at += block) {
+              uint8_t* const codes = message.data() + scales + block::code_bytes(at, Packing::kBits);
+              const size_t m = std::min(block, in.size() - at);
+              const uint16_t scale = block::encode_block<Packing>(in.data() + at, m, codes);
+              std::memcpy(message.data() + at / block * sizeof scale, &scale, sizeof scale);
+            }
+            return message;
+          },
+          [block](const std::vector<uint8_t>& message, size_t count) {
+            std::vector<float> out(count);
+            for (size_t at = 0; at < count; at += block) {
+              const size_t codes = block::scale_bytes(count, block) + block::code_bytes(at, Packing::kBits);
+              uint16_t scale;
+              std::memcpy(&scale, message.data() + at / block * sizeof scale, sizeof scale);
+              block::decode_block<Packing>(scale, message.data() + codes, std::min(block, count - at), out.data() + at);
+            }
+            return out;
+          }};
+}
+
+struct Case {
+  std::string spec;
+  Isa isa;
+  Scalar scalar;
+};
+
+std::vector<Case> cases() {
+  std::vector<Case> all;
+  for (const Isa isa : list_isas()) {
+    all.push_back({"none", isa, cast_scalar<uint32_t>(float_bits, bits_float)});
+    all.push_back({"fp16", isa, cast_scalar<uint16_t>(fp16_from_float, fp16_to_float)});
+    all.push_back({"bf16", isa, cast_scalar<uint16_t>(bf16_from_float, bf16_to_float)});
+    for (const size_t block : {32, 128, 512}) {
+      all.push_back({text("int8:block=", block), isa, block_scalar<int8_codec::Packing>(block)});
+      all.push_back({text("int4:block=", block), isa, block_scalar<int4_codec::Packing>(block)});
+    }
+  }
+  return all;
+}
+
+float reduce_reference(RedOp op, float a, float b) {
+  if (op == collMax || op == collMin) return testing::reference_max(a, b, op == collMin);
+  return testing::canonical_float(op == collProd ? double{a} * double{b} : double{a} + double{b});
+}
+
+class EveryCodec : public ::testing::TestWithParam<Case> {
+ protected:
+  void SetUp() override { ASSERT_TRUE(make_codec(GetParam().spec, &codec_, GetParam().isa).ok()); }
+
+  std::vector<uint8_t> encode(const std::vector<float>& in, size_t offset = 0) const {
+    const Tile whole{0, in.size(), in.size()};
+    GuardedBuffer from(in.size() * sizeof(float), offset), message(codec_->max_bytes(in.size()), 3 * offset);
+    if (!in.empty()) std::memcpy(from.data(), in.data(), in.size() * sizeof(float));
+    codec_->encode(from.floats(), whole, {}, message.data());
+    EXPECT_TRUE(message.guards_intact());
+    const auto* const bytes = reinterpret_cast<const uint8_t*>(message.data());
+    return {bytes, bytes + message.bytes().size()};
+  }
+  const Codec& codec() const { return *codec_; }
+  const Scalar& scalar() const { return GetParam().scalar; }
+
+ private:
+  std::unique_ptr<Codec> codec_;
+};
+
+// The same bytes and the same floats as the layout says, for one input, at odd addresses too.
+void check_against_scalar(const Codec& codec, const Scalar& scalar, const std::vector<float>& in,
+                          const std::vector<uint8_t>& message, size_t offset) {
+  ASSERT_EQ(message, scalar.encode(in)) << in.size();
+  const Tile whole{0, in.size(), in.size()};
+  GuardedBuffer from(message.size(), offset), out(in.size() * sizeof(float), offset);
+  if (!message.empty()) std::memcpy(from.data(), message.data(), message.size());
+  ASSERT_TRUE(codec.validate(from.bytes(), in.size()).ok());
+  codec.decode(from.data(), whole, out.floats());
+  ASSERT_TRUE(out.guards_intact());
+  std::vector<float> decoded(in.size());
+  if (!in.empty()) std::memcpy(decoded.data(), out.data(), in.size() * sizeof(float));
+  const std::vector<float> expected = scalar.decode(message, in.size());
+  ASSERT_EQ(bits_of(decoded.data(), in.size()), bits_of(expected.data(), in.size())) << in.size();
+}
+
+TEST_P(EveryCodec, MatchesTheLayoutForEveryLengthOfTail) {
+  for (size_t count = 0; count <= 300; ++count) {
+    for (const auto& in : {testing::gradients_with_hard_values(count, 1), testing::any_bits(count, 2)}) {
+      const size_t offset = count % 4;
+      check_against_scalar(codec(), scalar(), in, encode(in, offset), offset);
+    }
+  }
+}
+
+TEST_P(EveryCodec, MatchesTheLayoutForLongMessages) {
+  for (const size_t count : {1000, 4096, 5003, 20000}) {
+    for (const auto& in : {testing::gradients(count, 3), testing::gradients_with_hard_values(count, 4)}) {
+      check_against_scalar(codec(), scalar(), in, encode(in), 1);
+    }
+  }
+}
+
+TEST_P(EveryCodec, DecodesAnyBytesLikeTheLayout) {
+  std::mt19937 random(5);
+  for (const size_t count : {1, 31, 128, 300, 2001}) {
+    std::vector<uint8_t> message(codec().max_bytes(count));
+    for (uint8_t& byte : message) byte = static_cast<uint8_t>(random());
+    std::vector<float> decoded(count);
+    codec().decode(reinterpret_cast<const std::byte*>(message.data()), {0, count, count}, decoded.data());
+    const std::vector<float> expected = scalar().decode(message, count);
+    ASSERT_EQ(bits_of(decoded.data(), count), bits_of(expected.data(), count)) << count;
+  }
+}
+
+TEST_P(EveryCodec, DecodeReduceIsDecodeThenReduce) {
+  for (const size_t count : {0, 1, 7, 33, 127, 128, 129, 300, 1500}) {
+    const auto message = encode(testing::gradients_with_hard_values(count, 6));
+    const auto decoded = scalar().decode(message, count);
+    const auto before = testing::any_bits(count, 7);
+    for (const RedOp op : {collSum, collProd, collMax, collMin, collAvg}) {
+      std::vector<float> expected(count);
+      for (size_t i = 0; i < count; ++i) expected[i] = reduce_reference(op, before[i], decoded[i]);
+      GuardedBuffer acc(count * sizeof(float), 1);
+      if (count != 0) std::memcpy(acc.data(), before.data(), count * sizeof(float));
+      codec().decode_reduce(reinterpret_cast<const std::byte*>(message.data()), {0, count, count}, op, acc.floats());
+      ASSERT_TRUE(acc.guards_intact());
+      std::vector<float> reduced(count);
+      if (count != 0) std::memcpy(reduced.data(), acc.data(), count * sizeof(float));
+      ASSERT_EQ(bits_of(reduced.data(), count), bits_of(expected.data(), count)) << name(op) << " " << count;
+    }
+  }
+}
+
+TEST_P(EveryCodec, TilesGiveTheSameBytesAndFloats) {
+  const size_t count = 5003;
+  const auto in = testing::gradients_with_hard_values(count, 8);
+  const auto expected = encode(in);
+  const std::vector<float> decoded = scalar().decode(expected, count);
+  std::mt19937 random(9);
+  for (int attempt = 0; attempt < 10; ++attempt) {
+    GuardedBuffer message(expected.size()), out(count * sizeof(float)), acc(count * sizeof(float));
+    std::memset(acc.data(), 0, count * sizeof(float));
+    for (size_t begin = 0; begin < count;) {
+      const size_t units = 1 + random() % (1500 / codec().traits().tile_elements + 1);
+      const Tile tile{begin, std::min(units * codec().traits().tile_elements, count - begin), count};
+      codec().encode(in.data() + begin, tile, {}, message.data());
+      begin += tile.count;
+    }
+    ASSERT_EQ(std::memcmp(message.data(), expected.data(), expected.size()), 0);
+    ASSERT_TRUE(message.guards_intact());
+    for (size_t begin = 0; begin < count;) {
+      const size_t units = 1 + random() % (1500 / codec().traits().tile_elements + 1);
+      const Tile tile{begin, std::min(units * codec().traits().tile_elements, count - begin), count};
+      codec().decode(message.data(), tile, out.floats() + begin);
+      codec().decode_reduce(message.data(), tile, collSum, acc.floats() + begin);
+      begin += tile.count;
+    }
+    ASSERT_EQ(bits_of(out.floats(), count), bits_of(decoded.data(), count));
+    for (size_t i = 0; i < count; ++i) {
+      ASSERT_EQ(float_bits(acc.floats()[i]), float_bits(reduce_reference(collSum, 0, decoded[i]))) << i;
+    }
+  }
+}
+
+TEST_P(EveryCodec, RejectsEveryWrongSize) {
+  for (const size_t count : {0, 1, 2, 127, 128, 129, 4096}) {
+    const size_t right = codec().max_bytes(count);
+    const std::vector<std::byte> bytes(right + 64);
+    for (size_t size = 0; size < bytes.size(); ++size) {
+      const Status status = codec().validate({bytes.data(), size}, count);
+      ASSERT_EQ(status.code(), size == right ? collSuccess : collCorruptData) << count << " " << size;
+    }
+  }
+  EXPECT_EQ(codec().validate({}, SIZE_MAX).code(), collCorruptData);
+  EXPECT_EQ(codec().validate({}, size_t{1} << 62).code(), collCorruptData);
+}
+
+INSTANTIATE_TEST_SUITE_P(Specs, EveryCodec, ::testing::ValuesIn(cases()), [](const auto& test) {
+  std::string label = test.param.spec + "_" + std::string(name(test.param.isa));
+  for (char& c : label) c = c == ':' || c == '=' ? '_' : c;
+  return label;
+});
+
+}  // namespace
+}  // namespace coll

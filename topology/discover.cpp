@@ -1,0 +1,189 @@
+#include "topology/discover.hpp"
+
+#include <hwloc.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <memory>
+#include <thread>
+
+#include "base/status.hpp"
+
+namespace coll::topo {
+
+namespace {
+
+using Loaded = std::unique_ptr<hwloc_topology, decltype(&hwloc_topology_destroy)>;
+
+constexpr unsigned kClassDisplay = 0x03;  // PCI base class; 0x0300 VGA, 0x0302 3D
+constexpr unsigned kClass3d = 0x0302;
+constexpr unsigned kClassAccelerator = 0x12;
+constexpr unsigned kGpuVendors[] = {0x10de, 0x1002,
+                                    0x8086};  // whose VGA devices compute: not a board's management chip
+
+// Components that load libraries we do not ask for (GL, OpenCL, CUDA, ...), or that bind the thread to every core in
+// turn.
+constexpr const char* kUnwanted[] = {"gl", "opencl", "cuda", "nvml", "rsmi", "levelzero", "x86"};
+
+Loaded load_machine() {
+  hwloc_topology_t raw = nullptr;
+  if (hwloc_topology_init(&raw) != 0) return {nullptr, hwloc_topology_destroy};
+  Loaded machine(raw, hwloc_topology_destroy);
+  for (const char* component : kUnwanted) {
+    hwloc_topology_set_components(raw, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST,
+                                  component);  // unknown ones are refused
+  }
+  hwloc_topology_set_all_types_filter(raw, HWLOC_TYPE_FILTER_KEEP_NONE);
+  for (const hwloc_obj_type_t type : {HWLOC_OBJ_PACKAGE, HWLOC_OBJ_CORE, HWLOC_OBJ_L2CACHE, HWLOC_OBJ_L3CACHE}) {
+    hwloc_topology_set_type_filter(raw, type, HWLOC_TYPE_FILTER_KEEP_ALL);
+  }
+  hwloc_topology_set_io_types_filter(raw, HWLOC_TYPE_FILTER_KEEP_IMPORTANT);
+  if (hwloc_topology_load(raw) != 0) return {nullptr, hwloc_topology_destroy};
+  return machine;
+}
+
+int count(hwloc_topology_t machine, hwloc_obj_type_t type) {
+  return std::max(0, hwloc_get_nbobjs_by_type(machine, type));
+}
+
+// Largest cache of a kind; 0 where there is none.
+size_t cache_bytes(hwloc_topology_t machine, hwloc_obj_type_t type) {
+  size_t bytes = 0;
+  hwloc_obj_t cache = nullptr;
+  while ((cache = hwloc_get_next_obj_by_type(machine, type, cache)) != nullptr) {
+    bytes = std::max(bytes, static_cast<size_t>(cache->attr->cache.size));
+  }
+  return bytes;
+}
+
+// The one NUMA node that an I/O device is next to, or -1.
+int numa_of(hwloc_topology_t machine, hwloc_obj_t device) {
+  const hwloc_obj_t near = device != nullptr ? hwloc_get_non_io_ancestor_obj(machine, device) : nullptr;
+  if (near == nullptr || near->nodeset == nullptr || hwloc_bitmap_weight(near->nodeset) != 1) return -1;
+  return hwloc_bitmap_first(near->nodeset);
+}
+
+std::string gpu_name(hwloc_obj_t device) {
+  const auto& pci = device->attr->pcidev;
+  if (device->name != nullptr && *device->name != '\0') return device->name;
+  char text[64];
+  std::snprintf(text, sizeof(text), "pci %04x:%02x:%02x.%x %04x:%04x", pci.domain, pci.bus, pci.dev, pci.func,
+                pci.vendor_id, pci.device_id);
+  return text;
+}
+
+bool computes(hwloc_obj_t device) {
+  const auto& pci = device->attr->pcidev;
+  if (pci.class_id >> 8 == kClassAccelerator || pci.class_id == kClass3d) return true;
+  return pci.class_id >> 8 == kClassDisplay &&
+         std::find(std::begin(kGpuVendors), std::end(kGpuVendors), pci.vendor_id) != std::end(kGpuVendors);
+}
+
+void find_gpus(hwloc_topology_t machine, Node* node) {
+  hwloc_obj_t device = nullptr;
+  while ((device = hwloc_get_next_pcidev(machine, device)) != nullptr) {
+    if (computes(device)) node->gpus.push_back({gpu_name(device), numa_of(machine, device)});
+  }
+}
+
+// "100 Gb/sec (4X EDR)" of a fabric adapter's first port; 0 where the system does not tell.
+double fabric_gbits(const std::string& adapter) {
+  std::ifstream file("/sys/class/infiniband/" + adapter + "/ports/1/rate");
+  double gbits = 0;
+  return file >> gbits ? gbits : 0;
+}
+
+void find_fabrics(hwloc_topology_t machine, Node* node) {
+  const bool here = hwloc_topology_is_thissystem(machine) != 0;
+  hwloc_obj_t device = nullptr;
+  while ((device = hwloc_get_next_osdev(machine, device)) != nullptr) {
+    if (device->attr->osdev.type != HWLOC_OBJ_OSDEV_OPENFABRICS || device->name == nullptr) continue;
+    node->nics.push_back({device->name, here ? fabric_gbits(device->name) : 0.0, numa_of(machine, device), true});
+  }
+}
+
+void find_interfaces(hwloc_topology_t machine, std::span<const Interface> interfaces, Node* node) {
+  for (const Interface& interface : usable_interfaces(interfaces)) {
+    const hwloc_obj_t device =
+        interface.bus.empty() ? nullptr : hwloc_get_pcidev_by_busidstring(machine, interface.bus.c_str());
+    node->nics.push_back({interface.name, interface.gbits, numa_of(machine, device), false});
+  }
+}
+
+// Hardware threads that this process may run on.
+int allowed_pus() {
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0) return CPU_COUNT(&allowed);
+  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+// One package of as many cores as there are hardware threads.
+Node plain_node(int pus) {
+  Node node;
+  node.packages = node.numa_nodes = 1;
+  node.cores = node.pus = pus;
+  return node;
+}
+
+std::string host_name() {
+  char name[256] = "";
+  if (gethostname(name, sizeof(name) - 1) != 0 || *name == '\0') return "unknown";
+  return name;
+}
+
+std::string missing_text(const std::vector<std::string>& missing) {
+  std::string all;
+  for (const std::string& one : missing) all += text(all.empty() ? "" : ", ", one);
+  return all.empty() ? all : text("the topology of the node is incomplete: ", all);
+}
+
+}  // namespace
+
+Node discover_from(hwloc_topology* machine, std::span<const Interface> interfaces, std::string* warning) {
+  std::vector<std::string> missing;
+  Node node;
+  node.packages = count(machine, HWLOC_OBJ_PACKAGE);
+  node.numa_nodes = count(machine, HWLOC_OBJ_NUMANODE);
+  node.cores = count(machine, HWLOC_OBJ_CORE);
+  node.pus = std::max(1, count(machine, HWLOC_OBJ_PU));
+  if (node.packages == 0 || node.cores == 0) {
+    missing.emplace_back(
+        text("no packages and cores are known, so every one of the ", node.pus, " PUs counts as a core"));
+    node.packages = std::max(1, node.packages);
+    node.cores = node.cores == 0 ? node.pus : node.cores;
+  }
+  node.l2_bytes = cache_bytes(machine, HWLOC_OBJ_L2CACHE);
+  node.l3_bytes = cache_bytes(machine, HWLOC_OBJ_L3CACHE);
+  node.memory_bytes = static_cast<size_t>(hwloc_get_root_obj(machine)->total_memory);
+  find_fabrics(machine, &node);
+  find_interfaces(machine, interfaces, &node);
+  find_gpus(machine, &node);
+  if (hwloc_get_next_pcidev(machine, nullptr) == nullptr) {
+    missing.emplace_back("no PCI devices are visible, so GPUs and the places of NICs are unknown");
+  }
+  *warning = missing_text(missing);
+  return node;
+}
+
+Node discover_node(std::string* warning) {
+  const std::vector<Interface> interfaces = read_interfaces();
+  Node node;
+  if (const Loaded machine = load_machine(); machine != nullptr) {
+    node = discover_from(machine.get(), interfaces, warning);
+    node.pus = allowed_pus();
+  } else {
+    node = plain_node(allowed_pus());
+    for (const Interface& interface : usable_interfaces(interfaces)) {
+      node.nics.push_back({interface.name, interface.gbits, -1, false});
+    }
+    *warning =
+        missing_text({text("hwloc cannot read this machine, so it counts as one package of ", node.pus, " PUs")});
+  }
+  node.host = host_name();
+  return node;
+}
+
+}  // namespace coll::topo

@@ -1,0 +1,242 @@
+#include "topology/exchange.hpp"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <fstream>
+#include <map>
+
+#include "topology/discover.hpp"
+
+namespace coll::topo {
+
+namespace {
+
+using Affinity = decltype(RankCard::affinity);
+
+// FNV-1a with the bits of each word mixed at the end.
+uint64_t hash_word(std::string_view text, uint64_t basis) {
+  uint64_t hash = basis;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  hash = (hash ^ (hash >> 33)) * 0xff51afd7ed558ccdu;
+  return hash ^ (hash >> 33);
+}
+
+// The running kernel's own id, the same in all its containers; "" where it is hidden.
+std::string boot_id() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  std::getline(file, id);
+  return id;
+}
+
+Affinity own_affinity() {
+  Affinity affinity{};
+  cpu_set_t allowed;
+  // Fails where the machine has more hardware threads than a cpu_set_t: then the leader's count stands for all.
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return affinity;
+  for (size_t pu = 0; pu < affinity.size() * 64; ++pu) {
+    if (CPU_ISSET(pu, &allowed)) affinity[pu / 64] |= uint64_t{1} << pu % 64;
+  }
+  return affinity;
+}
+
+int count_pus(const Affinity& affinity) {
+  int pus = 0;
+  for (const uint64_t word : affinity) pus += std::popcount(word);
+  return pus;
+}
+
+// What the named ranks may use together; 0 where one of them does not know.
+class PuUnion {
+ public:
+  void add(const Affinity& affinity) {
+    known_ = known_ && count_pus(affinity) > 0;
+    for (size_t i = 0; i < all_.size(); ++i) all_[i] |= affinity[i];
+  }
+  int pus() const { return known_ ? count_pus(all_) : 0; }
+
+ private:
+  Affinity all_{};
+  bool known_ = true;
+};
+
+// The index of `key` in order of first appearance.
+int ordinal(std::map<Key, int>* seen, const Key& key) {
+  return seen->try_emplace(key, static_cast<int>(seen->size())).first->second;
+}
+
+void count_machine_pus(std::span<const RankCard> cards, Topology* topology) {
+  std::map<Key, int> seen;
+  std::vector<PuUnion> pus;
+  for (const RankCard& card : cards) {
+    const auto machine = static_cast<size_t>(ordinal(&seen, card.machine));
+    if (machine == pus.size()) {
+      pus.emplace_back();
+      topology->machines.emplace_back();
+    }
+    pus[machine].add(card.affinity);
+    ++topology->machines[machine].ranks;
+  }
+  for (size_t i = 0; i < pus.size(); ++i) topology->machines[i].pus = pus[i].pus();
+}
+
+// Hardware threads of nodes and machines whose ranks could not tell are those that the leaders found.
+void fill_pus(std::span<const RankCard> cards, Topology* topology) {
+  std::vector<int> found(topology->machines.size(), 0);
+  for (Node& node : topology->nodes) {
+    auto& most = found[static_cast<size_t>(node.machine)];
+    most = std::max(most, node.pus);
+    PuUnion pus;
+    for (const int rank : node.ranks) pus.add(cards[static_cast<size_t>(rank)].affinity);
+    if (pus.pus() > 0) node.pus = pus.pus();
+  }
+  for (size_t i = 0; i < found.size(); ++i) {
+    if (topology->machines[i].pus == 0) topology->machines[i].pus = found[i];
+  }
+}
+
+template <size_t size>
+void copy_text(const std::string& text, char (&field)[size]) {
+  std::memcpy(field, text.data(), std::min(text.size(), size - 1));
+}
+
+template <size_t size>
+std::string field_text(const char (&field)[size]) {
+  return {field, strnlen(field, size)};
+}
+
+template <typename Card>
+Status gather(const Card& mine, int nranks, const Allgather& allgather, std::vector<Card>* all) {
+  all->resize(static_cast<size_t>(nranks));
+  return allgather(std::as_bytes(std::span(&mine, 1)), std::as_writable_bytes(std::span(*all)).data());
+}
+
+}  // namespace
+
+Key hash_key(std::string_view text) {
+  return {hash_word(text, 0xcbf29ce484222325u), hash_word(text, 0x6c62272e07bb0142u)};
+}
+
+RankCard make_rank_card(std::string_view host_key) {
+  RankCard card{};
+  const std::string machine = boot_id();
+  card.host = hash_key(host_key);
+  card.machine = machine.empty() ? card.host : hash_key(machine);
+  card.affinity = own_affinity();
+  return card;
+}
+
+NodeCard pack(const Node& node, const LinkOverrides& overrides) {
+  NodeCard card{};
+  copy_text(node.host, card.host);
+  card.packages = node.packages;
+  card.numa_nodes = node.numa_nodes;
+  card.cores = node.cores;
+  card.pus = node.pus;
+  card.l2_bytes = node.l2_bytes;
+  card.l3_bytes = node.l3_bytes;
+  card.memory_bytes = node.memory_bytes;
+  card.nic_count = static_cast<uint32_t>(std::min(node.nics.size(), NodeCard::kMostNics));
+  for (size_t i = 0; i < card.nic_count; ++i) {
+    copy_text(node.nics[i].name, card.nics[i].name);
+    card.nics[i].gbits = node.nics[i].gbits;
+    card.nics[i].numa = node.nics[i].numa;
+    card.nics[i].fabric = node.nics[i].fabric ? 1 : 0;
+  }
+  card.gpu_count = static_cast<uint32_t>(std::min(node.gpus.size(), NodeCard::kMostGpus));
+  for (size_t i = 0; i < card.gpu_count; ++i) {
+    copy_text(node.gpus[i].name, card.gpus[i].name);
+    card.gpus[i].numa = node.gpus[i].numa;
+  }
+  for (size_t kind = 0; kind < overrides.size(); ++kind) card.links[kind] = overrides[kind].value_or(LinkCost{});
+  return card;
+}
+
+Node unpack(const NodeCard& card) {
+  Node node;
+  node.host = field_text(card.host);
+  node.packages = card.packages;
+  node.numa_nodes = card.numa_nodes;
+  node.cores = card.cores;
+  node.pus = card.pus;
+  node.l2_bytes = card.l2_bytes;
+  node.l3_bytes = card.l3_bytes;
+  node.memory_bytes = card.memory_bytes;
+  for (size_t i = 0; i < std::min<size_t>(card.nic_count, NodeCard::kMostNics); ++i) {
+    const auto& nic = card.nics[i];
+    node.nics.push_back({field_text(nic.name), nic.gbits, nic.numa, nic.fabric != 0});
+  }
+  for (size_t i = 0; i < std::min<size_t>(card.gpu_count, NodeCard::kMostGpus); ++i) {
+    node.gpus.push_back({field_text(card.gpus[i].name), card.gpus[i].numa});
+  }
+  return node;
+}
+
+LinkOverrides unpack_links(const NodeCard& card) {
+  LinkOverrides overrides;
+  for (size_t kind = 0; kind < overrides.size(); ++kind) {
+    if (card.links[kind].bandwidth_gbs > 0) overrides[kind] = card.links[kind];
+  }
+  return overrides;
+}
+
+Topology group(std::span<const RankCard> cards) {
+  Topology topology;
+  topology.nranks = static_cast<int>(cards.size());
+  std::map<Key, int> hosts;
+  std::map<Key, int> machines;
+  for (int rank = 0; rank < topology.nranks; ++rank) {
+    const RankCard& card = cards[static_cast<size_t>(rank)];
+    const int index = ordinal(&hosts, card.host);
+    const int machine = ordinal(&machines, card.machine);
+    if (static_cast<size_t>(index) == topology.nodes.size()) topology.nodes.emplace_back().machine = machine;
+    Node& node = topology.nodes[static_cast<size_t>(index)];
+    topology.node_of.push_back(index);
+    topology.local_of.push_back(static_cast<int>(node.ranks.size()));
+    node.ranks.push_back(rank);
+  }
+  count_machine_pus(cards, &topology);
+  return topology;
+}
+
+Topology assemble(std::span<const RankCard> cards, std::span<const Node> nodes, const LinkOverrides& overrides) {
+  Topology topology = group(cards);
+  for (size_t i = 0; i < topology.nodes.size(); ++i) {
+    Node node = nodes[i];
+    node.machine = topology.nodes[i].machine;
+    node.ranks = std::move(topology.nodes[i].ranks);
+    topology.nodes[i] = std::move(node);
+  }
+  fill_pus(cards, &topology);
+  topology.links = override_links(estimate_links(topology.nodes, topology.oversubscribed()), overrides);
+  return topology;
+}
+
+Status exchange(const std::string& host_key, int rank, int nranks, const LinkOverrides& overrides,
+                const Allgather& allgather, Topology* topology, std::string* warning) {
+  warning->clear();
+  std::vector<RankCard> cards;
+  COLL_TRY(gather(make_rank_card(host_key), nranks, allgather, &cards));
+  const Topology groups = group(cards);
+  const auto own = static_cast<size_t>(groups.node_of[static_cast<size_t>(rank)]);
+
+  NodeCard mine{};
+  if (groups.nodes[own].ranks.front() == rank) {
+    mine = pack(discover_node(warning), overrides);
+    const auto same_machine = [&](const Node& node) { return node.machine == groups.nodes[own].machine; };
+    const bool speaks = std::none_of(groups.nodes.begin(), groups.nodes.begin() + static_cast<long>(own), same_machine);
+    if (!speaks) warning->clear();
+  }
+  std::vector<NodeCard> found;
+  COLL_TRY(gather(mine, nranks, allgather, &found));
+
+  std::vector<Node> nodes;
+  for (const Node& node : groups.nodes) nodes.push_back(unpack(found[static_cast<size_t>(node.ranks.front())]));
+  *topology = assemble(cards, nodes, unpack_links(found.front()));
+  return {};
+}
+
+}  // namespace coll::topo

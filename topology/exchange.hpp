@@ -1,0 +1,79 @@
+// How ranks learn from each other which of them share a node, and what the nodes hold: two small allgathers.
+//
+// First every rank hands in a RankCard, from which all work out the same nodes. Then the first rank of each node, its
+// leader, discovers the node and hands in a NodeCard. Cards have a fixed size and go over the wire as they are.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.hpp"
+#include "topology/links.hpp"
+#include "topology/topology.hpp"
+
+namespace coll::topo {
+
+// Gathers the same number of bytes from all ranks of the communicator: all[r * mine.size()) is rank r's.
+using Allgather = std::function<Status(std::span<const std::byte> mine, std::byte* all)>;
+
+using Key = std::array<uint64_t, 2>;
+// 128 bits of a text that ranks compare; equal texts, equal keys.
+Key hash_key(std::string_view text);
+
+struct RankCard {
+  Key host;                           // ranks with equal ones share memory: a node
+  Key machine;                        // ranks with equal ones run under one kernel and share its cores
+  std::array<uint64_t, 16> affinity;  // bit i: may run on hardware thread i; all zero where unknown
+};
+static_assert(sizeof(RankCard) == 160);
+
+// The card of this process.
+RankCard make_rank_card(std::string_view host_key);
+
+struct NodeCard {
+  static constexpr size_t kMostNics = 16;
+  static constexpr size_t kMostGpus = 16;
+  struct NicCard {
+    char name[16];
+    double gbits;
+    int32_t numa;
+    uint32_t fabric;
+  };
+  struct GpuCard {
+    char name[60];
+    int32_t numa;
+  };
+  char host[64];
+  int32_t packages, numa_nodes, cores, pus;
+  uint64_t l2_bytes, l3_bytes, memory_bytes;
+  uint32_t nic_count, gpu_count;
+  NicCard nics[kMostNics];
+  GpuCard gpus[kMostGpus];
+  LinkCost links[kLinkKinds];  // overrides; a bandwidth of 0 overrides nothing
+};
+
+// What does not fit a card is cut: long names, and devices beyond kMostNics and kMostGpus.
+NodeCard pack(const Node& node, const LinkOverrides& overrides);
+Node unpack(const NodeCard& card);
+LinkOverrides unpack_links(const NodeCard& card);
+
+// The nodes that the ranks form, ordered by their lowest rank, with their ranks and machines; the rest is not known
+// yet.
+Topology group(std::span<const RankCard> cards);
+
+// The whole topology: `nodes` as their leaders found them, in the order of group(), and rank 0's overrides.
+Topology assemble(std::span<const RankCard> cards, std::span<const Node> nodes, const LinkOverrides& overrides);
+
+// Collective over all ranks; every rank ends with the same topology. Ranks share a node where their `host_key`s are
+// equal.
+// `*warning` is set on one rank of a machine about which something could not be found out.
+Status exchange(const std::string& host_key, int rank, int nranks, const LinkOverrides& overrides,
+                const Allgather& allgather, Topology* topology, std::string* warning);
+
+}  // namespace coll::topo

@@ -1,0 +1,28 @@
+// What the links between ranks cost: defaults by kind of link, and the user's overrides.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "base/status.hpp"
+#include "topology/topology.hpp"
+
+namespace coll::topo {
+
+// Values of COLL_LINKS, by LinkKind.
+using LinkOverrides = std::array<std::optional<LinkCost>, kLinkKinds>;
+using LinkCosts = std::array<LinkCost, kLinkKinds>;
+
+// "net=50us/0.12GBs,shm=1us/8GBs" -> overrides; "" overrides nothing. Latency in ns, us or ms, bandwidth in GBs or MBs.
+// collInvalidArgument says which part cannot be understood.
+Status parse_links(std::string_view text, LinkOverrides* overrides);
+
+// Costs of the nodes' own links: the network is as fast as the slowest node's fastest NIC. Ranks that outnumber the
+// cores are handed a message only when they are scheduled, so shared memory answers later there.
+LinkCosts estimate_links(std::span<const Node> nodes, bool oversubscribed);
+
+LinkCosts override_links(const LinkCosts& costs, const LinkOverrides& overrides);
+
+}  // namespace coll::topo

@@ -1,0 +1,77 @@
+// The machine as data: which ranks share a node, what a node holds, and what the links between ranks cost.
+// Every rank of a communicator holds the same Topology (rank 0's link costs count for all), so plans agree.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace coll::topo {
+
+enum class LinkKind { kSharedMemory, kNetwork };
+inline constexpr int kLinkKinds = 2;
+inline constexpr std::array<std::string_view, kLinkKinds> kLinkNames = {"shm", "net"};
+
+// α and β of one link: time = latency_us + bytes / (bandwidth_gbs * 1000). 1 GB/s = 1000 bytes/µs.
+struct LinkCost {
+  double latency_us;
+  double bandwidth_gbs;  // of one node's link in one direction, shared by the ranks of the node that use it
+};
+
+struct Nic {
+  std::string name;     // "eth0", "mlx5_0"
+  double gbits = 0;     // link rate; 0 where the system does not tell
+  int numa = -1;        // NUMA node it hangs off; -1 where unknown
+  bool fabric = false;  // InfiniBand and its like: the adapter moves the data, latency is low
+};
+
+struct Gpu {
+  std::string name;
+  int numa = -1;
+};
+
+struct Node {
+  std::string host;
+  int packages = 0;
+  int numa_nodes = 0;
+  int cores = 0;
+  int pus = 0;          // hardware threads this job may use on the node
+  size_t l2_bytes = 0;  // of one core
+  size_t l3_bytes = 0;  // largest shared cache
+  size_t memory_bytes = 0;
+  std::vector<Nic> nics;
+  std::vector<Gpu> gpus;
+  int machine = 0;         // index into Topology::machines
+  std::vector<int> ranks;  // ascending; the first one is the node's leader
+};
+
+// What runs one kernel. Containers and virtual clusters make several nodes of one machine, which share its cores.
+struct Machine {
+  int ranks = 0;
+  int pus = 0;  // hardware threads that its ranks may use together
+};
+
+struct Topology {
+  int nranks = 0;
+  std::vector<Node> nodes;        // ordered by their lowest rank
+  std::vector<Machine> machines;  // ordered by their lowest rank
+  std::vector<int> node_of;       // by rank
+  std::vector<int> local_of;      // by rank: its index in its node's `ranks`
+  std::array<LinkCost, kLinkKinds> links{};
+
+  LinkKind link_between(int a, int b) const {
+    return node_of[static_cast<size_t>(a)] == node_of[static_cast<size_t>(b)] ? LinkKind::kSharedMemory
+                                                                              : LinkKind::kNetwork;
+  }
+  const LinkCost& cost(LinkKind kind) const { return links[static_cast<size_t>(kind)]; }
+  // Whether ranks outnumber the hardware threads on some machine, so that waiting ranks must yield.
+  bool oversubscribed() const;
+};
+
+// A topology of `ranks_per_node[i]` consecutive ranks on node i, each node a machine with a core per rank, and default
+// link costs; for tests and simulation.
+Topology synthetic(const std::vector<int>& ranks_per_node);
+
+}  // namespace coll::topo
