@@ -1,6 +1,7 @@
 #include "collectives/build.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <numeric>
 
 namespace coll {
@@ -105,8 +106,9 @@ void PlanBuilder::cut_pieces(double staging, int hops) {
   plan_.chunks = ceil_div(longest, plan_.piece);
 }
 
-Plan PlanBuilder::finish(double staging, int hops) {
-  cut_pieces(staging, hops);
+Plan PlanBuilder::finish(double staging, Hops hops) {
+  cut_pieces(staging, hops.total());
+  plan_.hops = hops;
   return std::move(plan_);
 }
 
@@ -118,7 +120,11 @@ Plan copy_plan(std::string_view algorithm, const topo::Topology& topology, const
   copy.shard = one(builder.identity(1), 0);
   copy.local = Local::kInput;
   copy.to_output = true;
-  return builder.finish(1, 1);
+  return builder.finish(1, {});
+}
+
+Hops flat_hops(const topo::Topology& topology, int count) {
+  return topology.nodes.size() > 1 ? Hops{0, count} : Hops{count, 0};
 }
 
 std::vector<int> by_node(const topo::Topology& topology) {
@@ -127,6 +133,8 @@ std::vector<int> by_node(const topo::Topology& topology) {
   for (const topo::Node& node : topology.nodes) ranks.insert(ranks.end(), node.ranks.begin(), node.ranks.end());
   return ranks;
 }
+
+int log2_ceil(int value) { return std::bit_width(static_cast<unsigned>(value) - 1); }
 
 int position(const std::vector<int>& list, int value) {
   return static_cast<int>(std::find(list.begin(), list.end(), value) - list.begin());

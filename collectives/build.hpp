@@ -33,9 +33,8 @@ class PlanBuilder {
   // How the call's elements are cut: one shard for each of `parts`, or fixed by the function for reduce-scatter and
   // allgather. Shards of a cut vector begin at multiples of the codec's block and of a cache line.
   void cut_shards(int parts);
-  // Finishes: `staging` is how many times the bytes of all pieces a chunk keeps in memory at most, `hops` how many
-  // hops a piece makes one after another.
-  Plan finish(double staging, int hops);
+  // Finishes: `staging` is how many times the bytes of all pieces a chunk keeps in memory at most.
+  Plan finish(double staging, Hops hops);
 
  private:
   void cut_pieces(double staging, int hops);
@@ -50,8 +49,12 @@ Plan copy_plan(std::string_view algorithm, const topo::Topology& topology, const
 
 inline bool reduces(collFunc_t func) { return func == collFuncAllReduce || func == collFuncReduceScatter; }
 
+// `count` hops between any two ranks: between nodes where there are several.
+Hops flat_hops(const topo::Topology& topology, int count);
+
 // Ranks by node, so that neighbours mostly share one.
 std::vector<int> by_node(const topo::Topology& topology);
+int log2_ceil(int value);
 // Where `value` stands in `list`.
 int position(const std::vector<int>& list, int value);
 

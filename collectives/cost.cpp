@@ -18,7 +18,6 @@ double us(double bytes, double gbs) { return gbs > 0 ? bytes / (gbs * 1000) : 0;
 
 // What one rank does in a call.
 struct Load {
-  double latency_us = 0;  // of one chunk: hops that wait for one another
   double message_us = 0;  // of one chunk: work per message
   double work_us = 0;     // of the whole call: copying, reducing, encoding, decoding
   double net_in = 0;      // bytes of the whole call
@@ -36,19 +35,13 @@ class Meter {
 
   Load run() {
     for (const Step& step : plan_.steps) {
-      int active = 0;
-      waited_us_ = 0;
       for (int round = 0; round < step.rounds; ++round) {
         const auto elements = static_cast<double>(plan_.shard_of(step, round).count);
         if (elements == 0) continue;
-        ++active;
         receive(step, round, elements);
         compute(step, elements);
         send(step, round, elements);
       }
-      // Where messages come in on the leg they go out on, each round waits for the one before on another rank.
-      const bool chain = step.from.count > 0 && step.to.count > 0 && step.from_leg == step.to_leg;
-      load_.latency_us += waited_us_ * (chain ? active : std::min(active, 1));
     }
     return load_;
   }
@@ -68,7 +61,6 @@ class Meter {
       if (peer == plan_.rank) continue;
       const topo::LinkKind kind = topology_.link_between(plan_.rank, peer);
       const topo::LinkCost& link = topology_.cost(kind);
-      waited_us_ = std::max(waited_us_, link.latency_us);
       load_.message_us += kOverheadShare * link.latency_us;
       if (kind == topo::LinkKind::kNetwork) {
         load_.net_in += message;
@@ -113,7 +105,6 @@ class Meter {
   const Plan& plan_;
   const double native_;   // bytes of an element
   const double partial_;
-  double waited_us_ = 0;  // longest latency in the step at hand
   Load load_;
 };
 
@@ -145,6 +136,7 @@ double node_us(const topo::Topology& topology, const PlanQuery& query, const Alg
   const double cores = node.pus > 0 ? std::min<double>(node.pus, ranks) : ranks;
   Load most;
   Load sum;
+  Hops hops;
   double chunks = 1;
   const int root = query.func == collFuncBroadcast ? query.root : -1;
   for (const auto& [rank, weight] : samples_of(node, root)) {
@@ -153,7 +145,8 @@ double node_us(const topo::Topology& topology, const PlanQuery& query, const Alg
     const Plan plan = algorithm.plan(topology, as_rank);
     const Load load = Meter(topology, query, plan).run();
     chunks = static_cast<double>(plan.chunks);
-    most.latency_us = std::max(most.latency_us, load.latency_us);
+    hops.in_node = std::max(hops.in_node, plan.hops.in_node);
+    hops.between_nodes = std::max(hops.between_nodes, plan.hops.between_nodes);
     most.message_us = std::max(most.message_us, load.message_us);
     most.work_us = std::max(most.work_us, load.work_us);
     sum.message_us += weight * load.message_us;
@@ -166,9 +159,30 @@ double node_us(const topo::Topology& topology, const PlanQuery& query, const Alg
   const double core_us = std::max(most.message_us, sum.message_us / cores) +
                          std::max(most.work_us, sum.work_us / cores) / chunks;  // of one chunk
   // One chunk from end to end, then one more whenever the busiest part is free and a chunk's memory is.
-  const double first_us = most.latency_us * crowding + core_us + link_us / chunks;
+  const double latency_us = hops.in_node * topology.cost(topo::LinkKind::kSharedMemory).latency_us +
+                            hops.between_nodes * topology.cost(topo::LinkKind::kNetwork).latency_us;
+  // In a broadcast a whole piece moves at every hop; elsewhere a rank's own steps show all that happens to a chunk.
+  const int relays = query.func == collFuncBroadcast ? std::max(hops.total(), 1) : 1;
+  const double first_us = latency_us * crowding + relays * (core_us + link_us / chunks);
   const double next_us = std::max({core_us, link_us / chunks, first_us / std::max(query.chunks_in_flight, 1)});
   return first_us + (chunks - 1) * next_us;
+}
+
+// Nodes whose load bounds that of the others: rank 0's, which has work in the smallest calls, the largest, the smallest,
+// and that of a broadcast's root. Most often they are one or two.
+std::vector<size_t> representatives(const topo::Topology& topology, const PlanQuery& query) {
+  size_t largest = 0;
+  size_t smallest = 0;
+  for (size_t node = 1; node < topology.nodes.size(); ++node) {
+    const size_t ranks = topology.nodes[node].ranks.size();
+    if (ranks > topology.nodes[largest].ranks.size()) largest = node;
+    if (ranks < topology.nodes[smallest].ranks.size()) smallest = node;
+  }
+  std::vector<size_t> nodes = {0, largest, smallest};
+  if (query.func == collFuncBroadcast) nodes.push_back(static_cast<size_t>(topology.node_of[static_cast<size_t>(query.root)]));
+  std::sort(nodes.begin(), nodes.end());
+  nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
+  return nodes;
 }
 
 }  // namespace
@@ -178,16 +192,9 @@ double predict_us(const topo::Topology& topology, const PlanQuery& query, const 
   const auto algorithm = std::find_if(registry.begin(), registry.end(),
                                       [&](const Algorithm& entry) { return entry.name == plan.algorithm; });
   if (algorithm == registry.end()) return 0;
-  // The largest and the smallest node bound what the others do; a broadcast's root has the most to send.
-  const auto by_size = [](const topo::Node& a, const topo::Node& b) { return a.ranks.size() < b.ranks.size(); };
-  const auto [smallest, largest] = std::minmax_element(topology.nodes.begin(), topology.nodes.end(), by_size);
-  double longest = node_us(topology, query, *algorithm, *largest);
-  if (smallest->ranks.size() < largest->ranks.size()) {
-    longest = std::max(longest, node_us(topology, query, *algorithm, *smallest));
-  }
-  if (query.func == collFuncBroadcast) {
-    const auto& home = topology.nodes[static_cast<size_t>(topology.node_of[static_cast<size_t>(query.root)])];
-    longest = std::max(longest, node_us(topology, query, *algorithm, home));
+  double longest = 0;
+  for (const size_t node : representatives(topology, query)) {
+    longest = std::max(longest, node_us(topology, query, *algorithm, topology.nodes[node]));
   }
   return longest;
 }

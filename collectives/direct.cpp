@@ -17,7 +17,7 @@ enum : Leg { kContribution = 0, kResult = 1 };
 class Direct {
  public:
   Direct(const topo::Topology& topology, const PlanQuery& query)
-      : builder_(kName, topology, query), query_(query), n_(topology.nranks), me_(query.rank) {}
+      : builder_(kName, topology, query), topology_(topology), query_(query), n_(topology.nranks), me_(query.rank) {}
 
   Plan run() {
     builder_.plan().rank_order = true;
@@ -32,7 +32,7 @@ class Direct {
     }
     if (query_.func != collFuncReduceScatter) receive_results();
     builder_.plan().encodings = query_.codec.lossy ? (query_.func == collFuncAllReduce ? 2 : 1) : 0;
-    return builder_.finish(3, 1);
+    return builder_.finish(3, flat_hops(topology_, query_.func == collFuncAllReduce ? 2 : 1));
   }
 
  private:
@@ -96,10 +96,11 @@ class Direct {
       receive.to_output = true;
     }
     builder_.plan().encodings = query_.codec.lossy ? 1 : 0;
-    return builder_.finish(2, 1);
+    return builder_.finish(2, flat_hops(topology_, 1));
   }
 
   PlanBuilder builder_;
+  const topo::Topology& topology_;
   const PlanQuery& query_;
   const int n_;
   const int me_;

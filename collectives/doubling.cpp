@@ -21,6 +21,7 @@ class Doubling {
  public:
   Doubling(const topo::Topology& topology, const PlanQuery& query)
       : builder_(kName, topology, query),
+        topology_(topology),
         ranks_(by_node(topology)),
         me_(position(ranks_, query.rank)),
         core_(static_cast<int>(std::bit_floor(static_cast<unsigned>(topology.nranks)))),
@@ -38,7 +39,10 @@ class Doubling {
       else begin();
       for (int k = 0; k < exchanges_; ++k) exchange(k);
     }
-    return builder_.finish(2 * exchanges_ + 2, exchanges_ + 1);
+    const int folds = extra_ > 0 ? 2 : 0;
+    Hops hops = {exchanges_ - far_ + folds, far_};
+    if (topology_.nodes.size() == ranks_.size()) hops = {0, exchanges_ + folds};
+    return builder_.finish(2 * exchanges_ + 2, hops);
   }
 
  private:
@@ -56,6 +60,7 @@ class Doubling {
       const int other = mine ^ (1 << k);
       pairs.push_back(rank_of(std::min(mine, other)));
       pairs.push_back(rank_of(std::max(mine, other)));
+      far_ += topology_.link_between(rank_of(mine), rank_of(other)) == topo::LinkKind::kNetwork;
     }
     if (me_ < 2 * extra_) pairs.push_back(ranks_[static_cast<size_t>(me_) + 1]);
     partners_ = builder_.list(std::move(pairs));
@@ -128,11 +133,13 @@ class Doubling {
   }
 
   PlanBuilder builder_;
+  const topo::Topology& topology_;
   const std::vector<int> ranks_;  // by node: the first exchanges stay inside
   const int me_;                  // position in ranks_
   const int core_;                // the largest power of two that is not above the number of ranks
   const int extra_;
   const int exchanges_;
+  int far_ = 0;  // exchanges with other nodes
   int whole_ = -1;
   int partners_ = -1;
   int kept_ = -1;  // slot of the sum so far; -1: it is the input

@@ -35,7 +35,8 @@ class HierDirect : HierarchyBuilder {
       hand_on();
       receive_results(kResult, kHandedOn);
     }
-    return builder_.finish(4, 2);
+    const int halves = query_.func == collFuncAllReduce ? 2 : 1;
+    return builder_.finish(4, {halves, halves});
   }
 
  private:
@@ -123,7 +124,7 @@ class HierDirect : HierarchyBuilder {
         others.push_back(hierarchy_.carrier_at(distance, query_.root));
       }
     }
-    return fan_out(hierarchy_.carrier_at(0, query_.root), query_.root, others, 2);
+    return fan_out(hierarchy_.carrier_at(0, query_.root), query_.root, others, {1, 1});
   }
 };
 

@@ -35,7 +35,8 @@ class HierRing : HierarchyBuilder {
       pass_on_results();
       receive_results(kResult, kResult);
     }
-    return builder_.finish(4, 2 * (hierarchy_.nodes() - 1));
+    const int halves = query_.func == collFuncAllReduce ? 2 : 1;
+    return builder_.finish(4, {halves, halves * (hierarchy_.nodes() - 1)});
   }
 
  private:
@@ -145,7 +146,7 @@ class HierRing : HierarchyBuilder {
     std::vector<int> next;
     if (!last) next.push_back(hierarchy_.carrier_at(1, query_.root));
     return fan_out(hierarchy_.carrier_at(0, query_.root), hierarchy_.carrier_at(-1, query_.root), next,
-                   hierarchy_.nodes());
+                   {1, hierarchy_.nodes() - 1});
   }
 
   int sources_ = -1;

@@ -86,7 +86,7 @@ void HierarchyBuilder::receive_results(Leg from_owner, Leg from_carrier) {
   receive(own, others, from_carrier);
 }
 
-Plan HierarchyBuilder::fan_out(int first_on_node, int source, const std::vector<int>& beyond, int hops) {
+Plan HierarchyBuilder::fan_out(int first_on_node, int source, const std::vector<int>& beyond, Hops hops) {
   builder_.plan().rank_order = true;
   builder_.plan().encodings = query_.codec.lossy ? 1 : 0;
   builder_.cut_shards(1);

@@ -58,7 +58,7 @@ class HierarchyBuilder {
   // Receives results: of the node's own shards from their owners, of the others from their carriers.
   void receive_results(Leg from_owner, Leg from_carrier);
   // Broadcast of one shard: whoever of the node is to have it first passes it on to the others.
-  Plan fan_out(int first_on_node, int source, const std::vector<int>& beyond, int hops);
+  Plan fan_out(int first_on_node, int source, const std::vector<int>& beyond, Hops hops);
 
   PlanBuilder builder_;
   const PlanQuery& query_;

@@ -28,11 +28,11 @@ Json step_json(const Plan& plan, const Step& step) {
     json["from"] = std::move(from);
   }
   if (step.local == Local::kInput) json["local"] = step.code_local ? "coded input" : "input";
-  if (step.local == Local::kSlot) json["local"] = "slot " + std::to_string(step.local_slot);
+  if (step.local == Local::kSlot) json["local"] = text("slot ", step.local_slot);
   if (step.reduce) json["reduce"] = true;
   if (step.finish) json["finish"] = true;
   if (step.to_output) json["output"] = true;
-  if (step.keep_slot >= 0) json["keep"] = "slot " + std::to_string(step.keep_slot);
+  if (step.keep_slot >= 0) json["keep"] = text("slot ", step.keep_slot);
   if (Json to = messages(plan, step, step.to, step.to_wire, step.to_leg); !to.is_null()) json["to"] = std::move(to);
   return json;
 }

@@ -34,7 +34,7 @@ Plan plan(const topo::Topology& topology, const PlanQuery& query) {
   reduce.local = Local::kInput;
   reduce.code_local = query.codec.lossy;
   reduce.reduce = reduce.finish = reduce.to_output = true;
-  return builder.finish(n + 1, 1);
+  return builder.finish(n + 1, flat_hops(topology, 1));
 }
 
 }  // namespace coll::oneshot

@@ -1,9 +1,10 @@
 // A plan: what one rank does for a collective, as data.
 //
-// The elements are cut into shards, every shard into pieces, and chunk c is piece c of every shard. The step list is run
-// once for every chunk, several chunks at a time, so that its length does not depend on the message. A step is one hop:
-// it takes what some peers sent for a shard and, if told to, the rank's own data, combines them, and hands the value
-// on: to the output buffer, to a slot, to other peers. Within a chunk steps run in order; sends complete on their own.
+// The elements are cut into shards, every shard into pieces, and chunk c is piece c of every shard. The step list is
+// run once for every chunk, several chunks at a time, so that its length does not depend on the message. A step is one
+// hop: it takes what some peers sent for a shard and, if told to, the rank's own data, combines them, and hands the
+// value on: to the output buffer, to a slot, to other peers. Within a chunk steps run in order; sends complete on their
+// own.
 #pragma once
 
 #include <cstddef>
@@ -51,7 +52,7 @@ inline constexpr int kMaxLegs = 8;
 struct Step {
   std::string_view what;  // "send", "recv-reduce-send", ...: for people
   int rounds = 1;
-  Pick shard;             // count 1: the shard of each round (entries of the list index Plan::shards)
+  Pick shard;  // count 1: the shard of each round (entries of the list index Plan::shards)
 
   // In: messages for the shard. Entries of `from` that are this rank itself stand for the local contribution and fix
   // its place in the order of reduction; where `from` does not hold this rank, the local contribution comes first.
@@ -59,19 +60,26 @@ struct Step {
   Wire from_wire = Wire::kNative;
   Leg from_leg = 0;
   Local local = Local::kNone;
-  int local_slot = -1;    // with Local::kSlot: a value of accumulators kept by an earlier step
+  int local_slot = -1;      // with Local::kSlot: a value of accumulators kept by an earlier step
   bool code_local = false;  // the local contribution counts as what its coded message decodes to, as it does elsewhere
 
-  bool reduce = false;    // more than one contribution is combined with the operator
-  bool finish = false;    // the value is the collective's result: apply the operator's last step
+  bool reduce = false;  // more than one contribution is combined with the operator
+  bool finish = false;  // the value is the collective's result: apply the operator's last step
 
   // Out. A value that is finished and travels coded is encoded here, once; everyone, this rank included, uses what
   // those bytes decode to. A coded message that is only passed on keeps its bytes.
   bool to_output = false;
-  int keep_slot = -1;     // keep the value's accumulators for a later step
-  Pick to;                // entries that are this rank itself are passed over
+  int keep_slot = -1;  // keep the value's accumulators for a later step
+  Pick to;             // entries that are this rank itself are passed over
   Wire to_wire = Wire::kNative;
   Leg to_leg = 0;
+};
+
+// Hops that a piece makes one after another, until its result is everywhere.
+struct Hops {
+  int in_node = 0;
+  int between_nodes = 0;
+  int total() const { return in_node + between_nodes; }
 };
 
 struct Plan {
@@ -83,12 +91,13 @@ struct Plan {
   std::vector<Shard> shards;
   std::vector<Step> steps;
   int slots = 0;
-  size_t input_origin = 0;    // element offset of the input (output) buffer's first element in the whole vector
+  size_t input_origin = 0;  // element offset of the input (output) buffer's first element in the whole vector
   size_t output_origin = 0;
-  size_t piece = 1;           // elements of a shard in one chunk; a multiple of the codec's block
+  size_t piece = 1;  // elements of a shard in one chunk; a multiple of the codec's block
   size_t chunks = 1;
-  int encodings = 0;          // most encodings an element goes through
-  bool rank_order = false;    // every element is reduced in rank order from all ranks' own data
+  int encodings = 0;        // most encodings an element goes through
+  bool rank_order = false;  // every element is reduced in rank order from all ranks' own data
+  Hops hops;                  // for the cost model
   double predicted_us = 0;
 
   int entry(const Pick& pick, int round, int j) const {

@@ -14,12 +14,12 @@ namespace coll {
 
 // What planning needs to know of a codec, without knowing codecs.
 struct CodecCost {
-  bool lossy = false;             // a codec is in use (kCoded messages); false: exact
+  bool lossy = false;  // a codec is in use (kCoded messages); false: exact
   bool sums_on_wire = false;
   int max_encodings = 2;
-  size_t block = 1;               // shards and pieces are cut at multiples of it
-  double bytes_per_element = 4;   // on the wire
-  double encode_gbs = 4;          // float32 bytes per second, one core
+  size_t block = 1;              // shards and pieces are cut at multiples of it
+  double bytes_per_element = 4;  // on the wire
+  double encode_gbs = 4;         // float32 bytes per second, one core
   double decode_gbs = 8;
 };
 
@@ -31,24 +31,25 @@ struct PlanQuery {
   RedOp op = collSum;
   int root = 0;
   int rank = 0;
-  bool deterministic = false;     // only plans that reduce in rank order
+  bool deterministic = false;       // only plans that reduce in rank order
   size_t buffer_bytes = 16u << 20;  // staging that the chunks in flight may take together
   int chunks_in_flight = 4;
-  size_t chunk_bytes = 0;         // of the user's type, all shards' pieces together; 0: chosen from the call's size
+  size_t chunk_bytes = 0;  // of the user's type, all shards' pieces together; 0: chosen from the call's size
   CodecCost codec;
 };
 
 // One algorithm: its name, whether it can serve a query, and its plan for query.rank. Pure functions.
 struct Algorithm {
   std::string_view name;
-  std::string_view summary;       // one line for people
+  std::string_view summary;  // one line for people
   bool (*serves)(const topo::Topology&, const PlanQuery&);
   Plan (*plan)(const topo::Topology&, const PlanQuery&);
 };
 
 std::span<const Algorithm> algorithm_registry();
 
-// Names allowed by COLL_ALGO ("ring,direct" or "^ring"); empty text allows all. Unknown names are an error listing the valid ones.
+// Names allowed by COLL_ALGO ("ring,direct" or "^ring"); empty text allows all. Unknown names are an error listing the
+// valid ones.
 Status parse_algorithms(std::string_view text, std::vector<const Algorithm*>* allowed);
 
 // Predicted time of the slowest rank, from the α-β-γ model of docs/algorithms.md; the same on every rank.
@@ -58,8 +59,8 @@ double predict_us(const topo::Topology&, const PlanQuery&, const Plan&);
 Status choose_plan(const topo::Topology&, const PlanQuery&, std::span<const Algorithm* const> allowed, Plan* plan);
 
 // Proves plans of all ranks together, symbolically: every message is received exactly once with the wire it was sent
-// with, every rank's required output holds every contribution exactly once, nothing waits forever, no element is encoded
-// more often than allowed, and the input is not read after the output took its place. "" or what is wrong.
+// with, every rank's required output holds every contribution exactly once, nothing waits forever, no element is
+// encoded more often than allowed, and the input is not read after the output took its place. "" or what is wrong.
 std::string check_plans(std::span<const Plan> plans, const PlanQuery& query);
 
 // The plan as JSON text with algorithm, chunks, quantisations, predicted_us and steps.

@@ -5,6 +5,8 @@
 // they are. Codecs cannot ride in the reducing half: an element would be encoded at every hop.
 // Cost for S bytes on n ranks, each half: (n-1)·(α + o + S/n·β) and (n-1)/n·S·γ. Broadcast is a chain of
 // n-1 hops through which chunks are pipelined: (n-1+chunks-1)·(α + o + S/chunks·β).
+#include <algorithm>
+
 #include "collectives/algorithms.hpp"
 #include "collectives/build.hpp"
 
@@ -17,7 +19,7 @@ enum : Leg { kSum = 0, kResult = 1 };
 class Ring {
  public:
   Ring(const topo::Topology& topology, const PlanQuery& query)
-      : builder_(kName, topology, query), query_(query), n_(topology.nranks) {
+      : builder_(kName, topology, query), query_(query), n_(topology.nranks), nodes_(static_cast<int>(topology.nodes.size())) {
     std::vector<int> ranks = by_node(topology);
     me_ = position(ranks, query.rank);
     root_ = position(ranks, query.root);
@@ -38,10 +40,15 @@ class Ring {
       reduce_scatter();
     }
     if (query_.func != collFuncReduceScatter) allgather();
-    return builder_.finish(4, 2 * (n_ - 1));
+    return builder_.finish(4, around(query_.func == collFuncAllReduce ? 2 : 1));
   }
 
  private:
+  // n-1 hops, of which as many leave a node as there are nodes.
+  Hops around(int times) const {
+    const int between = nodes_ > 1 ? std::min(nodes_, n_ - 1) : 0;
+    return {times * (n_ - 1 - between), times * between};
+  }
   void pass_on(Step& step, Wire wire, Leg leg) const {
     step.to = one(ring_, me_ + 1);
     step.to_wire = wire;
@@ -100,12 +107,13 @@ class Ring {
     hop.to_output = true;
     if (me_ != root_) take(hop, result_, kResult);
     if (!last) pass_on(hop, result_, kResult);
-    return builder_.finish(2, n_ - 1);
+    return builder_.finish(2, around(1));
   }
 
   PlanBuilder builder_;
   const PlanQuery& query_;
   const int n_;
+  const int nodes_;
   int ring_ = -1;  // list of the ranks in ring order; a rank owns the shard of its number
   int me_ = 0;     // positions in it
   int root_ = 0;

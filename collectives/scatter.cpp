@@ -35,7 +35,7 @@ Plan plan(const topo::Topology& topology, const PlanQuery& query) {
     send.shard = each(shards, 0);
     send.to = each(owner_list, 0);
     send.to_leg = kScatter;
-    return builder.finish(2, 2);
+    return builder.finish(2, flat_hops(topology, 2));
   }
   const int root = builder.list({query.root});
   Step& share = builder.step("recv-send");
@@ -54,7 +54,7 @@ Plan plan(const topo::Topology& topology, const PlanQuery& query) {
   receive.from_wire = wire;
   receive.from_leg = kResult;
   receive.to_output = true;
-  return builder.finish(2, 2);
+  return builder.finish(2, flat_hops(topology, 2));
 }
 
 }  // namespace coll::scatter

@@ -47,9 +47,8 @@ Plan plan(const topo::Topology& topology, const PlanQuery& query) {
     hop.to = many(below, 0, fan_out);
     hop.to_wire = builder.coded_or(Wire::kNative);
   }
-  int depth = 0;
-  while ((1 << depth) < n) ++depth;
-  return builder.finish(2, depth);
+  const int between = log2_ceil(static_cast<int>(topology.nodes.size()));
+  return builder.finish(2, {log2_ceil(n) - between, between});
 }
 
 }  // namespace coll::tree

@@ -46,12 +46,6 @@ std::string ranges(std::span<const int> values) {
 
 std::string where(int numa) { return numa < 0 ? std::string() : text(", NUMA node ", numa); }
 
-std::string nic_text(const Nic& nic) {
-  return text("NIC ", nic.name,
-              nic.gbits > 0 ? text(", ", number(nic.gbits), " Gbit/s") : std::string(", rate unknown"),
-              where(nic.numa));
-}
-
 std::string quoted(const std::string& value) {
   std::string json = "\"";
   for (const char c : value) {
@@ -93,6 +87,14 @@ std::string summary(const Node& node) {
   return line;
 }
 
+std::string describe(const Nic& nic) {
+  return text("NIC ", nic.name,
+              nic.gbits > 0 ? text(", ", number(nic.gbits), " Gbit/s") : std::string(", rate unknown"),
+              where(nic.numa));
+}
+
+std::string describe(const Gpu& gpu) { return text("GPU ", gpu.name, where(gpu.numa)); }
+
 std::string to_text(const Topology& topology) {
   std::string all =
       text(counted(topology.nranks, "rank"), " on ", counted(static_cast<int>(topology.nodes.size()), "node"),
@@ -106,8 +108,8 @@ std::string to_text(const Topology& topology) {
     const Node& node = topology.nodes[i];
     all += text("node ", i, " ", summary(node), "\n");
     all += text("  ranks ", ranges(node.ranks), " on machine ", node.machine, "\n");
-    for (const Nic& nic : node.nics) all += text("  ", nic_text(nic), "\n");
-    for (const Gpu& gpu : node.gpus) all += text("  GPU ", gpu.name, where(gpu.numa), "\n");
+    for (const Nic& nic : node.nics) all += text("  ", describe(nic), "\n");
+    for (const Gpu& gpu : node.gpus) all += text("  ", describe(gpu), "\n");
   }
   return all;
 }

@@ -43,8 +43,8 @@ typedef enum {
   collNumResults = 11
 } collResult_t;
 
-typedef struct collComm* collComm_t;   /* a communicator; one thread at a time uses it */
-typedef struct collCodec* collCodec_t; /* a codec with the state of one tensor */
+typedef struct collComm* collComm_t;      /* a communicator; one thread at a time uses it */
+typedef struct collCodec* collCodec_t;    /* a codec with the state of one tensor */
 typedef struct CUstream_st* collStream_t; /* a host stream of collStreamCreate(), or a cudaStream_t */
 
 /* What a result code means, in a few words; a static string, also for unknown codes. */
@@ -70,12 +70,12 @@ typedef struct {
 /* What a program may choose for one communicator. Start from COLL_CONFIG_INITIALIZER and set what you need.
  * A field that is left unset is filled from the environment, then from the default. */
 typedef struct {
-  size_t size;           /* sizeof(collConfig_t); set by the initialiser */
-  const char* codec;     /* spec of the codec of the plain calls; default "none" */
-  int timeout_ms;        /* how long a call waits for its peers; default 600000 */
-  int deterministic;     /* 1: bits do not depend on size, chunking, algorithm or placement; default 0 */
-  int check;             /* compare the ranks' arguments: 0 never, 1 the first calls (default), 2 every call, with checksums */
-  size_t buffer_bytes;   /* staging memory a communicator may use; 0 is unset; default 16 MiB */
+  size_t size;       /* sizeof(collConfig_t); set by the initialiser */
+  const char* codec; /* spec of the codec of the plain calls; default "none" */
+  int timeout_ms;    /* how long a call waits for its peers; default 600000 */
+  int deterministic; /* 1: bits do not depend on size, chunking, algorithm or placement; default 0 */
+  int check; /* compare the ranks' arguments: 0 never, 1 the first calls (default), 2 every call, with checksums */
+  size_t buffer_bytes; /* staging memory a communicator may use; 0 is unset; default 16 MiB */
 } collConfig_t;
 #define COLL_CONFIG_INITIALIZER \
   { sizeof(collConfig_t), NULL, COLL_UNSET, COLL_UNSET, COLL_UNSET, 0 }
@@ -145,8 +145,8 @@ COLL_API collResult_t collAllReduce(const void* send, void* recv, size_t count, 
 COLL_API collResult_t collReduceScatter(const void* send, void* recv, size_t recvcount, collDataType_t type,
                                         collRedOp_t op, collComm_t comm, collStream_t stream);
 /* recv has nranks*sendcount elements, rank r's at r*sendcount. In place: send == recv + rank*sendcount. */
-COLL_API collResult_t collAllGather(const void* send, void* recv, size_t sendcount, collDataType_t type, collComm_t comm,
-                                    collStream_t stream);
+COLL_API collResult_t collAllGather(const void* send, void* recv, size_t sendcount, collDataType_t type,
+                                    collComm_t comm, collStream_t stream);
 /* recv[0..count) on every rank = send[0..count) of `root`. `send` may be NULL off the root. In place: send == recv. */
 COLL_API collResult_t collBroadcast(const void* send, void* recv, size_t count, collDataType_t type, int root,
                                     collComm_t comm, collStream_t stream);
@@ -174,13 +174,13 @@ typedef enum {
 } collBoundKind_t;
 
 typedef struct {
-  size_t size;             /* set to sizeof(collCodecInfo_t) before the call */
+  size_t size; /* set to sizeof(collCodecInfo_t) before the call */
   char name[32];
   int lossless;            /* 1: decoding gives back the same bits */
   double bits_per_element; /* on the wire for float32 input and long messages, block scales included */
   collBoundKind_t bound_kind;
   double bound_value;
-  size_t block;            /* elements that share a scale; 1 where there are no blocks */
+  size_t block; /* elements that share a scale; 1 where there are no blocks */
 } collCodecInfo_t;
 
 /* `spec` is name[:key=value[,key=value]...]; an unknown name or key is collInvalidArgument with the valid ones. */
@@ -198,17 +198,18 @@ COLL_API collResult_t collCodecDecode(collCodec_t codec, const void* in, size_t 
 COLL_API collResult_t collAllReduceCompressed(const void* send, void* recv, size_t count, collDataType_t type,
                                               collRedOp_t op, collCodec_t codec, collComm_t comm, collStream_t stream);
 COLL_API collResult_t collReduceScatterCompressed(const void* send, void* recv, size_t recvcount, collDataType_t type,
-                                                  collRedOp_t op, collCodec_t codec, collComm_t comm, collStream_t stream);
+                                                  collRedOp_t op, collCodec_t codec, collComm_t comm,
+                                                  collStream_t stream);
 COLL_API collResult_t collAllGatherCompressed(const void* send, void* recv, size_t sendcount, collDataType_t type,
                                               collCodec_t codec, collComm_t comm, collStream_t stream);
 
 /* ---- Seeing what happened --------------------------------------------------------------------------- */
 
 typedef struct {
-  size_t size;              /* set to sizeof(collStats_t) before the call */
-  uint64_t calls;           /* collectives finished on this communicator */
-  uint64_t exact_bytes;     /* what the same plans would have handed over without a codec */
-  uint64_t sent_bytes;      /* what this rank handed to others, by any transport */
+  size_t size;                       /* set to sizeof(collStats_t) before the call */
+  uint64_t calls;                    /* collectives finished on this communicator */
+  uint64_t exact_bytes;              /* what the same plans would have handed over without a codec */
+  uint64_t sent_bytes;               /* what this rank handed to others, by any transport */
   double encode_s, reduce_s, wait_s; /* seconds spent encoding, reducing and decoding, waiting for peers */
   uint64_t exact_calls, compressed_calls;
 } collStats_t;

@@ -14,8 +14,10 @@ namespace {
 // Encoding and decoding run on the caller's thread; a host stream has nothing to add, but its order has to be kept.
 Status check(collCodec_t codec, size_t count, collDataType_t type, collStream_t stream) {
   COLL_TRY(not_null(codec, "codec"));
-  if (!valid(type)) return {collInvalidArgument, text("type is ", static_cast<int>(type), ", which is not a collDataType_t")};
-  if (count > SIZE_MAX / 16) return {collInvalidArgument, text("count is ", count, ", which is more than memory can hold")};
+  if (!valid(type))
+    return {collInvalidArgument, text("type is ", static_cast<int>(type), ", which is not a collDataType_t")};
+  if (count > SIZE_MAX / 16)
+    return {collInvalidArgument, text("count is ", count, ", which is more than memory can hold")};
   if (stream != nullptr) return {collUnsupported, "encoding and decoding of host memory take no stream; pass NULL"};
   return codec->codec->supports(type);
 }
@@ -34,7 +36,8 @@ Status encode(collCodec& codec, const void* in, size_t count, collDataType_t typ
   return {};
 }
 
-Status decode(const collCodec& codec, std::span<const std::byte> message, void* out, size_t count, collDataType_t type) {
+Status decode(const collCodec& codec, std::span<const std::byte> message, void* out, size_t count,
+              collDataType_t type) {
   COLL_TRY(codec.codec->validate(message, count));
   Hop hop{type, collSum, 1, codec.codec.get(), {}, count};
   hop.native = static_cast<std::byte*>(out);
@@ -75,7 +78,8 @@ collResult_t collCodecGetInfo(collCodec_t codec, collCodecInfo_t* info) {
     const CodecTraits& traits = codec->codec->traits();
     collCodecInfo_t whole{};
     whole.size = std::min(info->size, sizeof(whole));
-    if (whole.size < sizeof(size_t)) return Status(collInvalidArgument, "set info->size to sizeof(collCodecInfo_t) first");
+    if (whole.size < sizeof(size_t))
+      return Status(collInvalidArgument, "set info->size to sizeof(collCodecInfo_t) first");
     traits.name.copy(whole.name, sizeof(whole.name) - 1);
     whole.lossless = traits.lossless ? 1 : 0;
     whole.bits_per_element = traits.bits_per_element;

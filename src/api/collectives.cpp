@@ -29,9 +29,11 @@ struct Buffers {
 };
 
 Status check_range(const Arguments& args, int nranks) {
-  if (!valid(args.type)) return {collInvalidArgument, text("type is ", static_cast<int>(args.type), ", which is not a collDataType_t")};
+  if (!valid(args.type))
+    return {collInvalidArgument, text("type is ", static_cast<int>(args.type), ", which is not a collDataType_t")};
   const size_t most = SIZE_MAX / 2 / size_of(args.type) / static_cast<size_t>(nranks);
-  if (args.count > most) return {collInvalidArgument, text("count is ", args.count, ", which is more than memory can hold")};
+  if (args.count > most)
+    return {collInvalidArgument, text("count is ", args.count, ", which is more than memory can hold")};
   return {};
 }
 
@@ -142,36 +144,44 @@ extern "C" {
 
 collResult_t collAllReduce(const void* send, void* recv, size_t count, collDataType_t type, collRedOp_t op,
                            collComm_t comm, collStream_t stream) {
-  return guarded("collAllReduce", [&] { return all_reduce({send, recv, count, type, comm, stream}, op, kDefaultCodec); });
+  return guarded("collAllReduce", [&] {
+    return all_reduce({send, recv, count, type, comm, stream}, op, kDefaultCodec);
+  });
 }
 
 collResult_t collAllReduceCompressed(const void* send, void* recv, size_t count, collDataType_t type, collRedOp_t op,
                                      collCodec_t codec, collComm_t comm, collStream_t stream) {
-  return guarded("collAllReduceCompressed",
-                 [&] { return all_reduce({send, recv, count, type, comm, stream}, op, {true, codec}); });
+  return guarded("collAllReduceCompressed", [&] {
+    return all_reduce({send, recv, count, type, comm, stream}, op, {true, codec});
+  });
 }
 
 collResult_t collReduceScatter(const void* send, void* recv, size_t recvcount, collDataType_t type, collRedOp_t op,
                                collComm_t comm, collStream_t stream) {
-  return guarded("collReduceScatter",
-                 [&] { return reduce_scatter({send, recv, recvcount, type, comm, stream}, op, kDefaultCodec); });
+  return guarded("collReduceScatter", [&] {
+    return reduce_scatter({send, recv, recvcount, type, comm, stream}, op, kDefaultCodec);
+  });
 }
 
 collResult_t collReduceScatterCompressed(const void* send, void* recv, size_t recvcount, collDataType_t type,
                                          collRedOp_t op, collCodec_t codec, collComm_t comm, collStream_t stream) {
-  return guarded("collReduceScatterCompressed",
-                 [&] { return reduce_scatter({send, recv, recvcount, type, comm, stream}, op, {true, codec}); });
+  return guarded("collReduceScatterCompressed", [&] {
+    return reduce_scatter({send, recv, recvcount, type, comm, stream}, op, {true, codec});
+  });
 }
 
 collResult_t collAllGather(const void* send, void* recv, size_t sendcount, collDataType_t type, collComm_t comm,
                            collStream_t stream) {
-  return guarded("collAllGather", [&] { return all_gather({send, recv, sendcount, type, comm, stream}, kDefaultCodec); });
+  return guarded("collAllGather", [&] {
+    return all_gather({send, recv, sendcount, type, comm, stream}, kDefaultCodec);
+  });
 }
 
 collResult_t collAllGatherCompressed(const void* send, void* recv, size_t sendcount, collDataType_t type,
                                      collCodec_t codec, collComm_t comm, collStream_t stream) {
-  return guarded("collAllGatherCompressed",
-                 [&] { return all_gather({send, recv, sendcount, type, comm, stream}, {true, codec}); });
+  return guarded("collAllGatherCompressed", [&] {
+    return all_gather({send, recv, sendcount, type, comm, stream}, {true, codec});
+  });
 }
 
 collResult_t collBroadcast(const void* send, void* recv, size_t count, collDataType_t type, int root, collComm_t comm,

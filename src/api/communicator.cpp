@@ -23,7 +23,8 @@ Status init_rank(collComm_t* comm, int nranks, const collUniqueId& id, int rank,
   COLL_TRY(not_null(comm, "comm"));
   *comm = nullptr;
   if (nranks < 1) return {collInvalidArgument, text("nranks is ", nranks, "; a communicator has at least one rank")};
-  if (rank < 0 || rank >= nranks) return {collInvalidArgument, text("rank is ", rank, "; it must be 0 to ", nranks - 1)};
+  if (rank < 0 || rank >= nranks)
+    return {collInvalidArgument, text("rank is ", rank, "; it must be 0 to ", nranks - 1)};
   Config config;
   COLL_TRY(resolve_config(given, &config));
   std::unique_ptr<Communicator> communicator;
@@ -66,7 +67,8 @@ collResult_t collModuleCommInit(collComm_t* comm, int abi, Bootstrap* bootstrap,
   return guarded("collCommInitMPI", [&] {
     std::unique_ptr<Transport> owned(transport);
     if (abi != kModuleAbi) {
-      return Status(collInvalidUsage, "libcoll.so and libcoll_mpi.so are of different versions; install both from one build");
+      return Status(collInvalidUsage,
+                    "libcoll.so and libcoll_mpi.so are of different versions; install both from one build");
     }
     COLL_TRY(not_null(comm, "comm"));
     *comm = nullptr;

@@ -20,8 +20,8 @@ struct collCodec {
 
 namespace coll::api {
 
-// A host stream's handle is its address plus one. CUDA's streams have even addresses, and its two special ones are below
-// this: so both kinds can be told apart without looking at the memory.
+// A host stream's handle is its address plus one. CUDA's streams have even addresses, and its two special ones are
+// below this: so both kinds can be told apart without looking at the memory.
 constexpr uintptr_t kHostStreamTag = 1;
 constexpr uintptr_t kLeastHostStream = 4096;
 

@@ -48,7 +48,8 @@ collResult_t collCommQueryPlan(collComm_t comm, collFunc_t func, size_t count, c
                                char* json, size_t capacity, size_t* needed) {
   return guarded("collCommQueryPlan", [&] {
     COLL_TRY(not_null(comm, "comm"));
-    if (!valid(type)) return Status(collInvalidArgument, text("type is ", static_cast<int>(type), ", which is not a collDataType_t"));
+    if (!valid(type))
+      return Status(collInvalidArgument, text("type is ", static_cast<int>(type), ", which is not a collDataType_t"));
     Call call{};
     COLL_TRY(function_of(func, &call.function));
     call.count = count;
@@ -61,7 +62,8 @@ collResult_t collCommQueryPlan(collComm_t comm, collFunc_t func, size_t count, c
     if (needed != nullptr) *needed = all.size() + 1;
     if (json == nullptr) return Status();
     if (capacity < all.size() + 1) {
-      return Status(collInvalidArgument, text("capacity is ", capacity, "; the plan's text takes ", all.size() + 1, " bytes"));
+      return Status(collInvalidArgument,
+                    text("capacity is ", capacity, "; the plan's text takes ", all.size() + 1, " bytes"));
     }
     std::memcpy(json, all.c_str(), all.size() + 1);
     return Status();

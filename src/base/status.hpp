@@ -8,17 +8,17 @@
 #include "coll/coll.h"
 
 // Every result code and its meaning, in one list so that they cannot drift.
-#define COLL_RESULT_MAP(X)                                                              \
-  X(collSuccess, "success")                                                             \
-  X(collUnhandledCudaError, "a CUDA call failed")                                       \
-  X(collSystemError, "the operating system refused something that was needed")          \
-  X(collInternalError, "an error inside libcoll; please report it")                     \
-  X(collInvalidArgument, "an argument is not valid")                                    \
-  X(collInvalidUsage, "the call is not allowed here, or ranks disagree about it")       \
-  X(collRemoteError, "another rank failed, aborted or went away")                       \
-  X(collInProgress, "work is still pending")                                            \
-  X(collTimeout, "a peer did not answer within the time-out")                           \
-  X(collCorruptData, "data was damaged, truncated or is not what the format says")      \
+#define COLL_RESULT_MAP(X)                                                         \
+  X(collSuccess, "success")                                                        \
+  X(collUnhandledCudaError, "a CUDA call failed")                                  \
+  X(collSystemError, "the operating system refused something that was needed")     \
+  X(collInternalError, "an error inside libcoll; please report it")                \
+  X(collInvalidArgument, "an argument is not valid")                               \
+  X(collInvalidUsage, "the call is not allowed here, or ranks disagree about it")  \
+  X(collRemoteError, "another rank failed, aborted or went away")                  \
+  X(collInProgress, "work is still pending")                                       \
+  X(collTimeout, "a peer did not answer within the time-out")                      \
+  X(collCorruptData, "data was damaged, truncated or is not what the format says") \
   X(collUnsupported, "this combination of codec, type, operator or system is not supported")
 
 namespace coll {
@@ -68,7 +68,7 @@ std::string text(const Parts&... parts) {
 }  // namespace coll
 
 // Returns from the calling function where `expression` is a failed Status.
-#define COLL_TRY(expression)                                  \
-  do {                                                        \
+#define COLL_TRY(expression)                                                        \
+  do {                                                                              \
     if (::coll::Status coll_try_ = (expression); !coll_try_.ok()) return coll_try_; \
   } while (false)

@@ -20,12 +20,10 @@ struct TypeInfo {
 };
 
 inline constexpr TypeInfo kTypes[collNumTypes] = {
-    {"int8", 1, false, collInt8},          {"uint8", 1, false, collUint8},
-    {"int32", 4, false, collInt32},        {"uint32", 4, false, collUint32},
-    {"int64", 8, false, collInt64},        {"uint64", 8, false, collUint64},
-    {"half", 2, true, collFloat32},        {"float", 4, true, collFloat32},
-    {"double", 8, true, collFloat64},      {"bfloat16", 2, true, collFloat32},
-    {"fp8_e4m3", 1, true, collFloat32},    {"fp8_e5m2", 1, true, collFloat32},
+    {"int8", 1, false, collInt8},       {"uint8", 1, false, collUint8},     {"int32", 4, false, collInt32},
+    {"uint32", 4, false, collUint32},   {"int64", 8, false, collInt64},     {"uint64", 8, false, collUint64},
+    {"half", 2, true, collFloat32},     {"float", 4, true, collFloat32},    {"double", 8, true, collFloat64},
+    {"bfloat16", 2, true, collFloat32}, {"fp8_e4m3", 1, true, collFloat32}, {"fp8_e5m2", 1, true, collFloat32},
 };
 inline constexpr std::string_view kOpNames[collNumOps] = {"sum", "prod", "max", "min", "avg"};
 

@@ -58,8 +58,8 @@ Status Agreement::advance(bool* moved, bool* done) {
     }
     if (!sent_.done || !received_.done) return {};
     if (received_.bytes != sizeof(News)) {
-      return {collCorruptData, text("rank ", source(), " sent ", received_.bytes, " bytes where its call's fingerprint of ",
-                                    sizeof(News), " was due")};
+      return {collCorruptData, text("rank ", source(), " sent ", received_.bytes,
+                                    " bytes where its call's fingerprint of ", sizeof(News), " was due")};
     }
     merge(incoming_);
     ++round_;

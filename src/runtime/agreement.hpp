@@ -34,7 +34,8 @@ class Agreement {
   // Messages use tag_base + round.
   Agreement(Fabric& fabric, const Fingerprint& own, int nranks, uint32_t tag_base);
 
-  // Never blocks. Sets *done once every rank's fingerprint has been taken into account, and *moved where anything happened.
+  // Never blocks. Sets *done once every rank's fingerprint has been taken into account, and *moved where anything
+  // happened.
   Status advance(bool* moved, bool* done);
   // After done: collInvalidUsage with both fingerprints where two ranks differ.
   Status verdict() const;

@@ -25,7 +25,7 @@ struct Call {
   RedOp op = collSum;
   int root = 0;
   std::shared_ptr<const Codec> codec{};  // empty: exact
-  uint64_t draw = 0;                   // calls made with the codec's handle
+  uint64_t draw = 0;                     // calls made with the codec's handle
 };
 
 }  // namespace coll

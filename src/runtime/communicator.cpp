@@ -9,8 +9,8 @@ namespace coll {
 
 namespace {
 
-constexpr uint64_t kCheckedCalls = 16;     // with check=1, the ranks' first calls are compared
-constexpr int kMostPending = 16;           // calls in flight; half of what message tags can tell apart
+constexpr uint64_t kCheckedCalls = 16;  // with check=1, the ranks' first calls are compared
+constexpr int kMostPending = 16;        // calls in flight; half of what message tags can tell apart
 
 }  // namespace
 
@@ -29,8 +29,8 @@ Communicator::Communicator(Foundation foundation)
     : base_(std::move(foundation)),
       process_(Process::acquire()),
       watchdog_(*base_.fabric, *base_.log, base_.rank, base_.nranks, base_.config.timeout_ms),
-      around_{base_.fabric.get(), process_->staging().get(), &stats_,
-              base_.rank,         base_.nranks,              base_.config.check == 2} {}
+      around_{base_.fabric.get(), process_->staging().get(), &stats_, base_.rank,
+              base_.nranks,       base_.config.check == 2} {}
 
 Communicator::~Communicator() = default;
 

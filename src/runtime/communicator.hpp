@@ -50,8 +50,8 @@ struct Foundation {
   topo::Topology topology;
   std::unique_ptr<Fabric> fabric;
   std::unique_ptr<Log> log;
-  std::shared_ptr<const Codec> codec;         // of the plain calls; empty: exact
-  std::vector<const Algorithm*> algorithms;   // that COLL_ALGO allows
+  std::shared_ptr<const Codec> codec;        // of the plain calls; empty: exact
+  std::vector<const Algorithm*> algorithms;  // that COLL_ALGO allows
 };
 
 class Communicator {
@@ -76,7 +76,7 @@ class Communicator {
   // Completes what is pending on streams.
   Status finalize();
   void abort();
-  Status failure() const;     // what poisoned the communicator
+  Status failure() const;  // what poisoned the communicator
   bool pending() const { return pending_.load() > 0; }
 
  private:

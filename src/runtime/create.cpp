@@ -83,7 +83,8 @@ class Creation {
     std::unique_ptr<Codec> codec;
     COLL_TRY(make_codec(base_.config.codec, &codec));
     if (codec->traits().keeps_state) {
-      return {collInvalidUsage, text("codec ", base_.config.codec, " keeps the state of one tensor, so it cannot be a "
+      return {collInvalidUsage, text("codec ", base_.config.codec,
+                                     " keeps the state of one tensor, so it cannot be a "
                                      "communicator's default; name it in the calls it is meant for")};
     }
     if (codec->traits().name != "none") base_.codec = std::move(codec);
@@ -91,7 +92,8 @@ class Creation {
   }
 
   Allgather allgather() {
-    return [this](std::span<const std::byte> mine, std::byte* all) { return bootstrap_.allgather(mine, all, deadline_); };
+    return
+        [this](std::span<const std::byte> mine, std::byte* all) { return bootstrap_.allgather(mine, all, deadline_); };
   }
 
   Status find_topology() {

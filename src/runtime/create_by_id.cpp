@@ -27,8 +27,11 @@ Status open_mpi(Bootstrap& bootstrap, Clock::time_point deadline, std::unique_pt
   COLL_TRY(bootstrap.allgather({&mine, 1}, all.data(), deadline));
   for (size_t rank = 0; rank < all.size(); ++rank) {
     if (all[rank] != std::byte{0}) continue;
-    return {collSystemError, text("the ranks do not all share memory, so they need MPI; but rank ", rank, " has not called "
-                                  "MPI_Init, or does not find ", kMpiModule, " beside libcoll.so. Start the ranks with mpirun and call MPI_Init first")};
+    return {collSystemError,
+            text("the ranks do not all share memory, so they need MPI; but rank ", rank,
+                 " has not called "
+                 "MPI_Init, or does not find ",
+                 kMpiModule, " beside libcoll.so. Start the ranks with mpirun and call MPI_Init first")};
   }
   return module->open(bootstrap, deadline, transport);
 }

@@ -11,8 +11,8 @@ namespace coll {
 
 namespace {
 
-// A message's tag: call (5 bits), chunk in flight (4), leg (3), shard (17). Calls and chunks that share a tag follow each
-// other on every rank, and transports keep the order of equal tags.
+// A message's tag: call (5 bits), chunk in flight (4), leg (3), shard (17). Calls and chunks that share a tag follow
+// each other on every rank, and transports keep the order of equal tags.
 constexpr uint32_t kCallBits = 5, kChunkBits = 4, kLegBits = 3, kShardBits = 17;
 static_assert(kCallBits + kChunkBits + kLegBits + kShardBits < kTagBits);
 static_assert(kChunksInFlight <= 1 << kChunkBits && kMaxLegs <= 1 << kLegBits);
@@ -150,13 +150,14 @@ Status Execution::verify(const Incoming& in, const Step& step) const {
   const size_t extra = around_.checksums ? kChecksumBytes : 0;
   const size_t bytes = in.request.bytes - std::min(extra, in.request.bytes);
   const auto damaged = [&](const std::string& how) {
-    return Status(collCorruptData,
-                  text("rank ", in.peer, "'s message for elements ", in.part.offset, " to ", in.part.offset + in.part.count,
-                       " (shard ", in.shard, ", step ", std::string(step.what), ") ", how));
+    return Status(collCorruptData, text("rank ", in.peer, "'s message for elements ", in.part.offset, " to ",
+                                        in.part.offset + in.part.count, " (shard ", in.shard, ", step ",
+                                        std::string(step.what), ") ", how));
   };
   const bool sized = in.wire == Wire::kCoded && !call_.codec->traits().fixed_size ? bytes <= due : bytes == due;
   if (in.request.truncated || !sized) {
-    return damaged(text("has ", in.request.bytes, " bytes", in.request.truncated ? " or more" : "", " instead of ", due + extra));
+    return damaged(
+        text("has ", in.request.bytes, " bytes", in.request.truncated ? " or more" : "", " instead of ", due + extra));
   }
   if (around_.checksums) {
     uint64_t sent = 0;
@@ -208,7 +209,8 @@ Status Execution::pass_on(const ChunkRun& run, const Step& step, const Shard& pa
 
 Status Execution::produce(ChunkRun& run, const Step& step, const Shard& part, std::span<const Contribution> from,
                           Value* value) {
-  const bool copies = !step.reduce && step.local == Local::kInput && step.to_wire == Wire::kNative && step.keep_slot < 0;
+  const bool copies =
+      !step.reduce && step.local == Local::kInput && step.to_wire == Wire::kNative && step.keep_slot < 0;
   const size_t native_bytes = part.count * size_of(call_.type);
   if (copies) {
     if (step.to_output && output(part) != input(part)) std::memcpy(output(part), input(part), native_bytes);
@@ -297,7 +299,9 @@ Status Execution::take_block(size_t bytes, Block* block) const {
   return {collSystemError, text("no memory for ", bytes, " bytes of staging; lower COLL_BUFFSIZE or free memory")};
 }
 
-uint32_t Execution::tag(const ChunkRun& run, Leg leg, int shard) const { return tag_of(sequence_, run.chunk, leg, shard); }
+uint32_t Execution::tag(const ChunkRun& run, Leg leg, int shard) const {
+  return tag_of(sequence_, run.chunk, leg, shard);
+}
 
 void Execution::seal(const Block& block, size_t bytes) const {
   if (!around_.checksums) return;

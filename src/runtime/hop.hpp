@@ -25,12 +25,12 @@ struct Hop {
   int nranks;
   const Codec* codec = nullptr;  // needed where anything is coded
   Draw draw;
-  size_t count = 0;              // elements of the part
+  size_t count = 0;  // elements of the part
   bool finish = false;
   // What to make of the value; NULL where it is not wanted. `native` may be one of the contributions.
   std::byte* native = nullptr;
   std::byte* partial = nullptr;
-  std::byte* coded = nullptr;    // native then holds what these bytes decode to
+  std::byte* coded = nullptr;  // native then holds what these bytes decode to
 };
 
 // Combines in the order given; at least one contribution. Coded contributions must have been validated.

@@ -30,8 +30,8 @@ struct ModuleApi {
 extern "C" {
 // Exported by libcoll_mpi.so.
 COLL_API const coll::ModuleApi* collModuleMPI(void);
-// Exported by libcoll.so for its modules: makes a communicator over a bootstrap and a transport that reaches every rank.
-// Takes ownership of `transport`; `bootstrap` is used until the call returns.
+// Exported by libcoll.so for its modules: makes a communicator over a bootstrap and a transport that reaches every
+// rank. Takes ownership of `transport`; `bootstrap` is used until the call returns.
 COLL_API collResult_t collModuleCommInit(collComm_t* comm, int abi, coll::Bootstrap* bootstrap,
                                          coll::Transport* transport, const collConfig_t* config);
 // Exported by libcoll.so for its modules: the time-out that `config` (may be NULL) and the environment ask for.

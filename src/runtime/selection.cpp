@@ -82,8 +82,8 @@ void Communicator::log_choice(std::string_view function, const PlanQuery& query,
   const int size_class = std::bit_width(bytes);
   const std::string_view codec = query.codec.lossy ? "coded" : "exact";
   if (!logged_.insert(text(static_cast<int>(query.func), " ", size_class, " ", codec)).second) return;
-  base_.log->info(LogPart::kPlan, function, " of ", query.count, " ", info(query.type).name, ", ", codec, ": ", plan.algorithm,
-                  ", ", plan.chunks, " chunks, predicted ", plan.predicted_us, " us");
+  base_.log->info(LogPart::kPlan, function, " of ", query.count, " ", info(query.type).name, ", ", codec, ": ",
+                  plan.algorithm, ", ", plan.chunks, " chunks, predicted ", plan.predicted_us, " us");
 }
 
 Status Communicator::query_plan(Call call, std::string* json) {

@@ -15,9 +15,7 @@ constexpr milliseconds kGap{1000};
 
 milliseconds warn_after(int timeout_ms) { return std::min(kWarnAfter, milliseconds(timeout_ms / 2)); }
 // Leaves enough time for the answers to come in.
-milliseconds announce_after(int timeout_ms) {
-  return milliseconds(timeout_ms - std::clamp(timeout_ms / 4, 1, 5000));
-}
+milliseconds announce_after(int timeout_ms) { return milliseconds(timeout_ms - std::clamp(timeout_ms / 4, 1, 5000)); }
 
 std::string list_of(const std::vector<int>& ranks) {
   constexpr size_t kMostNamed = 16;

@@ -60,8 +60,8 @@ class Watchdog {
   int nranks_;
   int timeout_ms_;
   Clock::duration first_notice_;
-  bool must_answer_ = false;                  // somebody asked who is there
-  std::vector<uint64_t> present_;             // by rank: latest call it said it waits in, plus one; 0: never heard
+  bool must_answer_ = false;       // somebody asked who is there
+  std::vector<uint64_t> present_;  // by rank: latest call it said it waits in, plus one; 0: never heard
 };
 
 }  // namespace coll

@@ -15,7 +15,8 @@ constexpr size_t kGuard = 64;
 // Memory between two guards, at an odd address where asked for.
 class Buffer {
  public:
-  Buffer(size_t bytes, bool odd) : at_(kGuard + (odd ? 1 : 0)), bytes_(bytes), memory_(bytes + 3 * kGuard, kUntouched) {}
+  Buffer(size_t bytes, bool odd)
+      : at_(kGuard + (odd ? 1 : 0)), bytes_(bytes), memory_(bytes + 3 * kGuard, kUntouched) {}
 
   std::byte* data() { return memory_.data() + at_; }
   void put(const Bytes& bytes, size_t offset = 0) { std::copy(bytes.begin(), bytes.end(), data() + offset); }
@@ -87,7 +88,8 @@ Outcome run_in_place(Communicator& communicator, const SharedCodec& codec, const
   if (!memory.guards_hold()) outcome.damage = "in place, bytes beyond the buffer were written";
   if (test.function == Function::kReduceScatter && outcome.status.ok()) {
     memory.put(Bytes(input.begin() + static_cast<std::ptrdiff_t>(own),
-                     input.begin() + static_cast<std::ptrdiff_t>(own + bytes)), own);
+                     input.begin() + static_cast<std::ptrdiff_t>(own + bytes)),
+               own);
     if (memory.part(0, input.size()) != input) outcome.damage = "in place, other blocks of send were written";
   }
   return outcome;
@@ -100,7 +102,8 @@ struct Pair {
 };
 
 // The elements that `rank` must hold: those of the whole result from `begin` on.
-std::string wrong_values(const Case& test, const SharedCodec& codec, const std::vector<Outcome>& outcomes, size_t* bounded) {
+std::string wrong_values(const Case& test, const SharedCodec& codec, const std::vector<Outcome>& outcomes,
+                         size_t* bounded) {
   const int n = static_cast<int>(outcomes.size());
   std::vector<Bytes> inputs;
   for (int rank = 0; rank < n; ++rank) inputs.push_back(input_of(test, rank, n));
@@ -188,11 +191,14 @@ class Cases {
  private:
   // On few ranks everything, on many every sixth.
   bool turn() { return ++turn_, (n_ <= 3 && !few_) || (turn_ + static_cast<size_t>(n_)) % 6 == 0; }
-  DataType some_type() const { return cases_.size() % 3 == 1 ? types_[cases_.size() / 3 % types_.size()] : collFloat32; }
+  DataType some_type() const {
+    return cases_.size() % 3 == 1 ? types_[cases_.size() / 3 % types_.size()] : collFloat32;
+  }
   RedOp some_op() const { return ops_[cases_.size() % ops_.size()]; }
   int some_root() const { return static_cast<int>(cases_.size() % static_cast<size_t>(n_)); }
 
   void add(Case test, bool specials = false) {
+    if (!reduces(test.function)) test.op = collSum;
     test.pattern = {test.op == collProd, specials};
     test.odd = cases_.size() % 2 == 1;
     cases_.push_back(test);
@@ -266,7 +272,7 @@ std::vector<SharedCodec> all_codecs() {
   return codecs;
 }
 
-std::string name_of(const SharedCodec& codec) { return codec ? codec->spec() : "none"; }
+std::string codec_name(const SharedCodec& codec) { return codec ? codec->spec() : "none"; }
 
 size_t send_count(const Case& test, int nranks) {
   return test.function == Function::kReduceScatter ? test.count * static_cast<size_t>(nranks) : test.count;
@@ -277,8 +283,8 @@ size_t recv_count(const Case& test, int nranks) {
 }
 
 std::string describe(const Case& test) {
-  return text(name(test.function), " of ", test.count, " ", info(test.type).name, ", ", name(test.op), ", root ", test.root,
-              test.odd ? ", odd addresses" : "", test.pattern.specials ? ", with specials" : "");
+  return text(name(test.function), " of ", test.count, " ", info(test.type).name, ", ", name(test.op), ", root ",
+              test.root, test.odd ? ", odd addresses" : "", test.pattern.specials ? ", with specials" : "");
 }
 
 std::vector<Case> cases_for(const SharedCodec& codec, int nranks, bool few) { return Cases(codec, nranks, few).all(); }
@@ -310,7 +316,7 @@ Tally run_cases(World& world, const SharedCodec& codec, const std::vector<Case>&
     const std::string words = wrong(cases[i], codec, pairs[i], &tally.bounded);
     tally.served += words.empty();
     failures += !words.empty();
-    EXPECT_EQ(words, "") << describe(cases[i]) << ", codec " << name_of(codec);
+    EXPECT_EQ(words, "") << describe(cases[i]) << ", codec " << codec_name(codec);
   }
   return tally;
 }

@@ -24,7 +24,7 @@ using SharedCodec = std::shared_ptr<const Codec>;  // empty: exact
 
 // Every registered codec by its spec, the exact one first and empty; some with another block size too.
 std::vector<SharedCodec> all_codecs();
-std::string name_of(const SharedCodec& codec);
+std::string codec_name(const SharedCodec& codec);
 
 // Elements of a rank's send and receive buffers.
 size_t send_count(const Case& test, int nranks);

@@ -8,11 +8,17 @@ namespace coll::test {
 
 namespace {
 
-struct Setup {
+struct Service {
   std::string algorithm;  // "": the planner chooses
   bool shm;
   bool few;
 };
+
+std::string name_of(const Service& service) {
+  return (service.shm ? "shm_" : "inproc_") + (service.algorithm.empty() ? "any" : service.algorithm);
+}
+
+void PrintTo(const Service& service, std::ostream* out) { *out << name_of(service); }
 
 struct Shape {
   std::string name;
@@ -20,7 +26,9 @@ struct Shape {
 };
 
 std::vector<Shape> shapes(bool few) {
-  if (few) return {{"1", one_node(1)}, {"2", one_node(2)}, {"3", one_node(3)}, {"2+2", blocks({2, 2})}, {"1+2", blocks({1, 2})}};
+  if (few)
+    return {
+        {"1", one_node(1)}, {"2", one_node(2)}, {"3", one_node(3)}, {"2+2", blocks({2, 2})}, {"1+2", blocks({1, 2})}};
   std::vector<Shape> all;
   for (int n = 1; n <= 16; ++n) all.push_back({text(n), one_node(n)});
   all.push_back({"2+2", blocks({2, 2})});
@@ -34,18 +42,18 @@ std::vector<Shape> shapes(bool few) {
   return all;
 }
 
-class Collectives : public testing::TestWithParam<Setup> {};
+class Collectives : public testing::TestWithParam<Service> {};
 
 TEST_P(Collectives, Hold) {
-  const Setup& setup = GetParam();
+  const Service& service = GetParam();
   const std::vector<SharedCodec> codecs = all_codecs();
   constexpr size_t kChunkBytes[] = {0, 512, 8192};  // 0: as the planner likes; small ones make many chunks
   std::map<std::string, Tally> total;
   size_t index = 0;
-  for (const Shape& shape : shapes(setup.few)) {
-    WorldOptions options{shape.node_of, setup.shm};
+  for (const Shape& shape : shapes(service.few)) {
+    WorldOptions options{shape.node_of, service.shm};
     options.edit = [&](int, Config& config) {
-      config.env.algo = setup.algorithm;
+      config.env.algo = service.algorithm;
       config.env.chunk_bytes = kChunkBytes[index % std::size(kChunkBytes)];
       config.check = index % 2 == 0 ? 2 : 1;
     };
@@ -53,9 +61,9 @@ TEST_P(Collectives, Hold) {
     World world(options);
     ASSERT_TRUE(world.ok()) << world.why();
     for (const SharedCodec& codec : codecs) {
-      SCOPED_TRACE(text("ranks ", shape.name, ", codec ", name_of(codec)));
-      const Tally tally = run_cases(world, codec, cases_for(codec, world.nranks(), setup.few));
-      Tally& sum = total[name_of(codec)];
+      SCOPED_TRACE(text("ranks ", shape.name, ", codec ", codec_name(codec)));
+      const Tally tally = run_cases(world, codec, cases_for(codec, world.nranks(), service.few));
+      Tally& sum = total[codec_name(codec)];
       sum.served += tally.served;
       sum.unserved += tally.unserved;
       sum.bounded += tally.bounded;
@@ -66,14 +74,14 @@ TEST_P(Collectives, Hold) {
   for (const auto& [codec, tally] : total) {
     RecordProperty(text(codec, " served"), text(tally.served));
     RecordProperty(text(codec, " unserved"), text(tally.unserved));
-    if (!setup.algorithm.empty()) continue;
+    if (!service.algorithm.empty()) continue;
     EXPECT_EQ(tally.unserved, 0u) << codec;
     EXPECT_GT(tally.bounded, 0u) << codec << " was never compared with a bound";
   }
 }
 
-std::vector<Setup> setups(bool few) {
-  std::vector<Setup> all;
+std::vector<Service> services(bool few) {
+  std::vector<Service> all;
   for (const bool shm : {false, true}) {
     if (few && shm) continue;
     all.push_back({"", shm, few});
@@ -82,13 +90,10 @@ std::vector<Setup> setups(bool few) {
   return all;
 }
 
-std::string name_of_setup(const testing::TestParamInfo<Setup>& tested) {
-  const Setup& setup = tested.param;
-  return (setup.shm ? "shm_" : "inproc_") + (setup.algorithm.empty() ? "any" : setup.algorithm);
-}
-
-INSTANTIATE_TEST_SUITE_P(All, Collectives, testing::ValuesIn(setups(false)), name_of_setup);
-INSTANTIATE_TEST_SUITE_P(Few, Collectives, testing::ValuesIn(setups(true)), name_of_setup);
+INSTANTIATE_TEST_SUITE_P(All, Collectives, testing::ValuesIn(services(false)),
+                         [](const auto& tested) { return name_of(tested.param); });
+INSTANTIATE_TEST_SUITE_P(Few, Collectives, testing::ValuesIn(services(true)),
+                         [](const auto& tested) { return name_of(tested.param); });
 
 }  // namespace
 

@@ -1,5 +1,7 @@
 // deterministic=1: an element's bits depend on the ranks' inputs of it (with a block codec: of its block) alone, not on
 // the size of the call, the chunks it is cut into, the algorithm or the placement of the ranks.
+#include <map>
+
 #include "tests/conformance/cases.hpp"
 
 namespace coll::test {
@@ -35,34 +37,33 @@ struct Range {
 // Sizes that end anywhere, and ranges that begin at a multiple of every codec's block.
 constexpr Range kRanges[] = {{0, kWhole}, {0, 1}, {0, 128}, {0, 1000}, {128, 1}, {256, 2000}, {1024, 1976}};
 
-class Determinism : public testing::TestWithParam<size_t> {
- protected:
-  // Runs a call on a range of the same long inputs; results by rank.
-  static std::vector<Bytes> run(const Arrangement& arrangement, const Call& call, const Range& range) {
-    WorldOptions options{arrangement.node_of};
-    options.edit = [&](int, Config& config) {
-      config.deterministic = true;
-      config.env.chunk_bytes = arrangement.chunk_bytes;
-      config.env.algo = arrangement.algorithm;
-    };
-    World world(options);
-    EXPECT_TRUE(world.ok()) << world.why();
-    std::vector<Bytes> results(kRanks);
-    world.run([&](int rank, Communicator& communicator) {
-      const size_t size = size_of(call.type);
-      const Bytes input = make_input(call.type, {}, kRanks * kWhole, rank, kRanks);
-      Bytes& result = results[static_cast<size_t>(rank)];
-      result.resize(range.count * size);
-      Call mine = call;
-      mine.count = range.count;
-      mine.send = input.data() + range.begin * size;
-      mine.recv = result.data();
-      const Status status = communicator.run(mine, nullptr);
-      EXPECT_TRUE(status.ok()) << arrangement.name << ": " << status.message();
-    });
-    return results;
-  }
-};
+World world_of(const Arrangement& arrangement) {
+  WorldOptions options{arrangement.node_of};
+  options.edit = [&](int, Config& config) {
+    config.deterministic = true;
+    config.env.chunk_bytes = arrangement.chunk_bytes;
+    config.env.algo = arrangement.algorithm;
+  };
+  return World(options);
+}
+
+// Runs a call on a range of the same long inputs; results by rank.
+std::vector<Bytes> run(World& world, const Call& call, const Range& range) {
+  std::vector<Bytes> results(kRanks);
+  world.run([&](int rank, Communicator& communicator) {
+    const size_t size = size_of(call.type);
+    const Bytes input = make_input(call.type, {}, kRanks * kWhole, rank, kRanks);
+    Bytes& result = results[static_cast<size_t>(rank)];
+    result.resize(range.count * size);
+    Call mine = call;
+    mine.count = range.count;
+    mine.send = input.data() + range.begin * size;
+    mine.recv = result.data();
+    const Status status = communicator.run(mine, nullptr);
+    EXPECT_TRUE(status.ok()) << status.message();
+  });
+  return results;
+}
 
 // Elements of a call of `count` whose block has all its elements in the whole call's result too.
 size_t comparable(const SharedCodec& codec, const Range& range) {
@@ -70,19 +71,23 @@ size_t comparable(const SharedCodec& codec, const Range& range) {
   return range.count / codec->traits().block * codec->traits().block;
 }
 
+class Determinism : public testing::TestWithParam<size_t> {};
+
 TEST_P(Determinism, AllReduceOfRanges) {
-  const SharedCodec codec = all_codecs()[GetParam()];
-  for (const DataType type : {collFloat32, collBfloat16, collFloat64}) {
-    Call call{Function::kAllReduce};
-    call.type = type;
-    call.codec = codec;
-    const Bytes whole = run(kArrangements[0], call, {0, kWhole})[0];
-    for (const Arrangement& arrangement : kArrangements) {
+  Call call{Function::kAllReduce};
+  call.codec = all_codecs()[GetParam()];
+  std::map<DataType, Bytes> whole;  // results of the first arrangement
+  for (const Arrangement& arrangement : kArrangements) {
+    World world = world_of(arrangement);
+    ASSERT_TRUE(world.ok()) << world.why();
+    for (const DataType type : {collFloat32, collBfloat16, collFloat64}) {
+      call.type = type;
+      if (whole[type].empty()) whole[type] = run(world, call, {0, kWhole})[0];
       for (const Range& range : kRanges) {
         const size_t size = size_of(type);
-        const auto first = whole.begin() + static_cast<std::ptrdiff_t>(range.begin * size);
-        const auto bytes = static_cast<std::ptrdiff_t>(comparable(codec, range) * size);
-        for (const Bytes& result : run(arrangement, call, range)) {
+        const auto first = whole[type].begin() + static_cast<std::ptrdiff_t>(range.begin * size);
+        const auto bytes = static_cast<std::ptrdiff_t>(comparable(call.codec, range) * size);
+        for (const Bytes& result : run(world, call, range)) {
           EXPECT_TRUE(std::equal(first, first + bytes, result.begin()))
               << arrangement.name << ", " << info(type).name << " [" << range.begin << ", +" << range.count << ")";
         }
@@ -92,19 +97,22 @@ TEST_P(Determinism, AllReduceOfRanges) {
 }
 
 TEST_P(Determinism, ReduceScatterOverPlacementsAndChunks) {
-  const SharedCodec codec = all_codecs()[GetParam()];
   Call call{Function::kReduceScatter};
   call.type = collFloat32;
   call.op = collAvg;
-  call.codec = codec;
-  const std::vector<Bytes> whole = run(kArrangements[0], call, {0, kWhole});
+  call.codec = all_codecs()[GetParam()];
+  std::vector<Bytes> whole;
   for (const Arrangement& arrangement : kArrangements) {
-    EXPECT_TRUE(run(arrangement, call, {0, kWhole}) == whole) << arrangement.name;
+    World world = world_of(arrangement);
+    ASSERT_TRUE(world.ok()) << world.why();
+    const std::vector<Bytes> results = run(world, call, {0, kWhole});
+    if (whole.empty()) whole = results;
+    EXPECT_TRUE(results == whole) << arrangement.name;
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Codecs, Determinism, testing::Range(size_t{0}, all_codecs().size()), [](const auto& tested) {
-  std::string name = name_of(all_codecs()[tested.param]);
+  std::string name = codec_name(all_codecs()[tested.param]);
   for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
   return name;
 });
@@ -120,7 +128,7 @@ TEST(Repeatability, SameCallSameBits) {
       for (const Outcome& outcome : results_of(world, codec, test)) {
         EXPECT_TRUE(outcome.status.ok()) << outcome.status.message();
         first.push_back(outcome.result);
-        EXPECT_TRUE(outcome.result == first[0]) << name_of(codec);
+        EXPECT_TRUE(outcome.result == first[0]) << codec_name(codec);
       }
     }
   }

@@ -104,7 +104,7 @@ TEST_P(Traffic, LongCallsAreWithinTheBoundAndAsSmallAsPromised) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Codecs, Traffic, testing::Range(size_t{0}, all_codecs().size()), [](const auto& tested) {
-  std::string name = name_of(all_codecs()[tested.param]);
+  std::string name = codec_name(all_codecs()[tested.param]);
   for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
   return name;
 });

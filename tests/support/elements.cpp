@@ -48,7 +48,8 @@ double decode(const SmallFormat& format, unsigned code) {
 
 std::vector<double> table_of(DataType type) {
   std::vector<double> values(size_t{1} << (8 * size_of(type)));
-  for (size_t code = 0; code < values.size(); ++code) values[code] = decode(format_of(type), static_cast<unsigned>(code));
+  for (size_t code = 0; code < values.size(); ++code)
+    values[code] = decode(format_of(type), static_cast<unsigned>(code));
   return values;
 }
 

@@ -78,13 +78,15 @@ std::vector<double> window_max(const std::vector<double>& in, size_t reach) {
 
 Expected::Expected(const Question& question, std::span<const std::byte* const> inputs, size_t count)
     : question_(question) {
-  const bool is_float = info(question.type).is_float;
-  if (question.codec == nullptr && (inputs.size() == 1 || !question.reduces)) return move(inputs[0], count);
-  if (!is_float) return reduce_integers(inputs, count);
-  reduce_floats(inputs, count);
-  const bool again = question.reduces && question.result_coded;
-  if (question.codec != nullptr && again) encode_again();
-  round(inputs.size());
+  if (question.codec == nullptr && (inputs.size() == 1 || !question.reduces)) {
+    move(inputs[0], count);
+  } else if (!info(question.type).is_float) {
+    reduce_integers(inputs, count);
+  } else {
+    reduce_floats(inputs, count);
+    if (question.codec != nullptr && question.reduces && question.result_coded) encode_again();
+    round(inputs.size());
+  }
 }
 
 void Expected::move(const std::byte* input, size_t count) {
@@ -168,7 +170,9 @@ size_t Expected::bounded() const {
 
 std::string Expected::wrong_at(size_t i, double got) const {
   const double value = value_[i];
-  const auto complain = [&](const std::string& due) { return text("element ", i, " is ", show(got), ", due is ", due); };
+  const auto complain = [&](const std::string& due) {
+    return text("element ", i, " is ", show(got), ", due is ", due);
+  };
   const bool exact = question_.codec == nullptr;
   if (!std::isfinite(value)) {
     // Which kind of no-number, only exact plans tell; and e4m3 has no infinity.
@@ -187,7 +191,8 @@ std::string Expected::mismatch(const std::byte* got, size_t begin, size_t count)
   const size_t size = size_of(question_.type);
   if (count == 0) return "";
   if (!exact_.empty()) {
-    const auto wrong = std::mismatch(got, got + count * size, exact_.begin() + static_cast<std::ptrdiff_t>(begin * size));
+    const auto wrong =
+        std::mismatch(got, got + count * size, exact_.begin() + static_cast<std::ptrdiff_t>(begin * size));
     if (wrong.first == got + count * size) return "";
     return text("element ", begin + static_cast<size_t>(wrong.first - got) / size, " has other bits than it must");
   }

@@ -45,11 +45,11 @@ class Expected {
   std::string wrong_at(size_t i, double got) const;
 
   Question question_;
-  std::vector<std::byte> exact_;    // the very bytes; empty where there is a bound
+  std::vector<std::byte> exact_;  // the very bytes; empty where there is a bound
   std::vector<double> value_;
-  std::vector<double> magnitude_;   // sum of |x|
-  std::vector<double> error_;       // what a result may be away from value_; infinite where anything may come
-  std::vector<bool> zero_;          // every contribution is a zero, so that the result's sign is known
+  std::vector<double> magnitude_;  // sum of |x|
+  std::vector<double> error_;      // what a result may be away from value_; infinite where anything may come
+  std::vector<bool> zero_;         // every contribution is a zero, so that the result's sign is known
 };
 
 // out[i] = largest of in[j], |i - j| < reach.

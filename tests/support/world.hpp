@@ -56,6 +56,8 @@ struct WorldOptions {
   Placement node_of;
   bool shm = false;  // between ranks of a node; everything else is inproc
   std::function<void(int rank, Config& config)> edit{};
+  // What stands between a rank and its inproc transport; for tests of damaged messages.
+  std::function<std::unique_ptr<Transport>(int rank, std::unique_ptr<Transport> real)> wrap{};
 };
 
 class World {
@@ -110,6 +112,7 @@ class World {
     InprocBootstrap bootstrap(meeting_, rank);
     const OpenFar open_far = [&](std::unique_ptr<Transport>* far) {
       *far = make_inproc(hub_, rank);
+      if (options.wrap) *far = options.wrap(rank, std::move(*far));
       return Status();
     };
     return create_communicator(bootstrap, open_far, config, &handles_[static_cast<size_t>(rank)].communicator);

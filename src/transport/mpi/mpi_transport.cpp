@@ -1,5 +1,6 @@
 #include "transport/mpi/mpi_transport.hpp"
 
+#include <algorithm>
 #include <climits>
 #include <cstring>
 #include <deque>
@@ -12,6 +13,7 @@ namespace coll::mpi {
 namespace {
 
 constexpr int kControlTag = 1 << 30;
+constexpr int kMostArrivals = 64;   // taken by one progress(), so that it returns
 constexpr int kLastControls = 100;  // looks at unfinished control sends before they are leaked
 
 struct Packet {
@@ -20,21 +22,42 @@ struct Packet {
 };
 static_assert(sizeof(Packet) == 264 && std::is_trivially_copyable_v<Packet>);
 
-struct Pending {
-  Request* request;
-  int peer;
-  bool is_receive;
-  size_t capacity;
-};
-
 struct ControlSend {
   MPI_Request request = MPI_REQUEST_NULL;
-  Packet packet;
+  Packet packet{};
+};
+
+struct Posted {
+  uint32_t tag;
+  std::span<std::byte> buffer;
+  Request* request;
+};
+
+// A message that MPI has matched for us but not delivered yet.
+struct Arrival {
+  uint32_t tag;
+  size_t bytes;
+  MPI_Message message;
+};
+
+struct Inbox {
+  std::vector<Posted> posted;
+  std::deque<Arrival> unclaimed;
+};
+
+// What MPI is working on, for messages in both directions.
+struct Transfer {
+  Request* request;  // null once it is complete
+  int peer;
+  size_t bytes;
+  std::span<std::byte> buffer;           // of a message that is too long for it
+  std::unique_ptr<std::byte[]> scratch;  // where MPI puts such a message
 };
 
 class MpiTransport final : public Transport {
  public:
-  MpiTransport(CommPtr comm, uint64_t nonce) : comm_(std::move(comm)), nonce_(nonce) {}
+  MpiTransport(CommPtr comm, uint64_t nonce)
+      : comm_(std::move(comm)), nonce_(nonce), inboxes_(static_cast<size_t>(comm_->nranks())) {}
   ~MpiTransport() override;
 
   std::string_view name() const override { return "mpi"; }
@@ -46,37 +69,37 @@ class MpiTransport final : public Transport {
   bool poll_control(Control* control) override;
   bool abandon() override;
 
-  Status listen();
-
  private:
   std::string who(const char* call, int peer) const {
     return text("rank ", comm_->rank(), ": ", call, peer < 0 ? "" : text(" with rank ", peer));
   }
   Status check(int peer, uint32_t tag, size_t bytes) const;
-  Status progress_data(bool* moved);
-  Status progress_control(bool* moved);
-  Status complete(const Pending& pending, const MPI_Status& status, bool failed);
+  Status take_arrivals(bool* moved);
+  Status take(const MPI_Status& envelope, MPI_Message message);
+  Status take_control(MPI_Message message);
+  Status start_receive(int peer, const Posted& posted, Arrival arrival);
+  Status finish_transfers(bool* moved);
   void forget_finished();
   bool controls_sent();
   void leak_everything();
+  bool nothing_unclaimed() const {
+    return std::all_of(inboxes_.begin(), inboxes_.end(), [](const Inbox& inbox) { return inbox.unclaimed.empty(); });
+  }
 
   CommPtr comm_;
   uint64_t nonce_;
   bool abandoned_ = false;
-  std::vector<MPI_Request> requests_;  // beside pending_
-  std::vector<Pending> pending_;
+  std::vector<Inbox> inboxes_;         // by peer
+  std::vector<MPI_Request> requests_;  // beside transfers_
+  std::vector<Transfer> transfers_;
   std::vector<int> finished_;
   std::vector<MPI_Status> statuses_;
-  MPI_Request listening_ = MPI_REQUEST_NULL;
-  std::unique_ptr<Packet> incoming_ = std::make_unique<Packet>();  // of listening_
   std::deque<std::unique_ptr<ControlSend>> controls_out_;
   std::deque<Control> controls_in_;
 };
 
 Status MpiTransport::check(int peer, uint32_t tag, size_t bytes) const {
-  if (!reaches(peer)) {
-    return {collInvalidArgument, text(who("transport mpi", -1), " does not reach rank ", peer)};
-  }
+  if (!reaches(peer)) return {collInvalidArgument, text(who("transport mpi", -1), " does not reach rank ", peer)};
   if (abandoned_) return {collInvalidUsage, text(who("transport mpi", -1), " was abandoned after a failure")};
   if (tag >= static_cast<uint32_t>(kControlTag) || bytes > INT_MAX) {
     return {collInternalError, text(who("transport mpi", peer), ": tag ", tag, " or ", bytes,
@@ -92,99 +115,117 @@ Status MpiTransport::send(int peer, uint32_t tag, std::span<const std::byte> mes
                                 comm_->get(), &made),
                      who("MPI_Isend", peer)));
   requests_.push_back(made);
-  pending_.push_back({request, peer, false, message.size()});
+  transfers_.push_back({request, peer, message.size(), {}, nullptr});
   return {};
 }
 
 Status MpiTransport::receive(int peer, uint32_t tag, std::span<std::byte> buffer, Request* request) {
-  // A buffer may be larger than MPI's int: no message is.
-  const size_t capacity = std::min<size_t>(buffer.size(), INT_MAX);
-  COLL_TRY(check(peer, tag, capacity));
+  COLL_TRY(check(peer, tag, 0));
+  Inbox& inbox = inboxes_[static_cast<size_t>(peer)];
+  const auto early =
+      std::find_if(inbox.unclaimed.begin(), inbox.unclaimed.end(), [&](const Arrival& a) { return a.tag == tag; });
+  if (early == inbox.unclaimed.end()) {
+    inbox.posted.push_back({tag, buffer, request});
+    return {};
+  }
+  const Arrival arrival = *early;
+  inbox.unclaimed.erase(early);
+  return start_receive(peer, {tag, buffer, request}, arrival);
+}
+
+Status MpiTransport::start_receive(int peer, const Posted& posted, Arrival arrival) {
+  Transfer transfer{posted.request, peer, arrival.bytes, posted.buffer, nullptr};
+  std::byte* to = posted.buffer.data();
+  if (arrival.bytes > posted.buffer.size()) {
+    transfer.scratch = std::make_unique_for_overwrite<std::byte[]>(arrival.bytes);
+    to = transfer.scratch.get();
+  }
   MPI_Request made = MPI_REQUEST_NULL;
-  COLL_TRY(to_status(
-      PMPI_Irecv(buffer.data(), static_cast<int>(capacity), MPI_BYTE, peer, static_cast<int>(tag), comm_->get(), &made),
-      who("MPI_Irecv", peer)));
+  COLL_TRY(to_status(PMPI_Imrecv(to, static_cast<int>(arrival.bytes), MPI_BYTE, &arrival.message, &made),
+                     who("MPI_Imrecv", peer)));
   requests_.push_back(made);
-  pending_.push_back({request, peer, true, capacity});
+  transfers_.push_back(std::move(transfer));
   return {};
 }
 
 Status MpiTransport::progress(bool* moved) {
-  if (!abandoned_) COLL_TRY(progress_data(moved));
-  return progress_control(moved);
+  COLL_TRY(take_arrivals(moved));
+  controls_sent();
+  return abandoned_ ? Status() : finish_transfers(moved);
 }
 
-Status MpiTransport::progress_data(bool* moved) {
+Status MpiTransport::take_arrivals(bool* moved) {
+  for (int taken = 0; taken < kMostArrivals; ++taken) {
+    int found = 0;
+    MPI_Message message = MPI_MESSAGE_NULL;
+    MPI_Status envelope;
+    COLL_TRY(to_status(
+        PMPI_Improbe(MPI_ANY_SOURCE, abandoned_ ? kControlTag : MPI_ANY_TAG, comm_->get(), &found, &message, &envelope),
+        who("MPI_Improbe", -1)));
+    if (found == 0) return {};
+    *moved = true;
+    COLL_TRY(envelope.MPI_TAG == kControlTag ? take_control(message) : take(envelope, message));
+  }
+  return {};
+}
+
+Status MpiTransport::take(const MPI_Status& envelope, MPI_Message message) {
+  int bytes = 0;
+  PMPI_Get_count(&envelope, MPI_BYTE, &bytes);
+  const Arrival arrival{static_cast<uint32_t>(envelope.MPI_TAG), static_cast<size_t>(bytes), message};
+  Inbox& inbox = inboxes_[static_cast<size_t>(envelope.MPI_SOURCE)];
+  const auto match =
+      std::find_if(inbox.posted.begin(), inbox.posted.end(), [&](const Posted& p) { return p.tag == arrival.tag; });
+  if (match == inbox.posted.end()) {
+    inbox.unclaimed.push_back(arrival);
+    return {};
+  }
+  const Posted posted = *match;
+  inbox.posted.erase(match);
+  return start_receive(envelope.MPI_SOURCE, posted, arrival);
+}
+
+Status MpiTransport::take_control(MPI_Message message) {
+  Packet packet{};  // small enough to be here already, so that this does not block
+  COLL_TRY(to_status(PMPI_Mrecv(&packet, sizeof packet, MPI_BYTE, &message, MPI_STATUS_IGNORE),
+                     who("receiving a control message", -1)));
+  if (packet.nonce == nonce_) controls_in_.push_back(packet.control);
+  return {};
+}
+
+Status MpiTransport::finish_transfers(bool* moved) {
   if (requests_.empty()) return {};
   finished_.resize(requests_.size());
   statuses_.resize(requests_.size());
   int count = 0;
   const int result =
       PMPI_Testsome(static_cast<int>(requests_.size()), requests_.data(), &count, finished_.data(), statuses_.data());
-  const bool some_failed = result == MPI_ERR_IN_STATUS;
-  if (result != MPI_SUCCESS && !some_failed) return to_status(result, who("MPI_Testsome", -1));
+  if (result != MPI_SUCCESS && result != MPI_ERR_IN_STATUS) return to_status(result, who("MPI_Testsome", -1));
   if (count == MPI_UNDEFINED || count == 0) return {};
-  Status first;
   for (int i = 0; i < count; ++i) {
-    const MPI_Status& status = statuses_[static_cast<size_t>(i)];
-    Status one = complete(pending_[static_cast<size_t>(finished_[static_cast<size_t>(i)])], status, some_failed);
-    if (first.ok()) first = std::move(one);
+    Transfer& t = transfers_[static_cast<size_t>(finished_[static_cast<size_t>(i)])];
+    const int error = statuses_[static_cast<size_t>(i)].MPI_ERROR;  // valid only where some failed
+    if (result == MPI_ERR_IN_STATUS && error != MPI_SUCCESS) return to_status(error, who("a message", t.peer));
+    if (t.scratch != nullptr && !t.buffer.empty()) std::memcpy(t.buffer.data(), t.scratch.get(), t.buffer.size());
+    t.request->truncated = t.scratch != nullptr;
+    t.request->bytes = t.scratch != nullptr ? t.buffer.size() : t.bytes;
+    t.request->done = true;
+    t.request = nullptr;
   }
-  for (int i = 0; i < count; ++i) pending_[static_cast<size_t>(finished_[static_cast<size_t>(i)])].request = nullptr;
   forget_finished();
   *moved = true;
-  return first;
-}
-
-// `failed`: MPI_ERROR of the status is valid.
-Status MpiTransport::complete(const Pending& pending, const MPI_Status& status, bool failed) {
-  int error_class = MPI_SUCCESS;
-  if (failed) PMPI_Error_class(status.MPI_ERROR, &error_class);
-  if (error_class != MPI_SUCCESS && error_class != MPI_ERR_TRUNCATE) {
-    return to_status(status.MPI_ERROR, who(pending.is_receive ? "receiving" : "sending", pending.peer));
-  }
-  Request& request = *pending.request;
-  request.truncated = error_class == MPI_ERR_TRUNCATE;
-  request.bytes = pending.capacity;
-  if (pending.is_receive && !request.truncated) {
-    int count = 0;
-    PMPI_Get_count(&status, MPI_BYTE, &count);
-    request.bytes = static_cast<size_t>(count);
-  }
-  request.done = true;
   return {};
 }
 
 void MpiTransport::forget_finished() {
   size_t kept = 0;
-  for (size_t i = 0; i < pending_.size(); ++i) {
-    if (pending_[i].request == nullptr) continue;
-    pending_[kept] = pending_[i];
+  for (size_t i = 0; i < transfers_.size(); ++i) {
+    if (transfers_[i].request == nullptr) continue;
+    if (kept != i) transfers_[kept] = std::move(transfers_[i]);
     requests_[kept++] = requests_[i];
   }
-  pending_.resize(kept);
+  transfers_.resize(kept);
   requests_.resize(kept, MPI_REQUEST_NULL);
-}
-
-Status MpiTransport::listen() {
-  return to_status(
-      PMPI_Irecv(incoming_.get(), sizeof(Packet), MPI_BYTE, MPI_ANY_SOURCE, kControlTag, comm_->get(), &listening_),
-      who("MPI_Irecv", -1));
-}
-
-Status MpiTransport::progress_control(bool* moved) {
-  while (true) {
-    int arrived = 0;
-    COLL_TRY(to_status(PMPI_Test(&listening_, &arrived, MPI_STATUS_IGNORE), who("receiving a control message", -1)));
-    if (arrived == 0) break;
-    if (incoming_->nonce == nonce_) {
-      controls_in_.push_back(incoming_->control);
-      *moved = true;
-    }
-    COLL_TRY(listen());
-  }
-  controls_sent();
-  return {};
 }
 
 bool MpiTransport::controls_sent() {
@@ -216,15 +257,18 @@ bool MpiTransport::poll_control(Control* control) {
 bool MpiTransport::abandon() {
   abandoned_ = true;
   comm_->leak();
-  requests_.clear();  // MPI keeps them, and may write into the buffers of the receives
-  pending_.clear();
-  return true;
+  const bool in_use = !transfers_.empty();
+  for (Transfer& t : transfers_) static_cast<void>(t.scratch.release());  // MPI may still write there
+  transfers_.clear();
+  requests_.clear();
+  for (Inbox& inbox : inboxes_) inbox = Inbox{};
+  return in_use;
 }
 
 void MpiTransport::leak_everything() {
   comm_->leak();
-  static_cast<void>(incoming_.release());
   for (auto& out : controls_out_) static_cast<void>(out.release());
+  for (Transfer& t : transfers_) static_cast<void>(t.scratch.release());
 }
 
 MpiTransport::~MpiTransport() {
@@ -232,12 +276,7 @@ MpiTransport::~MpiTransport() {
   PMPI_Finalized(&finalised);
   bool sent = finalised != 0 || controls_sent();
   for (int look = 0; !sent && look < kLastControls; ++look) sent = controls_sent();
-  if (finalised != 0 || abandoned_ || !pending_.empty() || !sent) {
-    leak_everything();
-  } else if (listening_ != MPI_REQUEST_NULL) {
-    PMPI_Cancel(&listening_);
-    PMPI_Wait(&listening_, MPI_STATUS_IGNORE);
-  }
+  if (finalised != 0 || !sent || !transfers_.empty() || !nothing_unclaimed()) leak_everything();
 }
 
 }  // namespace
@@ -250,9 +289,7 @@ Status make_mpi(CommPtr comm, uint64_t nonce, std::unique_ptr<Transport>* transp
     return {collUnsupported, text("this MPI library has too few tags: ", known == 0 ? 0 : *static_cast<int*>(limit),
                                   ", and ", kControlTag, " are needed")};
   }
-  auto made = std::make_unique<MpiTransport>(std::move(comm), nonce);
-  COLL_TRY(made->listen());
-  *transport = std::move(made);
+  *transport = std::make_unique<MpiTransport>(std::move(comm), nonce);
   return {};
 }
 

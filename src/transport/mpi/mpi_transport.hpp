@@ -1,7 +1,9 @@
 // The mpi transport: point to point over a communicator of its own.
 //
 // Tags below 2^30 carry data, tag 2^30 control messages. Reaches every rank of the communicator, itself included.
-// A receive of MPI cannot be cancelled reliably, so after abandon() everything that MPI may still touch is leaked.
+// A message is taken from MPI with MPI_Improbe and matched here, so that its size is known before MPI may write it
+// anywhere: Open MPI 4.1.4 writes beyond the end of a posted receive that is too short, where it copies between
+// processes directly. It also means that a receive for which nothing has come can be forgotten at any time.
 #pragma once
 
 #include <cstdint>

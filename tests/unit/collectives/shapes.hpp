@@ -78,7 +78,7 @@ inline const Algorithm& named(std::string_view name) {
 
 inline std::string describe(const Algorithm& algorithm, const topo::Topology& topology, const PlanQuery& query) {
   std::string nodes;
-  for (const topo::Node& node : topology.nodes) nodes += " " + std::to_string(node.ranks.size());
+  for (const topo::Node& node : topology.nodes) nodes += text(" ", node.ranks.size());
   return text(algorithm.name, " ", kFuncNames[query.func], query.codec.lossy ? " coded" : " exact",
               query.deterministic ? " deterministic" : "", " count ", query.count, " root ", query.root,
               " ranks per node", nodes);

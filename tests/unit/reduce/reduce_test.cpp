@@ -49,7 +49,7 @@ uint16_t encode_small(DataType type, float value) {
 template <typename T>
 T combine_reference(RedOp op, T a, T b) {
   if constexpr (std::is_integral_v<T>) {
-    using Wide = unsigned __int128;
+    using Wide = uint64_t;  // modulo 2^64, so the low bits are right
     const bool take_a = op == collMax ? a > b : a < b;
     if (op == collMax || op == collMin) return take_a ? a : b;
     const auto x = static_cast<Wide>(a), y = static_cast<Wide>(b);
@@ -211,7 +211,8 @@ void divide_reference(std::byte* at, int nranks) {
   T value;
   std::memcpy(&value, at, sizeof(T));
   if constexpr (std::is_integral_v<T>) {
-    value = static_cast<T>(static_cast<__int128>(value) / nranks);
+    using Wide = std::conditional_t<std::is_signed_v<T>, int64_t, uint64_t>;
+    value = static_cast<T>(static_cast<Wide>(value) / static_cast<Wide>(nranks));
   } else {
     value = std::isnan(value) ? std::numeric_limits<T>::quiet_NaN()
                               : static_cast<T>(static_cast<long double>(value) / nranks);
@@ -332,7 +333,7 @@ std::vector<Case> cases() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, Reduce, ::testing::ValuesIn(cases()), [](const auto& test) {
-  return std::string(name(test.param.isa)) + "_" + std::string(info(test.param.type).name);
+  return std::string(name(test.param.isa)) + "_" + std::string(coll::info(test.param.type).name);
 });
 
 }  // namespace

@@ -1,0 +1,126 @@
+#include <dlfcn.h>
+#include <fmt/format.h>
+#include <hwloc.h>
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <optional>
+
+#include "base/name_list.hpp"
+#include "base/simd.hpp"
+#include "collectives/planner.hpp"
+#include "compression/codec.hpp"
+#include "report.hpp"
+#include "runtime/create.hpp"
+#include "runtime/module.hpp"
+#include "topology/exchange.hpp"
+
+namespace coll::info {
+
+namespace {
+
+#if defined(__clang__)
+constexpr const char* kCompiler = "clang " __clang_version__;
+#else
+constexpr const char* kCompiler = "gcc " __VERSION__;
+#endif
+
+std::string hwloc_version(unsigned api) { return fmt::format("{}.{}.{}", api >> 16, api >> 8 & 0xff, api & 0xff); }
+
+// Asked of the module beside libcoll.so, before MPI_Init, so that no MPI job is needed.
+std::string mpi_version() {
+  const std::string file = fmt::format("libcoll_mpi.so.{}", COLL_MAJOR);
+  void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) return fmt::format("not usable: {}", dlerror());
+  const auto entry = reinterpret_cast<decltype(&collModuleMPI)>(dlsym(library, "collModuleMPI"));
+  const ModuleApi* module = entry != nullptr ? entry() : nullptr;
+  if (module == nullptr || module->abi != kModuleAbi) return fmt::format("not usable: {} is of another version", file);
+  std::string version = module->version();
+  version.resize(version.find_last_not_of("\n ") + 1);
+  return version;
+}
+
+std::string isa_text(const std::string& wanted, std::vector<std::string>* errors) {
+  std::string all;
+  for (const Isa isa : list_isas()) all += fmt::format("{}{}", all.empty() ? "" : ", ", name(isa));
+  const std::optional<Isa> chosen = wanted.empty() ? best_isa() : usable_isa(wanted);
+  if (!chosen) errors->push_back(fmt::format("COLL_SIMD={}: this machine has {}", wanted, all));
+  return fmt::format("{} (this machine has {})", name(chosen.value_or(best_isa())), all);
+}
+
+std::vector<Entry> versions(const Env& env, std::vector<std::string>* errors) {
+  return {
+      {"libcoll", fmt::format("{}.{}.{}", COLL_MAJOR, COLL_MINOR, COLL_PATCH)},
+      {"compiler", kCompiler},
+      {"hwloc",
+       fmt::format("{} (built with {})", hwloc_version(hwloc_get_api_version()), hwloc_version(HWLOC_API_VERSION))},
+      {"Highway", fmt::format("{}.{}.{}", HWY_MAJOR, HWY_MINOR, HWY_PATCH)},
+      {"MPI", mpi_version()},
+      {"UCX", "not in this build"},
+      {"CUDA", "not in this build"},
+      {"SIMD", isa_text(env.simd, errors)},
+  };
+}
+
+std::vector<Setting> settings(const Env& env) {
+  std::vector<Setting> all;
+  for (const EnvVariable& variable : env_registry()) {
+    const std::string prefix = fmt::format("{}=", variable.name);
+    const bool given =
+        std::any_of(env.set.begin(), env.set.end(), [&](const auto& set) { return set.starts_with(prefix); });
+    all.push_back({&variable, variable.value(env), given});
+  }
+  return all;
+}
+
+// What a communicator would say about the values that belong to other rooms than base.
+void check_values(const Env& env, std::vector<std::string>* errors) {
+  const auto check = [errors](const Status& status) {
+    if (!status.ok()) errors->push_back(status.message());
+  };
+  std::unique_ptr<Codec> codec;
+  check(make_codec(env.codec, &codec));
+  std::vector<const Algorithm*> algorithms;
+  check(parse_algorithms(env.algo, &algorithms));
+  std::vector<bool> transports;
+  check(parse_name_list("COLL_TRANSPORT", env.transport, transport_names(), &transports));
+}
+
+void find_topology(const Env& env, Report* report) {
+  topo::LinkOverrides overrides;
+  if (const Status status = topo::parse_links(env.topo_links, &overrides); !status.ok()) {
+    report->errors.push_back(status.message());
+  }
+  const topo::Allgather alone = [](std::span<const std::byte> mine, std::byte* all) {
+    std::memcpy(all, mine.data(), mine.size());
+    return Status();
+  };
+  std::string warning;
+  const Status status = topo::exchange("this node", 0, 1, overrides, alone, &report->topology, &warning);
+  if (!status.ok()) report->errors.push_back(status.message());
+  if (!warning.empty()) report->warnings.push_back(warning);
+}
+
+}  // namespace
+
+Report gather() {
+  Report report;
+  Env env;
+  if (const Status status = read_env(&env); !status.ok()) report.errors.push_back(status.message());
+  report.versions = versions(env, &report.errors);
+  for (const CodecEntry& codec : codec_registry())
+    report.codecs.push_back({std::string(codec.name), std::string(codec.keys)});
+  for (const Algorithm& algorithm : algorithm_registry()) {
+    report.algorithms.push_back({std::string(algorithm.name), std::string(algorithm.summary)});
+  }
+  for (const std::string_view transport : transport_names()) report.transports.emplace_back(transport);
+  report.settings = settings(env);
+  check_values(env, &report.errors);
+  for (const std::string& unknown : env.unknown) report.warnings.push_back(unknown_env_warning(unknown));
+  find_topology(env, &report);
+  return report;
+}
+
+}  // namespace coll::info

@@ -1,0 +1,42 @@
+// What coll_info shows, gathered once and then written as text or as JSON.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/env.hpp"
+#include "topology/topology.hpp"
+
+namespace coll::info {
+
+struct Entry {
+  std::string name;
+  std::string text;
+};
+
+struct Setting {
+  const EnvVariable* variable;
+  std::string value;
+  bool from_environment;
+};
+
+struct Report {
+  std::vector<Entry> versions;    // "libcoll", "hwloc", "MPI", ...
+  std::vector<Entry> codecs;      // name and keys
+  std::vector<Entry> algorithms;  // name and summary
+  std::vector<std::string> transports;
+  std::vector<Setting> settings;
+  topo::Topology topology;            // of this process alone
+  std::vector<std::string> warnings;  // unknown variables, what discovery missed
+  std::vector<std::string> errors;    // settings that no communicator would accept
+};
+
+Report gather();
+
+std::string as_text(const Report& report);
+std::string as_json(const Report& report);
+// docs/environment.md; the same in every environment.
+std::string env_markdown();
+
+}  // namespace coll::info

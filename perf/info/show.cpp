@@ -1,0 +1,109 @@
+#include <fmt/format.h>
+
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "report.hpp"
+#include "topology/views.hpp"
+
+namespace coll::info {
+
+namespace {
+
+const char* scope_name(Scope scope) { return scope == Scope::kUniform ? "uniform" : "local"; }
+
+void add_entries(const char* title, const std::vector<Entry>& entries, std::string* all) {
+  *all += fmt::format("\n{}\n", title);
+  for (const Entry& entry : entries) *all += fmt::format("  {:<24}{}\n", entry.name, entry.text);
+}
+
+void add_settings(const std::vector<Setting>& settings, std::string* all) {
+  *all += "\nEnvironment variables\n";
+  for (const Setting& setting : settings) {
+    *all += fmt::format("  {:<24}{:<16}{}\n", setting.variable->name, setting.value.empty() ? "-" : setting.value,
+                        setting.from_environment ? "environment" : "default");
+  }
+}
+
+nlohmann::json entries_json(const std::vector<Entry>& entries, const char* second) {
+  nlohmann::json all = nlohmann::json::array();
+  for (const Entry& entry : entries) all.push_back({{"name", entry.name}, {second, entry.text}});
+  return all;
+}
+
+// A `|` would end a cell of a table.
+std::string cell(std::string_view text) {
+  std::string all;
+  for (const char c : text) {
+    if (c == '|') all += '\\';
+    all += c;
+  }
+  return all;
+}
+
+}  // namespace
+
+std::string as_text(const Report& report) {
+  std::string all = "Versions\n";
+  for (const Entry& entry : report.versions) all += fmt::format("  {:<24}{}\n", entry.name, entry.text);
+  all += fmt::format("\nThis node\n  {}\n", topo::summary(report.topology.nodes.front()));
+  for (const topo::Nic& nic : report.topology.nodes.front().nics) all += fmt::format("  {}\n", topo::describe(nic));
+  for (const topo::Gpu& gpu : report.topology.nodes.front().gpus) all += fmt::format("  {}\n", topo::describe(gpu));
+  add_entries("Codecs (and their keys)", report.codecs, &all);
+  add_entries("Algorithms", report.algorithms, &all);
+  all += "\nTransports\n";
+  for (const std::string& transport : report.transports) all += fmt::format("  {}\n", transport);
+  add_settings(report.settings, &all);
+  return all;
+}
+
+std::string as_json(const Report& report) {
+  nlohmann::json json;
+  for (const Entry& entry : report.versions) json["versions"][entry.name] = entry.text;
+  json["codecs"] = entries_json(report.codecs, "keys");
+  json["algorithms"] = entries_json(report.algorithms, "summary");
+  json["transports"] = report.transports;
+  json["variables"] = nlohmann::json::array();
+  for (const Setting& setting : report.settings) {
+    json["variables"].push_back({{"name", setting.variable->name},
+                                 {"value", setting.value},
+                                 {"source", setting.from_environment ? "environment" : "default"},
+                                 {"default", setting.variable->default_text},
+                                 {"scope", scope_name(setting.variable->scope)}});
+  }
+  json["topology"] = nlohmann::json::parse(topo::to_json(report.topology));
+  json["warnings"] = report.warnings;
+  json["errors"] = report.errors;
+  // Values of variables may be any bytes.
+  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+std::string env_markdown() {
+  std::string all =
+      "# Environment variables\n"
+      "\n"
+      "<!-- Made by scripts/gen_env_docs from the list in src/base/env.cpp; a test compares the two. -->\n"
+      "\n"
+      "Variables fill what a program leaves unset in `collConfig_t`; what the program sets wins. An empty variable "
+      "counts as unset.\n"
+      "A *uniform* variable must agree on all ranks of a communicator, else its creation fails and names the ranks and "
+      "both\n"
+      "values; a *local* one may differ. A value that cannot be understood is an error that names the variable. A "
+      "`COLL_*`\n"
+      "variable that is not listed here is warned about. `coll_info` shows each variable's value and where it came "
+      "from.\n"
+      "\n"
+      "Bytes may be written with K, M or G, powers of 1024. Lists are separated by commas; `^` in front of a list "
+      "means all but these.\n"
+      "\n"
+      "| variable | takes | default | scope | what it does |\n"
+      "|---|---|---|---|---|\n";
+  for (const EnvVariable& variable : env_registry()) {
+    const std::string standard = variable.default_text.empty() ? "" : fmt::format("`{}`", variable.default_text);
+    all += fmt::format("| `{}` | {} | {} | {} | {} |\n", variable.name, variable.type, standard,
+                       scope_name(variable.scope), cell(variable.help));
+  }
+  return all;
+}
+
+}  // namespace coll::info

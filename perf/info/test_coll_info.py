@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""Runs coll_info as a user would: text, JSON, good and bad environments, and the generated document.
+
+usage: test_coll_info.py PROGRAM ENVIRONMENT_MD
+"""
+
+import json
+import os
+import subprocess
+import sys
+import unittest
+
+PROGRAM, DOCUMENT = sys.argv[1:3]
+
+
+def run(*arguments, **variables):
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("COLL_")}
+    return subprocess.run([PROGRAM, *arguments], env={**clean, **variables}, capture_output=True, text=True, timeout=30)
+
+
+def run_json(*arguments, **variables):
+    done = run("--json", *arguments, **variables)
+    return done, json.loads(done.stdout)
+
+
+class CollInfo(unittest.TestCase):
+    def test_text_shows_each_part(self):
+        done = run()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for part in ("Versions", "libcoll", "hwloc", "Highway", "This node", "Codecs", "int4", "Algorithms", "Transports", "shm",
+                     "Environment variables"):
+            self.assertIn(part, done.stdout)
+
+    def test_versions_say_what_is_there_and_what_is_not(self):
+        versions = run_json()[1]["versions"]
+        self.assertNotIn("not usable", versions["MPI"])
+        self.assertTrue(versions["MPI"])
+        self.assertEqual(versions["CUDA"], "not in this build")
+        self.assertEqual(versions["UCX"], "not in this build")
+
+    def test_every_variable_has_value_and_source(self):
+        done, info = run_json(COLL_CHECK="2", COLL_BUFFSIZE="65536")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        variables = {one["name"]: one for one in info["variables"]}
+        self.assertEqual((variables["COLL_CHECK"]["value"], variables["COLL_CHECK"]["source"]), ("2", "environment"))
+        self.assertEqual((variables["COLL_BUFFSIZE"]["value"], variables["COLL_BUFFSIZE"]["source"]), ("64K", "environment"))
+        self.assertEqual((variables["COLL_CODEC"]["value"], variables["COLL_CODEC"]["source"]), ("none", "default"))
+        self.assertEqual(info["errors"], [])
+
+    def test_unknown_variables_are_warned_about(self):
+        done, info = run_json(COLL_ALGOS="ring")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("did you mean COLL_ALGO?", info["warnings"][-1] + done.stderr)
+        self.assertIn("warning: COLL_ALGOS", done.stderr)
+
+    def test_refused_values_fail(self):
+        for name, value in (("COLL_CHECK", "7"), ("COLL_ALGO", "nonesuch"), ("COLL_TRANSPORT", "pigeon"), ("COLL_CODEC", "zip"),
+                            ("COLL_LINKS", "net=fast"), ("COLL_SIMD", "mmx")):
+            with self.subTest(name):
+                done, info = run_json(**{name: value})
+                self.assertEqual(done.returncode, 1)
+                self.assertEqual(len(info["errors"]), 1, info["errors"])
+                self.assertIn(value, done.stderr)
+
+    def test_topology(self):
+        done = run("--topo", COLL_LINKS="net=50us/0.12GBs")
+        self.assertIn("link net: 50 us, 0.12 GB/s", done.stdout)
+        topology = run_json("--topo")[1]
+        self.assertEqual(topology["nranks"], 1)
+        self.assertGreaterEqual(topology["nodes"][0]["cores"], 1)
+
+    def test_document_is_up_to_date(self):
+        with open(DOCUMENT, encoding="utf-8") as file:
+            self.assertEqual(run("--env-markdown").stdout, file.read(), "run scripts/gen_env_docs")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])

@@ -1,0 +1,195 @@
+// How ranks become nodes: keys, affinities and cards of ranks that are made up, and the collective itself on threads.
+#include "topology/exchange.hpp"
+
+#include <gtest/gtest.h>
+
+#include <barrier>
+#include <cstring>
+#include <thread>
+
+#include "topology/views.hpp"
+
+namespace coll::topo {
+namespace {
+
+struct Place {
+  const char* host;
+  const char* machine;
+  uint64_t affinity;
+};
+
+std::vector<RankCard> cards_of(const std::vector<Place>& places) {
+  std::vector<RankCard> cards;
+  for (const Place& place : places) cards.push_back({hash_key(place.host), hash_key(place.machine), {place.affinity}});
+  return cards;
+}
+
+Node discovered(const std::string& host, int pus) {
+  Node node;
+  node.host = host;
+  node.pus = pus;
+  return node;
+}
+
+TEST(Group, RoundRobinRanks) {
+  const Topology t = group(cards_of({{"b", "b", 1}, {"a", "a", 1}, {"b", "b", 2}, {"a", "a", 2}, {"b", "b", 4}}));
+  EXPECT_EQ(t.nranks, 5);
+  ASSERT_EQ(t.nodes.size(), 2u);
+  EXPECT_EQ(t.nodes[0].ranks, (std::vector<int>{0, 2, 4}));
+  EXPECT_EQ(t.nodes[1].ranks, (std::vector<int>{1, 3}));
+  EXPECT_EQ(t.node_of, (std::vector<int>{0, 1, 0, 1, 0}));
+  EXPECT_EQ(t.local_of, (std::vector<int>{0, 0, 1, 1, 2}));
+  EXPECT_EQ(t.link_between(0, 4), LinkKind::kSharedMemory);
+  EXPECT_EQ(t.link_between(0, 3), LinkKind::kNetwork);
+}
+
+TEST(Group, UnevenNodes) {
+  const Topology t = group(cards_of({{"a", "a", 1}, {"b", "b", 1}, {"b", "b", 2}, {"c", "c", 1}, {"b", "b", 4}}));
+  ASSERT_EQ(t.nodes.size(), 3u);
+  EXPECT_EQ(t.nodes[0].ranks, std::vector<int>{0});
+  EXPECT_EQ(t.nodes[1].ranks, (std::vector<int>{1, 2, 4}));
+  EXPECT_EQ(t.nodes[2].ranks, std::vector<int>{3});
+}
+
+TEST(Assemble, NodeMayUseWhatItsRanksAreBoundTo) {
+  const auto cards = cards_of({{"a", "a", 0b0011}, {"a", "a", 0b0110}, {"b", "b", 0b1}});
+  const Topology t = assemble(cards, std::vector{discovered("a", 2), discovered("b", 1)}, {});
+  EXPECT_EQ(t.nodes[0].pus, 3);
+  EXPECT_EQ(t.nodes[1].pus, 1);
+  EXPECT_EQ(t.nodes[1].host, "b");
+  EXPECT_EQ(t.nodes[0].ranks, (std::vector<int>{0, 1}));
+  EXPECT_FALSE(t.oversubscribed());
+}
+
+TEST(Assemble, RanksOnTheSameThreadAreTooMany) {
+  const auto cards = cards_of({{"a", "a", 1}, {"a", "a", 1}});
+  EXPECT_TRUE(assemble(cards, std::vector{discovered("a", 8)}, {}).oversubscribed());
+}
+
+TEST(Assemble, NodesOfOneMachineShareItsCores) {
+  const auto cards = cards_of({{"n0", "m", 3}, {"n0", "m", 3}, {"n1", "m", 3}, {"n1", "m", 3}});
+  const Topology t = assemble(cards, std::vector{discovered("n0", 2), discovered("n1", 2)}, {});
+  ASSERT_EQ(t.machines.size(), 1u);
+  EXPECT_EQ(t.machines[0].ranks, 4);
+  EXPECT_EQ(t.machines[0].pus, 2);
+  EXPECT_EQ(t.nodes.size(), 2u);
+  EXPECT_TRUE(t.oversubscribed());
+}
+
+TEST(Assemble, UnknownAffinityLeavesWhatTheLeaderFound) {
+  const auto cards = cards_of({{"a", "a", 0}, {"a", "a", 1}});
+  const Topology t = assemble(cards, std::vector{discovered("a", 2048)}, {});
+  EXPECT_EQ(t.nodes[0].pus, 2048);
+  EXPECT_EQ(t.machines[0].pus, 2048);
+}
+
+TEST(Assemble, OverridesAreApplied) {
+  LinkOverrides overrides;
+  overrides[static_cast<size_t>(LinkKind::kNetwork)] = LinkCost{7, 3};
+  const auto cards = cards_of({{"a", "a", 1}, {"b", "b", 1}});
+  const Topology t = assemble(cards, std::vector{discovered("a", 1), discovered("b", 1)}, overrides);
+  EXPECT_EQ(t.cost(LinkKind::kNetwork).latency_us, 7);
+  EXPECT_EQ(t.cost(LinkKind::kNetwork).bandwidth_gbs, 3);
+  EXPECT_EQ(t.cost(LinkKind::kSharedMemory).bandwidth_gbs, 5);
+}
+
+TEST(NodeCard, CarriesANode) {
+  Node node = discovered("host", 128);
+  node.packages = 2;
+  node.numa_nodes = 8;
+  node.cores = 64;
+  node.l2_bytes = 1 << 20;
+  node.l3_bytes = 256 << 20;
+  node.memory_bytes = size_t{1} << 40;
+  node.nics = {{"eth0", 25, 1, false}, {"mlx5_0", 400, -1, true}};
+  node.gpus = {{"card", 3}};
+  LinkOverrides overrides;
+  overrides[1] = LinkCost{2, 0.5};
+  const NodeCard card = pack(node, overrides);
+  EXPECT_EQ(to_json(unpack(card)), to_json(node));
+  EXPECT_FALSE(unpack_links(card)[0].has_value());
+  ASSERT_TRUE(unpack_links(card)[1].has_value());
+  EXPECT_EQ(unpack_links(card)[1]->bandwidth_gbs, 0.5);
+}
+
+TEST(NodeCard, CutsWhatDoesNotFit) {
+  Node node = discovered(std::string(500, 'h'), 1);
+  node.nics.assign(100, {std::string(99, 'n'), 1, 0, false});
+  node.gpus.assign(100, {std::string(99, 'g'), 0});
+  const Node back = unpack(pack(node, {}));
+  EXPECT_EQ(back.host, std::string(63, 'h'));
+  EXPECT_EQ(back.nics.size(), NodeCard::kMostNics);
+  EXPECT_EQ(back.nics[15].name, std::string(15, 'n'));
+  EXPECT_EQ(back.gpus.size(), NodeCard::kMostGpus);
+}
+
+TEST(NodeCard, DamagedCountsAndTextsAreNotBelieved) {
+  NodeCard card{};
+  std::memset(&card, 0xff, sizeof(card));
+  const Node node = unpack(card);
+  EXPECT_EQ(node.nics.size(), NodeCard::kMostNics);
+  EXPECT_EQ(node.host.size(), sizeof(card.host));
+}
+
+// An allgather between threads, and what each thread's exchange() came to.
+class Threads {
+ public:
+  explicit Threads(size_t nranks) : barrier_(static_cast<std::ptrdiff_t>(nranks)), nranks_(nranks), board_(nranks) {}
+
+  Allgather allgather(size_t rank) {
+    return [this, rank](std::span<const std::byte> mine, std::byte* all) {
+      board_[rank] = mine;
+      barrier_.arrive_and_wait();
+      for (size_t r = 0; r < nranks_; ++r) std::memcpy(all + r * mine.size(), board_[r].data(), mine.size());
+      barrier_.arrive_and_wait();
+      return Status();
+    };
+  }
+
+ private:
+  std::barrier<> barrier_;
+  size_t nranks_;
+  std::vector<std::span<const std::byte>> board_;
+};
+
+TEST(Exchange, AllRanksHoldTheSameTopologyWithRankZerosLinks) {
+  const std::vector<std::string> keys = {"x", "y", "x", "z", "y"};
+  Threads world(keys.size());
+  std::vector<Topology> topologies(keys.size());
+  std::vector<std::string> warnings(keys.size());
+  std::vector<std::thread> threads;
+  for (size_t rank = 0; rank < keys.size(); ++rank) {
+    threads.emplace_back([&, rank] {
+      LinkOverrides overrides;
+      overrides[1] = LinkCost{10.0 + static_cast<double>(rank), 1};
+      const Status status = exchange(keys[rank], static_cast<int>(rank), static_cast<int>(keys.size()), overrides,
+                                     world.allgather(rank), &topologies[rank], &warnings[rank]);
+      EXPECT_TRUE(status.ok()) << status.message();
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(topologies[0].node_of, (std::vector<int>{0, 1, 0, 2, 1}));
+  EXPECT_EQ(topologies[0].cost(LinkKind::kNetwork).latency_us, 10);
+  EXPECT_EQ(topologies[0].machines.size(), 1u);
+  EXPECT_EQ(topologies[0].machines[0].ranks, 5);
+  for (size_t rank = 1; rank < keys.size(); ++rank) {
+    EXPECT_EQ(to_json(topologies[rank]), to_json(topologies[0]));
+    EXPECT_EQ(warnings[rank], "") << "one rank of a machine speaks";
+  }
+}
+
+TEST(Exchange, AFailureOfTheAllgatherIsHandedOn) {
+  Topology topology;
+  std::string warning;
+  int calls = 0;
+  const Allgather fails = [&calls](std::span<const std::byte> mine, std::byte* all) {
+    std::memcpy(all, mine.data(), mine.size());
+    return ++calls == 2 ? Status(collTimeout, "rank 1 did not come") : Status();
+  };
+  const Status status = exchange("x", 0, 1, {}, fails, &topology, &warning);
+  EXPECT_EQ(status.code(), collTimeout);
+  EXPECT_EQ(status.message(), "rank 1 did not come");
+}
+
+}  // namespace
+}  // namespace coll::topo
