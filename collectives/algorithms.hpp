@@ -3,11 +3,11 @@
 
 #include "collectives/planner.hpp"
 
-#define COLL_DECLARE_ALGORITHM(space, text)                          \
-  namespace coll::space {                                            \
-  inline constexpr std::string_view kName = text;                    \
+#define COLL_DECLARE_ALGORITHM(space, text)                            \
+  namespace coll::space {                                              \
+  inline constexpr std::string_view kName = text;                      \
   bool serves(const topo::Topology& topology, const PlanQuery& query); \
-  Plan plan(const topo::Topology& topology, const PlanQuery& query); \
+  Plan plan(const topo::Topology& topology, const PlanQuery& query);   \
   }
 
 COLL_DECLARE_ALGORITHM(direct, "direct")

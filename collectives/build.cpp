@@ -9,9 +9,9 @@ namespace coll {
 namespace {
 
 // Pipelining. More chunks overlap better, but each costs its messages' latencies once more.
-constexpr size_t kChunksWanted = 8;            // of a call that is long enough
-constexpr size_t kChunksPerHop = 2;            // at least, so that chains of hops fill
-constexpr double kMinPieceWireBytes = 16384;   // below this a message costs mostly latency
+constexpr size_t kChunksWanted = 8;           // of a call that is long enough
+constexpr size_t kChunksPerHop = 2;           // at least, so that chains of hops fill
+constexpr double kMinPieceWireBytes = 16384;  // below this a message costs mostly latency
 constexpr size_t kCacheLine = 64;
 
 size_t ceil_div(size_t a, size_t b) { return a / b + (a % b != 0); }
@@ -90,11 +90,13 @@ void PlanBuilder::cut_pieces(double staging, int hops) {
   if (longest == 0) return;
 
   const auto pieces = static_cast<double>(active);
-  const double element_bytes = static_cast<double>(std::max(size_of(query_.type), size_of(accumulator_of(query_.type))));
+  const double element_bytes =
+      static_cast<double>(std::max(size_of(query_.type), size_of(accumulator_of(query_.type))));
   const double chunk_budget = static_cast<double>(query_.buffer_bytes) / std::max(query_.chunks_in_flight, 1);
   const size_t most = align_down(static_cast<size_t>(chunk_budget / (staging * element_bytes * pieces)), grain);
 
-  const double wire_bytes = query_.codec.lossy ? query_.codec.bytes_per_element : static_cast<double>(size_of(query_.type));
+  const double wire_bytes =
+      query_.codec.lossy ? query_.codec.bytes_per_element : static_cast<double>(size_of(query_.type));
   const size_t least = align_up(static_cast<size_t>(kMinPieceWireBytes / std::max(wire_bytes, 1e-3)), grain);
   const size_t wanted = std::max(kChunksWanted, kChunksPerHop * static_cast<size_t>(hops));
 

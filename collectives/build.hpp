@@ -10,10 +10,12 @@
 namespace coll {
 
 // Picks of a plan's lists. Positions wrap around the list's end, on either side.
-inline Pick one(int list, int at) { return {list, at, 1, 0}; }                            // the same entry each round
-inline Pick each(int list, int at, int stride = 1) { return {list, at, 1, stride}; }      // one entry a round
-inline Pick many(int list, int at, int count) { return {list, at, count, 0}; }            // several, the same each round
-inline Pick window(int list, int at, int count) { return {list, at, count, count}; }      // several, the next ones each round
+inline Pick one(int list, int at) { return {list, at, 1, 0}; }                        // the same entry each round
+inline Pick each(int list, int at, int stride = 1) { return {list, at, 1, stride}; }  // one entry a round
+inline Pick many(int list, int at, int count) { return {list, at, count, 0}; }        // several, the same each round
+inline Pick window(int list, int at, int count) {
+  return {list, at, count, count};
+}  // several, the next ones each round
 
 // Fills a plan for query.rank. Lists and steps are appended in the order of the calls.
 class PlanBuilder {

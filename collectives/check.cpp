@@ -25,9 +25,9 @@ struct Message {
 struct Actor {
   size_t step = 0;
   int round = 0;
-  int gathered = 0;             // entries of `from` dealt with in this round
+  int gathered = 0;  // entries of `from` dealt with in this round
   bool local_placed = false;
-  std::vector<ValueId> parts;   // contributions of this round
+  std::vector<ValueId> parts;  // contributions of this round
   std::vector<ValueId> slots;
   std::vector<ValueId> output;  // by shard
 };
@@ -79,7 +79,8 @@ class Execution {
     const Actor& at = actor(rank);
     const Plan& p = plan(rank);
     error_ = text("rank ", rank);
-    if (at.step < p.steps.size()) error_ += text(", step ", at.step, " (", p.steps[at.step].what, "), round ", at.round);
+    if (at.step < p.steps.size())
+      error_ += text(", step ", at.step, " (", p.steps[at.step].what, "), round ", at.round);
     error_ += text(": ", parts...);
     return false;
   }
@@ -145,7 +146,8 @@ class Execution {
 
   ValueId local(int rank, const Step& step, int shard) {
     Actor& at = actor(rank);
-    if (step.local == Local::kNone) return fail(rank, "names itself as a source, but has no local contribution"), kNoValue;
+    if (step.local == Local::kNone)
+      return fail(rank, "names itself as a source, but has no local contribution"), kNoValue;
     if (step.local == Local::kSlot) {
       const ValueId kept = at.slots[static_cast<size_t>(step.local_slot)];
       if (kept == kNoValue || values_[kept].shard != shard) {
@@ -201,7 +203,8 @@ class Execution {
     ValueId sent = value;
     if (sends && !check_wire(rank, step, value)) return false;
     if (sends && step.to_wire == Wire::kCoded) {
-      const bool passed_on = step.local == Local::kNone && !step.reduce && !step.finish && step.from_wire == Wire::kCoded;
+      const bool passed_on =
+          step.local == Local::kNone && !step.reduce && !step.finish && step.from_wire == Wire::kCoded;
       if (!passed_on) sent = values_.code(value, rank);
       if (step.finish) value = sent;  // this rank, too, uses what the bytes decode to
     }
@@ -293,8 +296,8 @@ class Execution {
     if (lost == UINT64_MAX) return;
     const uint64_t pair = lost / nshards_ / kMaxLegs;
     const auto n = static_cast<uint64_t>(nranks_);
-    error_ = text("rank ", pair / n, " sends shard ", lost % nshards_, " on leg ", lost / nshards_ % kMaxLegs, " to rank ",
-                  pair % n, ", which never receives it");
+    error_ = text("rank ", pair / n, " sends shard ", lost % nshards_, " on leg ", lost / nshards_ % kMaxLegs,
+                  " to rank ", pair % n, ", which never receives it");
   }
 
   void check_outputs() {

@@ -18,7 +18,8 @@ std::string shards_fault(const Plan& plan, const PlanQuery& query) {
   size_t longest = 0;
   for (const Shard& shard : plan.shards) {
     if (shard.offset != next) return text("the shard at element ", shard.offset, " should begin at ", next);
-    if (fixed && shard.count != query.count) return text("a shard has ", shard.count, " elements, not the call's count");
+    if (fixed && shard.count != query.count)
+      return text("a shard has ", shard.count, " elements, not the call's count");
     if (!fixed && shard.count > 0 && shard.offset % block != 0) return "a shard begins inside a codec's block";
     next += shard.count;
     longest = std::max(longest, shard.count);
@@ -48,7 +49,8 @@ bool valid_pick(const Plan& plan, const Pick& pick, int rounds, int limit) {
 std::string step_fault(const Plan& plan, const Step& step) {
   if (step.rounds < 1) return "has no rounds";
   if (step.shard.count != 1) return "works on no shard";
-  if (!valid_pick(plan, step.shard, step.rounds, static_cast<int>(plan.shards.size()))) return "names a shard out of range";
+  if (!valid_pick(plan, step.shard, step.rounds, static_cast<int>(plan.shards.size())))
+    return "names a shard out of range";
   if (!valid_pick(plan, step.from, step.rounds, plan.nranks)) return "receives from a rank out of range";
   if (!valid_pick(plan, step.to, step.rounds, plan.nranks)) return "sends to a rank out of range";
   if (step.from_leg >= kMaxLegs || step.to_leg >= kMaxLegs) return "uses a leg out of range";
@@ -72,7 +74,8 @@ std::string plan_fault(const Plan& plan, const PlanQuery& query, int rank) {
   if (plan.func != query.func) return "is for another function";
   const size_t own = static_cast<size_t>(rank) * query.count;
   if (plan.input_origin != (query.func == collFuncAllGather ? own : 0)) return "reads the wrong part of the vector";
-  if (plan.output_origin != (query.func == collFuncReduceScatter ? own : 0)) return "writes the wrong part of the vector";
+  if (plan.output_origin != (query.func == collFuncReduceScatter ? own : 0))
+    return "writes the wrong part of the vector";
   for (size_t i = 0; i < plan.steps.size(); ++i) {
     const std::string fault = step_fault(plan, plan.steps[i]);
     if (!fault.empty()) return text("step ", i, " (", plan.steps[i].what, ") ", fault);

@@ -9,10 +9,15 @@ namespace coll {
 namespace {
 
 // Rates of one core and shares, of the order of what current machines reach; only their proportions matter.
-constexpr double kReduceGbs = 10;      // of each contribution's bytes
+constexpr double kReduceGbs = 10;  // of each contribution's bytes
 constexpr double kCopyGbs = 10;
-constexpr double kNetworkCpuGbs = 3;   // what the system's network stack moves, charged to both sides
+constexpr double kNetworkCpuGbs = 3;    // what the system's network stack moves, charged to both sides
 constexpr double kOverheadShare = 0.2;  // of a link's latency that keeps a core of sender and receiver busy
+
+// Streams from several nodes that meet at one node's link fill its queue, lose packets and send them again: measured
+// with TCP on 1 Gbit/s links, where the direct exchange of 4 nodes takes a quarter longer than their ring.
+constexpr double kIncast = 0.1;  // of the bytes, for every node beyond the first
+constexpr double kMostIncast = 1.5;
 
 double us(double bytes, double gbs) { return gbs > 0 ? bytes / (gbs * 1000) : 0; }
 
@@ -22,6 +27,7 @@ struct Load {
   double work_us = 0;     // of the whole call: copying, reducing, encoding, decoding
   double net_in = 0;      // bytes of the whole call
   double net_out = 0;
+  int sources = 0;  // other nodes that send to it
 };
 
 class Meter {
@@ -31,7 +37,8 @@ class Meter {
         query_(query),
         plan_(plan),
         native_(static_cast<double>(size_of(query.type))),
-        partial_(static_cast<double>(size_of(accumulator_of(query.type)))) {}
+        partial_(static_cast<double>(size_of(accumulator_of(query.type)))),
+        heard_(topology.nodes.size(), false) {}
 
   Load run() {
     for (const Step& step : plan_.steps) {
@@ -43,6 +50,7 @@ class Meter {
         send(step, round, elements);
       }
     }
+    load_.sources = static_cast<int>(std::count(heard_.begin(), heard_.end(), true));
     return load_;
   }
 
@@ -64,6 +72,7 @@ class Meter {
       load_.message_us += kOverheadShare * link.latency_us;
       if (kind == topo::LinkKind::kNetwork) {
         load_.net_in += message;
+        heard_[static_cast<size_t>(topology_.node_of[static_cast<size_t>(peer)])] = true;
         load_.work_us += us(message, kNetworkCpuGbs);
       } else {
         load_.work_us += us(message, link.bandwidth_gbs);
@@ -78,7 +87,8 @@ class Meter {
 
   void compute(const Step& step, double elements) {
     if (step.local != Local::kNone && (step.reduce || step.to_output)) {
-      load_.work_us += us(elements * native_, step.reduce ? kReduceGbs : kCopyGbs);
+      load_.work_us += us(bytes(step.local == Local::kSlot ? Wire::kPartial : Wire::kNative, elements),
+                          step.reduce ? kReduceGbs : kCopyGbs);
     }
     if (step.code_local) load_.work_us += encode_us(elements) + decode_us(elements);
     const bool passed_on = step.from.count > 0 && step.from_wire == Wire::kCoded && !step.reduce;
@@ -103,8 +113,9 @@ class Meter {
   const topo::Topology& topology_;
   const PlanQuery& query_;
   const Plan& plan_;
-  const double native_;   // bytes of an element
+  const double native_;  // bytes of an element
   const double partial_;
+  std::vector<bool> heard_;  // by node
   Load load_;
 };
 
@@ -153,9 +164,12 @@ double node_us(const topo::Topology& topology, const PlanQuery& query, const Alg
     sum.work_us += weight * load.work_us;
     sum.net_in += weight * load.net_in;
     sum.net_out += weight * load.net_out;
+    most.sources = std::max(most.sources, load.sources);
   }
   const double crowding = ranks / cores;  // ranks that share a core wait for one another
-  const double link_us = us(std::max(sum.net_in, sum.net_out), topology.cost(topo::LinkKind::kNetwork).bandwidth_gbs);
+  const double incast = std::clamp(1 + kIncast * (most.sources - 1), 1.0, kMostIncast);
+  const double link_us =
+      us(std::max(sum.net_in * incast, sum.net_out), topology.cost(topo::LinkKind::kNetwork).bandwidth_gbs);
   const double core_us = std::max(most.message_us, sum.message_us / cores) +
                          std::max(most.work_us, sum.work_us / cores) / chunks;  // of one chunk
   // One chunk from end to end, then one more whenever the busiest part is free and a chunk's memory is.
@@ -164,12 +178,14 @@ double node_us(const topo::Topology& topology, const PlanQuery& query, const Alg
   // In a broadcast a whole piece moves at every hop; elsewhere a rank's own steps show all that happens to a chunk.
   const int relays = query.func == collFuncBroadcast ? std::max(hops.total(), 1) : 1;
   const double first_us = latency_us * crowding + relays * (core_us + link_us / chunks);
-  const double next_us = std::max({core_us, link_us / chunks, first_us / std::max(query.chunks_in_flight, 1)});
+  // How long a rank holds on to a chunk: in a broadcast only from one hop to the next.
+  const double held_us = first_us / (query.func == collFuncBroadcast ? relays : 1);
+  const double next_us = std::max({core_us, link_us / chunks, held_us / std::max(query.chunks_in_flight, 1)});
   return first_us + (chunks - 1) * next_us;
 }
 
-// Nodes whose load bounds that of the others: rank 0's, which has work in the smallest calls, the largest, the smallest,
-// and that of a broadcast's root. Most often they are one or two.
+// Nodes whose load bounds that of the others: rank 0's, which has work in the smallest calls, the largest, the
+// smallest, and that of a broadcast's root. Most often they are one or two.
 std::vector<size_t> representatives(const topo::Topology& topology, const PlanQuery& query) {
   size_t largest = 0;
   size_t smallest = 0;
@@ -179,7 +195,9 @@ std::vector<size_t> representatives(const topo::Topology& topology, const PlanQu
     if (ranks < topology.nodes[smallest].ranks.size()) smallest = node;
   }
   std::vector<size_t> nodes = {0, largest, smallest};
-  if (query.func == collFuncBroadcast) nodes.push_back(static_cast<size_t>(topology.node_of[static_cast<size_t>(query.root)]));
+  if (query.func == collFuncBroadcast) {
+    nodes.push_back(static_cast<size_t>(topology.node_of[static_cast<size_t>(query.root)]));
+  }
   std::sort(nodes.begin(), nodes.end());
   nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
   return nodes;

@@ -1,5 +1,6 @@
-// doubling: recursive doubling. Ranks exchange their sums with partners at distance 1, 2, 4, ... and all hold the result
-// after log2(n) exchanges. Ranks beyond a power of two hand their data to a neighbour first and get the result last.
+// doubling: recursive doubling. Ranks exchange their sums with partners at distance 1, 2, 4, ... and all hold the
+// result after log2(n) exchanges. Ranks beyond a power of two hand their data to a neighbour first and get the result
+// last.
 //
 // Used for: small exact allreduces on many ranks. Not for codecs, which would encode at every exchange.
 // Cost for S bytes on n ranks: ceil(log2 n)·(α + o + S·(β + γ)), and 2·(α + o + S·β) more where n is no power of two.
@@ -35,8 +36,10 @@ class Doubling {
       stand_aside();
     } else {
       list_partners();
-      if (me_ < 2 * extra_) take_extra();
-      else begin();
+      if (me_ < 2 * extra_)
+        take_extra();
+      else
+        begin();
       for (int k = 0; k < exchanges_; ++k) exchange(k);
     }
     const int folds = extra_ > 0 ? 2 : 0;
@@ -48,9 +51,7 @@ class Doubling {
  private:
   // The first 2·extra positions are pairs of which only the lower takes part in the exchanges.
   int member(int position) const { return position < 2 * extra_ ? position / 2 : position - extra_; }
-  int rank_of(int member) const {
-    return ranks_[static_cast<size_t>(member < extra_ ? 2 * member : member + extra_)];
-  }
+  int rank_of(int member) const { return ranks_[static_cast<size_t>(member < extra_ ? 2 * member : member + extra_)]; }
 
   // The list's entries 2k and 2k+1 are the pair of exchange k, lower side first.
   void list_partners() {
@@ -128,9 +129,7 @@ class Doubling {
   }
 
   // A slot of its own for every sum: the one before may still be on its way.
-  void keep(Step& step) {
-    step.keep_slot = kept_ = builder_.plan().slots++;
-  }
+  void keep(Step& step) { step.keep_slot = kept_ = builder_.plan().slots++; }
 
   PlanBuilder builder_;
   const topo::Topology& topology_;

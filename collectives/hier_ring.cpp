@@ -1,10 +1,10 @@
 // hier_ring: a ring of nodes. A shard travels from node to node, and at each its carrier adds the contributions of all
 // the node's ranks in one hop; then the result travels once more, and carriers hand it on inside their nodes.
 //
-// Used for: long exact messages on several nodes, and codecs' allgather and broadcast, whose bytes are passed on as they
-// are. Codecs cannot ride in the reducing half: an element would be encoded at every node.
-// Cost for S bytes on N nodes of P ranks, each half: αs + (N-1)·(α + o) + (N-1)/N·S·β on a node's link and
-// S·(βs + γ) inside. Broadcast is a chain of N-1 hops through which chunks are pipelined.
+// Used for: long exact messages on several nodes, and codecs' allgather and broadcast, whose bytes are passed on as
+// they are. Codecs cannot ride in the reducing half: an element would be encoded at every node. Cost for S bytes on N
+// nodes of P ranks, each half: αs + (N-1)·(α + o) + (N-1)/N·S·β on a node's link and S·(βs + γ) inside. Broadcast is a
+// chain of N-1 hops through which chunks are pipelined.
 #include "collectives/algorithms.hpp"
 #include "collectives/hierarchy.hpp"
 
@@ -150,8 +150,8 @@ class HierRing : HierarchyBuilder {
   }
 
   int sources_ = -1;
-  int next_ = -1;   // list of the carried shards' next carriers
-  int first_ = 0;   // carried shards that start their journey here
+  int next_ = -1;  // list of the carried shards' next carriers
+  int first_ = 0;  // carried shards that start their journey here
 };
 
 }  // namespace

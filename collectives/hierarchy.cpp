@@ -99,7 +99,8 @@ Plan HierarchyBuilder::fan_out(int first_on_node, int source, const std::vector<
     }
   }
   const auto receivers = static_cast<int>(below.size());
-  Step& hop = query_.rank == query_.root ? builder_.publish("send") : builder_.step(receivers > 0 ? "recv-send" : "recv");
+  Step& hop =
+      query_.rank == query_.root ? builder_.publish("send") : builder_.step(receivers > 0 ? "recv-send" : "recv");
   hop.shard = one(whole, 0);
   hop.to_output = true;
   if (query_.rank != query_.root) {

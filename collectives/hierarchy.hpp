@@ -64,9 +64,9 @@ class HierarchyBuilder {
   const PlanQuery& query_;
   const Hierarchy hierarchy_;
   const Wire result_;
-  int self_ = -1;      // list of this rank alone: its own shard
-  int local_ = -1;     // list of the node's ranks
-  int carried_ = -1;   // list of the carried shards, which is that of their owners too
+  int self_ = -1;     // list of this rank alone: its own shard
+  int local_ = -1;    // list of the node's ranks
+  int carried_ = -1;  // list of the carried shards, which is that of their owners too
   int passed_ = -1;
   int passed_via_ = -1;
 };

@@ -97,7 +97,7 @@ struct Plan {
   size_t chunks = 1;
   int encodings = 0;        // most encodings an element goes through
   bool rank_order = false;  // every element is reduced in rank order from all ranks' own data
-  Hops hops;                  // for the cost model
+  Hops hops;                // for the cost model
   double predicted_us = 0;
 
   int entry(const Pick& pick, int round, int j) const {

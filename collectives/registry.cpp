@@ -19,7 +19,8 @@ constexpr Algorithm kAlgorithms[] = {
     {hier_ring::kName, "a ring of nodes, exact inside them", hier_ring::serves, hier_ring::plan},
 };
 
-constexpr std::string_view kFuncNames[] = {"allreduce", "reduce-scatter", "allgather", "broadcast", "reduce", "alltoall"};
+constexpr std::string_view kFuncNames[] = {"allreduce", "reduce-scatter", "allgather",
+                                           "broadcast", "reduce",         "alltoall"};
 
 std::string valid_names() {
   std::string names;
@@ -61,9 +62,8 @@ Status parse_algorithms(std::string_view text_list, std::vector<const Algorithm*
     const std::string_view name = rest.substr(0, comma);
     const Algorithm* algorithm = find_algorithm(name);
     if (algorithm == nullptr) {
-      return {collInvalidArgument,
-              text("COLL_ALGO=", text_list, ": there is no algorithm \"", name, "\"; valid are ", valid_names(),
-                   ", or a list of those with ^ before it to exclude them")};
+      return {collInvalidArgument, text("COLL_ALGO=", text_list, ": there is no algorithm \"", name, "\"; valid are ",
+                                        valid_names(), ", or a list of those with ^ before it to exclude them")};
     }
     named.push_back(algorithm);
     if (comma == std::string_view::npos) break;

@@ -19,7 +19,10 @@ enum : Leg { kSum = 0, kResult = 1 };
 class Ring {
  public:
   Ring(const topo::Topology& topology, const PlanQuery& query)
-      : builder_(kName, topology, query), query_(query), n_(topology.nranks), nodes_(static_cast<int>(topology.nodes.size())) {
+      : builder_(kName, topology, query),
+        query_(query),
+        n_(topology.nranks),
+        nodes_(static_cast<int>(topology.nodes.size())) {
     std::vector<int> ranks = by_node(topology);
     me_ = position(ranks, query.rank);
     root_ = position(ranks, query.root);

@@ -1,7 +1,7 @@
 // scatter: the root sends each of the other ranks one shard, and these send it to one another.
 //
-// Used for: long broadcasts where a chain of n-1 hops would take long to fill. A codec's bytes are passed on as they are.
-// Cost for S bytes on n ranks: 2·α + 2·(n-2)·o + S·β at the root, (n-2)/(n-1)·S·β at the others.
+// Used for: long broadcasts where a chain of n-1 hops would take long to fill. A codec's bytes are passed on as they
+// are. Cost for S bytes on n ranks: 2·α + 2·(n-2)·o + S·β at the root, (n-2)/(n-1)·S·β at the others.
 #include "collectives/algorithms.hpp"
 #include "collectives/build.hpp"
 

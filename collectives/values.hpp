@@ -13,18 +13,18 @@ using ValueId = int;
 inline constexpr ValueId kNoValue = -1;
 
 enum class ValueKind : uint8_t {
-  kInput,    // a rank's own data of a shard
-  kReduced,  // the parts, combined in this order
-  kFinished, // the operator's last step applied
-  kCoded,    // what a codec's message of the part decodes to, drawn by one rank
+  kInput,     // a rank's own data of a shard
+  kReduced,   // the parts, combined in this order
+  kFinished,  // the operator's last step applied
+  kCoded,     // what a codec's message of the part decodes to, drawn by one rank
 };
 
 struct Value {
   ValueKind kind = ValueKind::kInput;
-  int rank = -1;               // whose input, or who encoded it
+  int rank = -1;  // whose input, or who encoded it
   int shard = -1;
   bool finished = false;
-  int encodings = 0;           // most that any of its elements went through
+  int encodings = 0;  // most that any of its elements went through
   std::vector<ValueId> parts{};
   std::vector<uint64_t> ranks{};  // bit set of the ranks whose input is in it
 };

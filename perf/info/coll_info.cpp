@@ -15,18 +15,18 @@ struct Options {
   bool env_markdown = false;
 };
 
-std::string render(const coll::info::Report& report, const Options& options) {
+std::string render(const coll::inspect::Report& report, const Options& options) {
   if (options.topology && options.json) return coll::topo::to_json(report.topology) + "\n";
   if (options.topology) return coll::topo::to_text(report.topology);
-  return options.json ? coll::info::as_json(report) : coll::info::as_text(report);
+  return options.json ? coll::inspect::as_json(report) : coll::inspect::as_text(report);
 }
 
 int run(const Options& options) {
   if (options.env_markdown) {
-    std::fputs(coll::info::env_markdown().c_str(), stdout);
+    std::fputs(coll::inspect::env_markdown().c_str(), stdout);
     return 0;
   }
-  const coll::info::Report report = coll::info::gather();
+  const coll::inspect::Report report = coll::inspect::gather();
   std::fputs(render(report, options).c_str(), stdout);
   for (const std::string& warning : report.warnings) std::fprintf(stderr, "warning: %s\n", warning.c_str());
   for (const std::string& error : report.errors) std::fprintf(stderr, "error: %s\n", error.c_str());

@@ -17,7 +17,7 @@
 #include "runtime/module.hpp"
 #include "topology/exchange.hpp"
 
-namespace coll::info {
+namespace coll::inspect {
 
 namespace {
 
@@ -27,7 +27,7 @@ constexpr const char* kCompiler = "clang " __clang_version__;
 constexpr const char* kCompiler = "gcc " __VERSION__;
 #endif
 
-std::string hwloc_version(unsigned api) { return fmt::format("{}.{}.{}", api >> 16, api >> 8 & 0xff, api & 0xff); }
+std::string hwloc_api(unsigned api) { return fmt::format("{}.{}.{}", api >> 16, api >> 8 & 0xff, api & 0xff); }
 
 // Asked of the module beside libcoll.so, before MPI_Init, so that no MPI job is needed.
 std::string mpi_version() {
@@ -54,8 +54,7 @@ std::vector<Entry> versions(const Env& env, std::vector<std::string>* errors) {
   return {
       {"libcoll", fmt::format("{}.{}.{}", COLL_MAJOR, COLL_MINOR, COLL_PATCH)},
       {"compiler", kCompiler},
-      {"hwloc",
-       fmt::format("{} (built with {})", hwloc_version(hwloc_get_api_version()), hwloc_version(HWLOC_API_VERSION))},
+      {"hwloc", fmt::format("{} (at run time API {})", HWLOC_VERSION, hwloc_api(hwloc_get_api_version()))},
       {"Highway", fmt::format("{}.{}.{}", HWY_MAJOR, HWY_MINOR, HWY_PATCH)},
       {"MPI", mpi_version()},
       {"UCX", "not in this build"},
@@ -123,4 +122,4 @@ Report gather() {
   return report;
 }
 
-}  // namespace coll::info
+}  // namespace coll::inspect

@@ -8,7 +8,7 @@
 #include "base/env.hpp"
 #include "topology/topology.hpp"
 
-namespace coll::info {
+namespace coll::inspect {
 
 struct Entry {
   std::string name;
@@ -39,4 +39,4 @@ std::string as_json(const Report& report);
 // docs/environment.md; the same in every environment.
 std::string env_markdown();
 
-}  // namespace coll::info
+}  // namespace coll::inspect

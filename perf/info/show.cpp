@@ -6,7 +6,7 @@
 #include "report.hpp"
 #include "topology/views.hpp"
 
-namespace coll::info {
+namespace coll::inspect {
 
 namespace {
 
@@ -106,4 +106,4 @@ std::string env_markdown() {
   return all;
 }
 
-}  // namespace coll::info
+}  // namespace coll::inspect

@@ -68,7 +68,7 @@ Problem library_problem(collResult_t result, collComm_t comm, const std::string&
   if (result == collSuccess) return {};
   const std::string said = collGetLastError(comm);
   const bool usage = result == collInvalidArgument || result == collUnsupported;
-  return {fmt::format("{}: {}", what, said.empty() ? collGetErrorString(result) : said), usage ? 2 : 1};
+  return {said.empty() ? fmt::format("{}: {}", what, collGetErrorString(result)) : said, usage ? 2 : 1};
 }
 
 Bench::Bench(const Setting& setting, const Input& input, collRedOp_t op, size_t max_count)

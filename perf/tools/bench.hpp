@@ -64,7 +64,7 @@ class Bench {
   Buffer send_, recv_;  // the input, which stays; and the result, which in place holds a copy of the input first
 };
 
-// The text of the library's last failure, after `what` that was being done.
+// The library's last failure in its words; `what` was being done where it has none.
 Problem library_problem(collResult_t result, collComm_t comm, const std::string& what);
 
 }  // namespace coll::perf

@@ -51,12 +51,8 @@ void declare(const ToolTraits& tool, Raw* raw, Options* o, CLI::App* app) {
       ->check(CLI::Range(0, 3));
   app->add_option("-z,--blocking", raw->blocking, "1 blocking calls, 0 through a host stream (default 1)")
       ->check(CLI::Range(0, 1));
-  if (tool.has_codec) {
-    app->add_option("--codec", o->codecs,
-                    "codec spec, as in int8 or int4:block=64; repeat it to compare (default none)")
-        ->take_all()
-        ->delimiter('\0');
-  }
+  app->add_option("--codec", o->codecs, "codec spec, as in int8 or int4:block=64; repeat it to compare (default none)")
+      ->allow_extra_args(false);
   app->add_option("--input", o->input, "raw little-endian elements, tiled to the size; %r in the name is the rank");
   app->add_option("--baseline", raw->baseline, "mpi: the same work through MPI, call by call in turn (default none)")
       ->check(CLI::IsMember({"mpi", "none"}));
@@ -105,6 +101,11 @@ void read_names(const ToolTraits& tool, const Raw& raw, Options* o) {
     throw CLI::ValidationError("--op", fmt::format("{} is none of {}, all", raw.op, names(all_ops())));
   }
   if (!tool.reduces) o->ops = {collSum};
+  for (const std::string& codec : o->codecs) {
+    if (!tool.has_codec && codec != "none") {
+      throw CLI::ValidationError("--codec", fmt::format("{}: this collective is exact; only none is possible", codec));
+    }
+  }
   if (!o->codecs.empty()) return;
   const char* fallback = tool.has_codec ? std::getenv("COLL_CODEC") : nullptr;
   o->codecs = {fallback != nullptr && *fallback != '\0' ? fallback : "none"};

@@ -27,7 +27,6 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session() {
-    if (failed_) collCommAbort(comm);  // peers may be gone: nothing to wait for
     if (stream != nullptr) collStreamDestroy(stream);
     if (comm != nullptr) collCommDestroy(comm);
   }
@@ -41,13 +40,9 @@ class Session {
     if (options.blocking) return {};
     return library_problem(collStreamCreate(&stream), nullptr, "collStreamCreate");
   }
-  void fail() { failed_ = comm != nullptr; }
 
   collComm_t comm = nullptr;
   collStream_t stream = nullptr;
-
- private:
-  bool failed_ = false;
 };
 
 Meta describe(const Collective& collective, const Options& options, const World& world, int argc, char** argv) {
@@ -113,13 +108,9 @@ class Run {
     if (Problem p = world_.agree(unreadable)) return p;
     Session session;
     if (Problem p = world_.agree(session.open(options_))) return p;
-    if (world_.is_root()) print(table_head(meta_));
     for (const collDataType_t type : options_.types) {
       for (const collRedOp_t op : options_.ops) {
-        if (Problem p = all_sizes(session, type, op)) {
-          session.fail();
-          return p;
-        }
+        if (Problem p = all_sizes(session, type, op)) return p;
       }
     }
     progress_.clear();
@@ -161,7 +152,9 @@ class Run {
         Problem failed = bench->run(count_of(size, type), in_place, &progress_, &rows_);
         progress_.clear();
         if (failed) return failed;
-        for (size_t i = first; world_.is_root() && i < rows_.size(); ++i) print(table_line(rows_[i]));
+        if (!world_.is_root()) continue;
+        if (first == 0) print(table_head(meta_));  // not before: what cannot start has no table
+        for (size_t i = first; i < rows_.size(); ++i) print(table_line(rows_[i]));
       }
     }
     return {};

@@ -51,6 +51,10 @@ Status Communicator::begin(Call call, std::unique_ptr<Operation>* operation) {
     COLL_TRY(failure());
     if (!moved) std::this_thread::yield();
   }
+  // A peer that has given up in the meantime cannot be caught up with, though its messages may all be here.
+  bool moved = false;
+  if (Status status = base_.fabric->progress(&moved); !status.ok()) return poison(status, true);
+  if (Status status = watchdog_.listen(); !status.ok()) return poison(status, false);
   std::shared_ptr<const Plan> plan;
   if (call.function != Function::kBarrier && call.count > 0) COLL_TRY(plan_for(call, &plan));
   const uint64_t sequence = next_sequence_++;

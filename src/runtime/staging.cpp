@@ -25,13 +25,15 @@ Block StagingPool::take(size_t bytes) {
     if (!idle.empty()) {
       memory = idle.back();
       idle.pop_back();
-    } else {
-      held_bytes_ += capacity;
     }
   }
-  if (memory == nullptr) memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, capacity));
   Block block;
-  if (memory == nullptr) return block;
+  if (memory == nullptr) {
+    memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, capacity));
+    if (memory == nullptr) return block;
+    const std::lock_guard lock(mutex_);
+    held_bytes_ += capacity;
+  }
   block.capacity_ = capacity;
   block.memory_ = {memory, [pool = shared_from_this(), capacity](std::byte* p) { pool->give_back(p, capacity); }};
   return block;

@@ -112,16 +112,18 @@ const Shape kShapes[] = {{"direct", one_node(kRanks)},
                          {"direct", one_node(kRanks), "bf16"},
                          {"hier_direct", blocks({2, 2}), "int4"}};
 
+std::string name_of(const testing::TestParamInfo<std::tuple<Shape, Injury>>& tested) {
+  const auto& [shape, injury] = tested.param;
+  return text(shape.algo, "_", shape.codec, "_", injury.name);
+}
+
 INSTANTIATE_TEST_SUITE_P(Messages, Damaged,
                          testing::Combine(testing::ValuesIn(kShapes),
                                           testing::Values(Injury{"Flipped", Damage::kFlipBit, 2},
                                                           Injury{"Truncated", Damage::kTruncate, 2},
                                                           Injury{"TruncatedUnchecked", Damage::kTruncate, 0},
                                                           Injury{"ExtendedUnchecked", Damage::kExtend, 0})),
-                         [](const auto& tested) {
-                           const auto& [shape, injury] = tested.param;
-                           return text(shape.algo, "_", shape.codec, "_", injury.name);
-                         });
+                         name_of);
 
 // The same with nothing damaged: what the tests above see is the damage.
 TEST(Undamaged, CallsSucceed) {

@@ -21,7 +21,9 @@ Outcome make(collComm_t comm, const Made& call) {
   std::vector<double> send(20000, 1);
   std::vector<double> recv(20000);
   collCodec_t codec = nullptr;
-  if (call.codec != nullptr) EXPECT_EQ(collCodecCreate(&codec, call.codec), collSuccess);
+  if (call.codec != nullptr) {
+    EXPECT_EQ(collCodecCreate(&codec, call.codec), collSuccess);
+  }
   const Outcome outcome = outcome_of(comm, [&] {
     const void* in = send.data();
     void* out = recv.data();

@@ -60,6 +60,8 @@ WorldOptions options_for(const Scenario& scenario) {
   return options;
 }
 
+void PrintTo(const Scenario& scenario, std::ostream* out) { *out << scenario.name; }
+
 class Missing : public testing::TestWithParam<Scenario> {};
 
 TEST_P(Missing, IsNamedByAllWhoWait) {
@@ -83,7 +85,7 @@ TEST_P(Missing, IsNamedByAllWhoWait) {
     });
     // The missing ranks come too late and learn what happened.
     for (const int rank : missing) {
-      const Outcome late = sum_of_ones(world.handle(rank), 100);
+      const Outcome late = make_call(world.handle(rank), scenario.call);
       EXPECT_EQ(late.code, collTimeout) << late;
       EXPECT_TRUE(late.says("gave up")) << late;
       EXPECT_LT(late.ms, kTimeoutMs) << late;

@@ -26,7 +26,7 @@ inline constexpr uint32_t kLayoutVersion = 1;
 
 inline constexpr size_t kMinRingBytes = 4096;
 inline constexpr size_t kMaxRingBytes = size_t{1} << 20;
-inline constexpr size_t kRankBytes = size_t{4} << 20;  // what the rings towards one rank's peers may add up to
+inline constexpr size_t kRankBytes = size_t{2} << 20;  // what the rings towards one rank's peers may add up to
 
 struct SegmentHeader {
   uint32_t version;
@@ -71,13 +71,14 @@ struct Layout {
   size_t total_bytes() const { return pairs_offset() + nlocal * (nlocal - 1) * pair_bytes(); }
 };
 
-// The ring size of a pair: as large as kRankBytes allows, so 1 MiB for up to 5 ranks on the node, 256 KiB for 16, 32
-// KiB for 128; 4 KiB at the least, which exceeds kRankBytes above 1024 ranks.
+// The ring size of a pair: as large as kRankBytes allows, so 1 MiB for up to 3 ranks on the node, 256 KiB for 8, 16 KiB
+// for 128; 4 KiB at the least, which exceeds kRankBytes above 513 ranks. Its pages are made when the communicator is, so
+// more would cost time as well: a node of 8 has 14 MiB, 5 ms.
 constexpr size_t default_ring_bytes(size_t nlocal) {
   size_t ring = kMaxRingBytes;
   while (ring > kMinRingBytes && ring * (nlocal - 1) > kRankBytes) ring /= 2;
   return ring;
 }
-static_assert(default_ring_bytes(2) == kMaxRingBytes && default_ring_bytes(16) == size_t{256} << 10);
+static_assert(default_ring_bytes(2) == kMaxRingBytes && default_ring_bytes(8) == size_t{256} << 10);
 
 }  // namespace coll::shm

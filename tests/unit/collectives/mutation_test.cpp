@@ -74,7 +74,8 @@ TEST(Mutation, AnyRepeatedStepIsFound) {
       std::vector<Plan> damaged = at.plans;
       const Step again = damaged[rank].steps[step];
       damaged[rank].steps.push_back(again);
-      EXPECT_NE(check_plans(damaged, at.query), "") << at.describe() << ": rank " << rank << " step " << step << " twice";
+      EXPECT_NE(check_plans(damaged, at.query), "")
+          << at.describe() << ": rank " << rank << " step " << step << " twice";
     });
   }
 }
@@ -101,7 +102,8 @@ TEST(Mutation, AnyOtherPeerWireOrLegIsFound) {
         changes[change](&after);
         const bool incoming = change < 4;
         const std::vector<int> had = peers(plan, before, incoming ? before.from : before.to);
-        if (std::all_of(had.begin(), had.end(), [](int peer) { return peer == -1; })) continue;  // no message, no difference
+        if (std::all_of(had.begin(), had.end(), [](int peer) { return peer == -1; }))
+          continue;  // no message, no difference
         const bool renamed = change == 2 || change == 6;
         if (renamed && had == peers(plan, after, incoming ? after.from : after.to)) continue;  // another order only
         ++tried;
@@ -145,7 +147,8 @@ TEST(Mutation, AnyOtherShardIsFound) {
 // ---- One fault of each kind, and what is said of it ----
 
 // What the checker says of `algorithm`'s plans on 2 nodes of 2 ranks after `damage`.
-std::string after(std::string_view algorithm, const PlanQuery& query, const std::function<void(std::vector<Plan>*)>& damage) {
+std::string after(std::string_view algorithm, const PlanQuery& query,
+                  const std::function<void(std::vector<Plan>*)>& damage) {
   std::vector<Plan> plans = shapes::plans_of_all(shapes::named(algorithm), shapes::even(2, 2), query);
   EXPECT_EQ(check_plans(plans, query), "");
   damage(&plans);
@@ -170,8 +173,9 @@ TEST(Mutation, UnreceivedMessage) {
 }
 
 TEST(Mutation, WireMismatch) {
-  expect_says(after("ring", [](auto* plans) { (*plans)[2].steps[0].to_wire = Wire::kNative; }),
-              "rank 3, step 1 (recv-reduce-send), round 0: expects shard 1 from rank 2 as partial, but it is sent as native");
+  expect_says(
+      after("ring", [](auto* plans) { (*plans)[2].steps[0].to_wire = Wire::kNative; }),
+      "rank 3, step 1 (recv-reduce-send), round 0: expects shard 1 from rank 2 as partial, but it is sent as native");
 }
 
 TEST(Mutation, DuplicatedContribution) {
@@ -299,10 +303,14 @@ TEST(Mutation, UnfinishedAndUnevenlyCoded) {
 
 TEST(Mutation, SlotsAndTables) {
   expect_says(after("hier_direct", [](auto* plans) { (*plans)[0].slots = 0; }), "keeps its value in no slot");
-  expect_says(after("hier_direct", [](auto* plans) { (*plans)[0].steps[2].shard.first = 0, (*plans)[0].steps[2].keep_slot = -1; }),
+  expect_says(after("hier_direct",
+                    [](auto* plans) { (*plans)[0].steps[2].shard.first = 0, (*plans)[0].steps[2].keep_slot = -1; }),
               "goes nowhere");
   expect_says(after("direct", [](auto* plans) { (*plans)[3].piece *= 2; }), "is cut into other pieces");
-  expect_says(after("direct", [](auto* plans) { (*plans)[3].lists[0] = std::make_shared<const std::vector<int>>(std::vector<int>{0, 1, 2, 9}); }),
+  expect_says(after("direct",
+                    [](auto* plans) {
+                      (*plans)[3].lists[0] = std::make_shared<const std::vector<int>>(std::vector<int>{0, 1, 2, 9});
+                    }),
               "out of range");
   const auto short_chunks = [](std::vector<Plan>* plans) {
     for (Plan& plan : *plans) plan.chunks = 0;

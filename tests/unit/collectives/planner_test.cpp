@@ -41,7 +41,8 @@ TEST(ParseAlgorithms, ErrorsListTheValidNames) {
     EXPECT_NE(status.message().find("hier_direct"), std::string::npos) << status.message();
   }
   std::string all = "^";
-  for (const Algorithm& algorithm : algorithm_registry()) all += std::string(all == "^" ? "" : ",") + std::string(algorithm.name);
+  for (const Algorithm& algorithm : algorithm_registry())
+    all += std::string(all == "^" ? "" : ",") + std::string(algorithm.name);
   EXPECT_EQ(parse_algorithms(all, &algorithms).code(), collInvalidArgument);
 }
 
@@ -90,7 +91,8 @@ TEST(ChoosePlan, FewHopsForSmallCalls) {
 }
 
 TEST(ChoosePlan, AllRanksChooseAlike) {
-  for (const topo::Topology& topology : {even(4, 2), shapes::blocks({5, 1, 3}), shapes::placed({0, 1, 2, 0, 1, 2, 0})}) {
+  for (const topo::Topology& topology :
+       {even(4, 2), shapes::blocks({5, 1, 3}), shapes::placed({0, 1, 2, 0, 1, 2, 0})}) {
     for (const collFunc_t func : shapes::kFuncs) {
       for (size_t count = 1; count < size_t{1} << 26; count = count * 5 + 1) {
         for (PlanQuery query : {exact(func, count), coded(func, count)}) {
@@ -194,8 +196,8 @@ TEST(Cut, PlansStaySmall) {
 TEST(Cut, PlanningIsFast) {
   const topo::Topology topology = even(8, 8);
   for (const Algorithm& algorithm : algorithm_registry()) {
-    const PlanQuery query = exact(algorithm.serves(topology, exact(collFuncAllReduce, 1)) ? collFuncAllReduce : collFuncBroadcast,
-                                  1 << 22);
+    const PlanQuery query =
+        exact(algorithm.serves(topology, exact(collFuncAllReduce, 1)) ? collFuncAllReduce : collFuncBroadcast, 1 << 22);
     double best_us = 1e9;
     for (int trial = 0; trial < 200; ++trial) {
       const auto begin = std::chrono::steady_clock::now();

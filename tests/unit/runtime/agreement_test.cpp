@@ -66,7 +66,8 @@ TEST(Agreement, OneThatDiffersIsReportedOnAllRanksWithBothCalls) {
       for (const Status& status : verdicts(prints)) {
         EXPECT_EQ(status.code(), collInvalidUsage);
         EXPECT_NE(status.message().find(prints[0].words()), std::string::npos) << status.message();
-        EXPECT_NE(status.message().find(prints[static_cast<size_t>(other)].words()), std::string::npos) << status.message();
+        EXPECT_NE(status.message().find(prints[static_cast<size_t>(other)].words()), std::string::npos)
+            << status.message();
       }
     }
   }
@@ -94,7 +95,8 @@ struct Difference {
 const Difference kDifferences[] = {
     {"sequence", [](Fingerprint& p) { p.sequence = 8; }, "#7", "#8"},
     {"count", [](Fingerprint& p) { p.count = uint64_t{5} << 33; }, "of 1234 ", "of 42949672960 "},
-    {"function", [](Fingerprint& p) { p.function = static_cast<uint8_t>(Function::kBroadcast); }, "allreduce", "broadcast"},
+    {"function", [](Fingerprint& p) { p.function = static_cast<uint8_t>(Function::kBroadcast); }, "allreduce",
+     "broadcast"},
     {"type", [](Fingerprint& p) { p.type = collInt64; }, "float", "int64"},
     {"op", [](Fingerprint& p) { p.op = collAvg; }, "max", "avg"},
     {"root", [](Fingerprint& p) { p.root = 2; }, "root 0", "root 2"},

@@ -40,7 +40,8 @@ void expect_refused(const collConfig_t& given, const std::string& part) {
 
 TEST(Config, Defaults) {
   collConfig_t given = COLL_CONFIG_INITIALIZER;
-  for (const collConfig_t* each : {static_cast<const collConfig_t*>(nullptr), static_cast<const collConfig_t*>(&given)}) {
+  for (const collConfig_t* each :
+       {static_cast<const collConfig_t*>(nullptr), static_cast<const collConfig_t*>(&given)}) {
     const Config config = resolved(each);
     EXPECT_EQ(config.codec, "none");
     EXPECT_EQ(config.timeout_ms, 600000);

@@ -1,0 +1,155 @@
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "tests/support/world.hpp"
+
+namespace coll::test {
+
+namespace {
+
+using Json = nlohmann::json;
+
+World world_of(const Placement& node_of, const std::string& algorithm, bool shm = true, size_t chunk_bytes = 0) {
+  WorldOptions options{node_of, shm};
+  options.edit = [=](int, Config& config) {
+    config.env.algo = algorithm;
+    config.env.chunk_bytes = chunk_bytes;
+  };
+  return World(options);
+}
+
+class CodecHandle {
+ public:
+  explicit CodecHandle(const char* spec) { EXPECT_EQ(collCodecCreate(&handle_, spec), collSuccess) << spec; }
+  ~CodecHandle() { EXPECT_EQ(collCodecDestroy(handle_), collSuccess); }
+  CodecHandle(const CodecHandle&) = delete;
+  CodecHandle& operator=(const CodecHandle&) = delete;
+  collCodec_t get() const { return handle_; }
+
+ private:
+  collCodec_t handle_ = nullptr;
+};
+
+Json query(collComm_t comm, collFunc_t func, size_t count, collCodec_t codec = nullptr) {
+  size_t needed = 0;
+  EXPECT_EQ(collCommQueryPlan(comm, func, count, collFloat32, codec, nullptr, 0, &needed), collSuccess);
+  EXPECT_GT(needed, 1u);
+  std::vector<char> json(needed, 'x');
+  EXPECT_EQ(collCommQueryPlan(comm, func, count, collFloat32, codec, json.data(), needed, &needed), collSuccess);
+  EXPECT_EQ(needed, json.size());
+  EXPECT_EQ(json.back(), '\0');
+  EXPECT_EQ(std::string(json.data()).size() + 1, needed);
+  Json parsed = Json::parse(json.data(), nullptr, false);
+  EXPECT_FALSE(parsed.is_discarded()) << json.data();
+  return parsed;
+}
+
+TEST(QueryPlan, HasEveryPromisedKey) {
+  World world = world_of(blocks({2, 2}), "");
+  ASSERT_TRUE(world.ok()) << world.why();
+  for (const collFunc_t func : {collFuncAllReduce, collFuncReduceScatter, collFuncAllGather, collFuncBroadcast}) {
+    for (int rank = 0; rank < 4; ++rank) {
+      const Json plan = query(world.handle(rank), func, 100000);
+      EXPECT_TRUE(plan["algorithm"].is_string());
+      EXPECT_TRUE(plan["transports"].is_array());
+      EXPECT_GE(plan["chunks"].get<int>(), 1);
+      EXPECT_EQ(plan["quantisations"].get<int>(), 0);
+      EXPECT_GT(plan["predicted_us"].get<double>(), 0);
+      EXPECT_TRUE(plan["steps"].is_array());
+      EXPECT_GT(plan["steps"].size(), 0u);
+      const std::set<std::string> transports = plan["transports"];
+      EXPECT_EQ(transports, (std::set<std::string>{"shm", "inproc"}));
+    }
+  }
+}
+
+TEST(QueryPlan, NamesTheAlgorithmThatWasAskedFor) {
+  for (const Algorithm& algorithm : algorithm_registry()) {
+    World world = world_of(blocks({2, 2}), std::string(algorithm.name), false);
+    ASSERT_TRUE(world.ok()) << world.why();
+    bool served = false;
+    for (const collFunc_t func : {collFuncAllReduce, collFuncReduceScatter, collFuncAllGather, collFuncBroadcast}) {
+      size_t needed = 0;
+      const collResult_t result =
+          collCommQueryPlan(world.handle(1), func, 5000, collFloat32, nullptr, nullptr, 0, &needed);
+      if (result == collUnsupported) {
+        const std::string words = collGetLastError(nullptr);
+        EXPECT_NE(words.find(algorithm.name), std::string::npos) << words;
+        EXPECT_NE(words.find("COLL_ALGO"), std::string::npos) << words;
+        continue;
+      }
+      served = true;
+      const Json plan = query(world.handle(1), func, 5000);
+      EXPECT_EQ(plan["algorithm"], algorithm.name);
+      EXPECT_EQ(plan["transports"], Json::array({"inproc"}));
+    }
+    EXPECT_TRUE(served) << algorithm.name;
+  }
+}
+
+TEST(QueryPlan, TellsQuantisationsAndChunks) {
+  World world = world_of(one_node(4), "direct", true, 4096);
+  ASSERT_TRUE(world.ok()) << world.why();
+  const CodecHandle int8("int8");
+  const CodecHandle none("none");
+  EXPECT_EQ(query(world.handle(0), collFuncAllReduce, 100000, int8.get())["quantisations"], 2);
+  EXPECT_EQ(query(world.handle(0), collFuncReduceScatter, 100000, int8.get())["quantisations"], 1);
+  EXPECT_EQ(query(world.handle(0), collFuncAllGather, 100000, int8.get())["quantisations"], 1);
+  EXPECT_EQ(query(world.handle(0), collFuncAllReduce, 100000, none.get())["quantisations"], 0);
+  EXPECT_GT(query(world.handle(0), collFuncAllReduce, 100000)["chunks"], 50);
+  EXPECT_EQ(query(world.handle(0), collFuncAllReduce, 10)["chunks"], 1);
+}
+
+TEST(QueryPlan, DefaultCodecIsThatOfTheCommunicator) {
+  WorldOptions options{one_node(3), true};
+  options.edit = [](int, Config& config) { config.codec = "int4"; };
+  World world(options);
+  ASSERT_TRUE(world.ok()) << world.why();
+  EXPECT_GT(query(world.handle(0), collFuncAllReduce, 9000)["quantisations"], 0);
+  std::string json(100000, ' ');
+  ASSERT_EQ(collCommQueryPlan(world.handle(0), collFuncAllReduce, 9000, collInt32, nullptr, json.data(), json.size(),
+                              nullptr),
+            collSuccess);
+  EXPECT_EQ(Json::parse(json.c_str())["quantisations"], 0) << "integers stay exact";
+}
+
+TEST(QueryPlan, IsTheSameAgainAndOnOneRankAlone) {
+  World world = world_of(one_node(1), "");
+  ASSERT_TRUE(world.ok()) << world.why();
+  const Json first = query(world.handle(0), collFuncAllReduce, 77);
+  EXPECT_EQ(first, query(world.handle(0), collFuncAllReduce, 77));
+  EXPECT_EQ(first["transports"], Json::array());
+}
+
+TEST(QueryPlan, ManyShapesDoNotPileUp) {
+  World world = world_of(one_node(2), "");
+  ASSERT_TRUE(world.ok()) << world.why();
+  for (size_t count = 1; count < 1000; ++count) {
+    ASSERT_EQ(collCommQueryPlan(world.handle(0), collFuncAllReduce, count, collFloat32, nullptr, nullptr, 0, nullptr),
+              collSuccess);
+  }
+}
+
+TEST(QueryPlan, RefusesWhatItCannotDo) {
+  World world = world_of(one_node(2), "");
+  ASSERT_TRUE(world.ok()) << world.why();
+  const collComm_t comm = world.handle(0);
+  char little[10] = "untouched";
+  size_t needed = 0;
+  EXPECT_EQ(collCommQueryPlan(comm, collFuncAllReduce, 5, collFloat32, nullptr, little, sizeof(little), &needed),
+            collInvalidArgument);
+  EXPECT_GT(needed, sizeof(little)) << "tells what it takes";
+  EXPECT_STREQ(little, "untouched");
+  EXPECT_EQ(collCommQueryPlan(comm, collFuncReduce, 5, collFloat32, nullptr, nullptr, 0, &needed), collUnsupported);
+  EXPECT_EQ(collCommQueryPlan(comm, collFuncAlltoAll, 5, collFloat32, nullptr, nullptr, 0, &needed), collUnsupported);
+  EXPECT_EQ(collCommQueryPlan(nullptr, collFuncAllReduce, 5, collFloat32, nullptr, nullptr, 0, &needed),
+            collInvalidArgument);
+  const CodecHandle int8("int8");
+  EXPECT_EQ(collCommQueryPlan(comm, collFuncAllReduce, 5, collInt32, int8.get(), nullptr, 0, &needed), collUnsupported);
+}
+
+}  // namespace
+
+}  // namespace coll::test
