@@ -1,335 +1,59 @@
-// check_plans: runs the plans of all ranks together on symbolic values, one piece of every shard.
+// check_plans: what must hold for the plans of all ranks together, proved by running them on symbolic values.
 //
 // One chunk stands for all: chunks touch different elements and messages, and a rank works on a chunk's steps in order,
-// so where each chunk by itself comes to an end, so do several in flight. The last chunk, in which short shards have no
-// part left, is run too.
+// so where each chunk by itself comes to an end, so do several in flight. The last chunk is run too where short shards
+// have no part left in it.
 #include <algorithm>
-#include <deque>
-#include <unordered_map>
 
 #include "collectives/build.hpp"
+#include "collectives/check_execution.hpp"
 #include "collectives/check_shape.hpp"
-#include "collectives/values.hpp"
 
 namespace coll {
 
 namespace {
 
-struct Message {
-  ValueId value;
-  Wire wire;
-  bool received = false;
-};
-
-// How far a rank has come in the chunk, and what it holds.
-struct Actor {
-  size_t step = 0;
-  int round = 0;
-  int gathered = 0;  // entries of `from` dealt with in this round
-  bool local_placed = false;
-  std::vector<ValueId> parts;  // contributions of this round
-  std::vector<ValueId> slots;
-  std::vector<ValueId> output;  // by shard
-};
-
-class Execution {
+// Judges what the ranks hold after a chunk.
+class Verdict {
  public:
-  Execution(std::span<const Plan> plans, const PlanQuery& query, size_t chunk)
-      : plans_(plans),
-        query_(query),
-        chunk_(chunk),
-        nranks_(static_cast<int>(plans.size())),
-        nshards_(plans[0].shards.size()),
-        values_(nranks_),
-        actors_(plans.size()) {
-    for (int rank = 0; rank < nranks_; ++rank) {
-      Actor& actor = actors_[static_cast<size_t>(rank)];
-      actor.slots.assign(static_cast<size_t>(plan(rank).slots), kNoValue);
-      actor.output.assign(nshards_, kNoValue);
-      ready_.push_back(rank);
-    }
-  }
+  Verdict(const Plan& plan, const PlanQuery& query, const Execution& execution)
+      : plan_(plan), query_(query), execution_(execution), values_(execution.values()) {}
 
   std::string run() {
-    while (!ready_.empty() && error_.empty()) {
-      const int rank = ready_.front();
-      ready_.pop_front();
-      while (error_.empty() && advance(rank)) {
-      }
+    int encodings = 0;
+    bool any = false;
+    for (size_t shard = 0; shard < plan_.shards.size(); ++shard) {
+      if (!execution_.present(plan_.shards[shard])) continue;
+      any = true;
+      const std::string fault = shard_fault(shard, &encodings);
+      if (!fault.empty()) return fault;
     }
-    if (error_.empty()) check_all_done();
-    if (error_.empty()) check_messages();
-    if (error_.empty()) check_outputs();
-    return error_;
+    if (!any || encodings == plan_.encodings) return {};
+    return text("elements go through ", encodings, " encodings, but the plan says ", plan_.encodings);
   }
 
  private:
-  const Plan& plan(int rank) const { return plans_[static_cast<size_t>(rank)]; }
-  Actor& actor(int rank) { return actors_[static_cast<size_t>(rank)]; }
-  bool present(const Plan& p, const Shard& shard) const { return p.part(shard, chunk_).count > 0; }
-
-  uint64_t key(int from, int to, Leg leg, int shard) const {
-    const uint64_t pair = static_cast<uint64_t>(from) * static_cast<uint64_t>(nranks_) + static_cast<uint64_t>(to);
-    return (pair * kMaxLegs + leg) * nshards_ + static_cast<uint64_t>(shard);
-  }
-
-  // Always false, so that a caller can leave with it.
-  template <typename... Parts>
-  bool fail(int rank, const Parts&... parts) {
-    const Actor& at = actor(rank);
-    const Plan& p = plan(rank);
-    error_ = text("rank ", rank);
-    if (at.step < p.steps.size())
-      error_ += text(", step ", at.step, " (", p.steps[at.step].what, "), round ", at.round);
-    error_ += text(": ", parts...);
-    return false;
-  }
-
-  // Runs one round of the rank's current step; false where it has to wait, is through, or failed.
-  bool advance(int rank) {
-    Actor& at = actor(rank);
-    const Plan& p = plan(rank);
-    if (at.step == p.steps.size()) return false;
-    const Step& step = p.steps[at.step];
-    const int shard = p.entry(step.shard, at.round, 0);
-    if (present(p, p.shards[static_cast<size_t>(shard)])) {
-      if (!gather(rank, step, shard)) return false;
-      const ValueId value = combine(rank, step);
-      if (value == kNoValue || !emit(rank, step, shard, value)) return false;
-    }
-    at.gathered = 0;
-    at.local_placed = false;
-    at.parts.clear();
-    if (++at.round == step.rounds) {
-      at.round = 0;
-      ++at.step;
-    }
-    return true;
-  }
-
-  // In: takes what has come until something is missing.
-  bool gather(int rank, const Step& step, int shard) {
-    Actor& at = actor(rank);
-    for (; at.gathered < step.from.count; ++at.gathered) {
-      const int peer = plan(rank).entry(step.from, at.round, at.gathered);
-      if (peer == rank) {
-        if (at.local_placed) return fail(rank, "names its own contribution twice");
-        const ValueId own = local(rank, step, shard);
-        if (own == kNoValue) return false;
-        at.parts.push_back(own);
-        at.local_placed = true;
-        continue;
+  std::string shard_fault(size_t shard, int* encodings) const {
+    ValueId agreed = kNoValue;
+    for (int rank = 0; rank < plan_.nranks; ++rank) {
+      if (query_.func == collFuncReduceScatter && static_cast<size_t>(rank) != shard) continue;
+      const ValueId value = execution_.output(rank, shard);
+      const std::string fault = value_fault(value, static_cast<int>(shard));
+      if (!fault.empty()) return text("rank ", rank, ": its output of shard ", shard, " ", fault);
+      if (agreed != kNoValue && value != agreed) {
+        return text("rank ", rank, ": its output of shard ", shard, " may have other bits than other ranks'");
       }
-      const uint64_t name = key(peer, rank, step.from_leg, shard);
-      const auto found = messages_.find(name);
-      if (found == messages_.end()) {
-        waiting_[name] = rank;
-        return false;
-      }
-      Message& message = found->second;
-      if (message.received) return fail(rank, "receives shard ", shard, " from rank ", peer, " a second time");
-      if (message.wire != step.from_wire) {
-        return fail(rank, "expects shard ", shard, " from rank ", peer, " as ", wire_name(step.from_wire),
-                    ", but it is sent as ", wire_name(message.wire));
-      }
-      message.received = true;
-      at.parts.push_back(message.value);
+      agreed = value;
+      *encodings = std::max(*encodings, values_[value].encodings);
     }
-    if (step.local == Local::kNone || at.local_placed) return true;
-    const ValueId own = local(rank, step, shard);
-    if (own == kNoValue) return false;
-    at.parts.insert(at.parts.begin(), own);
-    return true;
+    return {};
   }
 
-  static std::string_view wire_name(Wire wire) { return kWireNames[static_cast<size_t>(wire)]; }
-
-  ValueId local(int rank, const Step& step, int shard) {
-    Actor& at = actor(rank);
-    if (step.local == Local::kNone)
-      return fail(rank, "names itself as a source, but has no local contribution"), kNoValue;
-    if (step.local == Local::kSlot) {
-      const ValueId kept = at.slots[static_cast<size_t>(step.local_slot)];
-      if (kept == kNoValue || values_[kept].shard != shard) {
-        return fail(rank, "reads slot ", step.local_slot, ", which does not hold shard ", shard), kNoValue;
-      }
-      return kept;
-    }
-    const Plan& p = plan(rank);
-    const Shard& range = p.shards[static_cast<size_t>(shard)];
-    if (range.offset < p.input_origin || range.offset + range.count > p.input_origin + input_elements(p, query_)) {
-      return fail(rank, "reads shard ", shard, ", which is not in its input"), kNoValue;
-    }
-    if (at.output[static_cast<size_t>(shard)] != kNoValue) {
-      return fail(rank, "reads its input of shard ", shard, " after the output may have taken its place"), kNoValue;
-    }
-    const ValueId own = values_.input(rank, shard);
-    return step.code_local ? values_.code(own, rank) : own;
-  }
-
-  // The value of the step's contributions.
-  ValueId combine(int rank, const Step& step) {
-    const std::vector<ValueId>& parts = actor(rank).parts;
-    if (parts.empty()) return fail(rank, "has nothing to work on"), kNoValue;
-    if ((parts.size() > 1) != step.reduce) {
-      return fail(rank, "has ", parts.size(), " contributions and reduces ", step.reduce ? "them" : "none"), kNoValue;
-    }
-    ValueId value = parts.front();
-    if (step.reduce) {
-      if (!reduces(query_.func)) return fail(rank, "reduces in a collective that does not"), kNoValue;
-      for (const ValueId part : parts) {
-        if (values_[part].finished) return fail(rank, "reduces a value that is finished"), kNoValue;
-      }
-      int twice = -1;
-      value = values_.reduce(parts, &twice);
-      if (value == kNoValue) return fail(rank, "counts the contribution of rank ", twice, " twice"), kNoValue;
-    }
-    if (!step.finish) return value;
-    if (values_[value].finished) return fail(rank, "finishes a value twice"), kNoValue;
-    return values_.finish(value);
-  }
-
-  bool has_receiver(int rank, const Step& step) {
-    for (int j = 0; j < step.to.count; ++j) {
-      if (plan(rank).entry(step.to, actor(rank).round, j) != rank) return true;
-    }
-    return false;
-  }
-
-  // Out: to the output, to a slot, to other ranks.
-  bool emit(int rank, const Step& step, int shard, ValueId value) {
-    const bool sends = has_receiver(rank, step);
-    if (!sends && !step.to_output && step.keep_slot < 0) return fail(rank, "makes a value that goes nowhere");
-    ValueId sent = value;
-    if (sends && !check_wire(rank, step, value)) return false;
-    if (sends && step.to_wire == Wire::kCoded) {
-      const bool passed_on =
-          step.local == Local::kNone && !step.reduce && !step.finish && step.from_wire == Wire::kCoded;
-      if (!passed_on) sent = values_.code(value, rank);
-      if (step.finish) value = sent;  // this rank, too, uses what the bytes decode to
-    }
-    if (step.to_output && !write_output(rank, shard, value)) return false;
-    if (step.keep_slot >= 0) {
-      ValueId& slot = actor(rank).slots[static_cast<size_t>(step.keep_slot)];
-      if (slot != kNoValue) return fail(rank, "writes slot ", step.keep_slot, " a second time");
-      slot = value;
-    }
-    return !sends || send(rank, step, shard, sent);
-  }
-
-  bool check_wire(int rank, const Step& step, ValueId id) {
-    const Value& value = values_[id];
-    if (step.to_wire == Wire::kCoded && !query_.codec.lossy) return fail(rank, "codes a message of an exact call");
-    if (step.to_wire == Wire::kPartial && value.finished) return fail(rank, "sends a finished value as a partial sum");
-    if (step.to_wire == Wire::kNative && !value.finished && value.kind != ValueKind::kInput) {
-      return fail(rank, "rounds a sum to the user's type before it is finished");
-    }
-    return true;
-  }
-
-  bool write_output(int rank, int shard, ValueId value) {
-    const Plan& p = plan(rank);
-    const Shard& range = p.shards[static_cast<size_t>(shard)];
-    if (range.offset < p.output_origin || range.offset + range.count > p.output_origin + output_elements(p, query_)) {
-      return fail(rank, "writes shard ", shard, ", which is not in its output");
-    }
-    ValueId& output = actor(rank).output[static_cast<size_t>(shard)];
-    if (output != kNoValue) return fail(rank, "writes shard ", shard, " to its output a second time");
-    output = value;
-    return true;
-  }
-
-  bool send(int rank, const Step& step, int shard, ValueId value) {
-    for (int j = 0; j < step.to.count; ++j) {
-      const int peer = plan(rank).entry(step.to, actor(rank).round, j);
-      if (peer == rank) continue;
-      const uint64_t name = key(rank, peer, step.to_leg, shard);
-      if (!messages_.try_emplace(name, Message{value, step.to_wire}).second) {
-        return fail(rank, "sends a second message of shard ", shard, " on leg ", step.to_leg, " to rank ", peer);
-      }
-      if (const auto waiter = waiting_.find(name); waiter != waiting_.end()) {
-        ready_.push_back(waiter->second);
-        waiting_.erase(waiter);
-      }
-    }
-    return true;
-  }
-
-  // Whether a rank that is not through yet still has this message to send.
-  bool will_send(int rank, int to, Leg leg, int shard) {
-    const Plan& p = plan(rank);
-    const Actor& at = actor(rank);
-    for (size_t i = at.step; i < p.steps.size(); ++i) {
-      const Step& step = p.steps[i];
-      for (int round = i == at.step ? at.round : 0; round < step.rounds && step.to_leg == leg; ++round) {
-        if (p.entry(step.shard, round, 0) != shard) continue;
-        for (int j = 0; j < step.to.count; ++j) {
-          if (p.entry(step.to, round, j) == to) return true;
-        }
-      }
-    }
-    return false;
-  }
-
-  // A message that nobody sends explains more than the ranks that wait for one another because of it.
-  void check_all_done() {
-    for (const bool lost : {true, false}) {
-      for (int rank = 0; rank < nranks_; ++rank) {
-        const Actor& at = actor(rank);
-        if (at.step == plan(rank).steps.size()) continue;
-        const Step& step = plan(rank).steps[at.step];
-        const int peer = plan(rank).entry(step.from, at.round, at.gathered);
-        const int shard = plan(rank).entry(step.shard, at.round, 0);
-        if (lost && will_send(peer, rank, step.from_leg, shard)) continue;
-        fail(rank, "waits forever for shard ", shard, " on leg ", step.from_leg, " from rank ", peer,
-             lost ? ", which never sends it" : ", which waits too");
-        return;
-      }
-    }
-  }
-
-  void check_messages() {
-    uint64_t lost = UINT64_MAX;
-    for (const auto& [name, message] : messages_) {
-      if (!message.received) lost = std::min(lost, name);
-    }
-    if (lost == UINT64_MAX) return;
-    const uint64_t pair = lost / nshards_ / kMaxLegs;
-    const auto n = static_cast<uint64_t>(nranks_);
-    error_ = text("rank ", pair / n, " sends shard ", lost % nshards_, " on leg ", lost / nshards_ % kMaxLegs,
-                  " to rank ", pair % n, ", which never receives it");
-  }
-
-  void check_outputs() {
-    int encodings = 0;
-    bool any = false;
-    for (size_t shard = 0; shard < nshards_; ++shard) {
-      if (!present(plans_[0], plans_[0].shards[shard])) continue;
-      any = true;
-      ValueId agreed = kNoValue;
-      for (int rank = 0; rank < nranks_; ++rank) {
-        if (query_.func == collFuncReduceScatter && static_cast<size_t>(rank) != shard) continue;
-        const ValueId value = actor(rank).output[shard];
-        const std::string fault = output_fault(value, static_cast<int>(shard));
-        if (!fault.empty()) error_ = text("rank ", rank, ": its output of shard ", shard, " ", fault);
-        if (agreed != kNoValue && error_.empty() && value != agreed) {
-          error_ = text("rank ", rank, ": its output of shard ", shard, " may have other bits than other ranks'");
-        }
-        if (!error_.empty()) return;
-        agreed = value;
-        encodings = std::max(encodings, values_[value].encodings);
-      }
-    }
-    if (any && encodings != plans_[0].encodings) {
-      error_ = text("elements go through ", encodings, " encodings, but the plan says ", plans_[0].encodings);
-    }
-  }
-
-  std::string output_fault(ValueId id, int shard) const {
+  std::string value_fault(ValueId id, int shard) const {
     if (id == kNoValue) return "is never written";
     const Value& value = values_[id];
     if (value.shard != shard) return text("is that of shard ", value.shard);
-    if (query_.codec.lossy && nranks_ > 1) {
+    if (query_.codec.lossy && plan_.nranks > 1) {
       if (value.encodings == 0) return "never went through the codec";
       if (value.encodings > query_.codec.max_encodings) return text("was encoded ", value.encodings, " times");
     }
@@ -338,36 +62,41 @@ class Execution {
       const ValueId source = values_.source(id);
       return source != kNoValue && values_[source].rank == owner ? "" : text("is not the data of rank ", owner);
     }
-    if (!value.finished && nranks_ > 1) return "is not finished";
-    for (int rank = 0; rank < nranks_; ++rank) {
+    if (!value.finished && plan_.nranks > 1) return "is not finished";
+    for (int rank = 0; rank < plan_.nranks; ++rank) {
       if (!values_.holds(id, rank)) return text("lacks the contribution of rank ", rank);
     }
-    const bool in_order = plans_[0].rank_order || query_.deterministic;
-    if (in_order && !values_.in_rank_order(id, nranks_, query_.deterministic)) return "is not reduced in rank order";
+    const bool in_order = plan_.rank_order || query_.deterministic;
+    if (in_order && !values_.in_rank_order(id, plan_.nranks, query_.deterministic))
+      return "is not reduced in rank order";
     return "";
   }
 
-  std::span<const Plan> plans_;
+  const Plan& plan_;
   const PlanQuery& query_;
-  const size_t chunk_;
-  const int nranks_;
-  const size_t nshards_;
-  Values values_;
-  std::vector<Actor> actors_;
-  std::deque<int> ready_;
-  std::unordered_map<uint64_t, Message> messages_;
-  std::unordered_map<uint64_t, int> waiting_;  // who waits for a message that is not there
-  std::string error_;
+  const Execution& execution_;
+  const Values& values_;
 };
+
+std::string check_chunk(std::span<const Plan> plans, const PlanQuery& query, size_t chunk) {
+  Execution execution(plans, query, chunk);
+  const std::string error = execution.run();
+  return error.empty() ? Verdict(plans[0], query, execution).run() : error;
+}
 
 }  // namespace
 
 std::string check_plans(std::span<const Plan> plans, const PlanQuery& query) {
   std::string error = check_shape(plans, query);
+  if (error.empty()) error = check_chunk(plans, query, 0);
   if (!error.empty()) return error;
-  error = Execution(plans, query, 0).run();
-  if (!error.empty() || plans[0].chunks == 1) return error;
-  error = Execution(plans, query, plans[0].chunks - 1).run();
+  const Plan& plan = plans[0];
+  const size_t last = plan.chunks - 1;
+  const bool alike = std::all_of(plan.shards.begin(), plan.shards.end(), [&](const Shard& shard) {
+    return (plan.part(shard, 0).count > 0) == (plan.part(shard, last).count > 0);
+  });
+  if (alike) return {};
+  error = check_chunk(plans, query, last);
   return error.empty() ? error : "in the last chunk: " + error;
 }
 

@@ -63,22 +63,39 @@ HWY_INLINE uint32_t largest_magnitude(const std::byte* floats, size_t m) {
   return largest;
 }
 
+// Blocks whose scales are found before the first is encoded, so that one block's latency hides in the others' work;
+// few enough elements to stay in the L1 cache.
+inline constexpr size_t kGroupBlocks = 8;
+inline constexpr size_t kGroupElements = 2048;
+
 template <class Packing, class Lanes>
 void encode_blocks(const void* floats, size_t count, size_t block, std::byte* scales, std::byte* codes) {
   const std::byte* in = static_cast<const std::byte*>(floats);
+  const size_t most = kGroupElements / block < 1 ? 1 : kGroupElements / block;
+  const size_t group = (most < kGroupBlocks ? most : kGroupBlocks) * block;
   while (count != 0) {
-    const size_t m = count < block ? count : block;
-    const uint16_t scale = scale_of<Packing::kBits>(largest_magnitude(in, m));
-    std::memcpy(scales, &scale, sizeof scale);
-    if (scale == kNanScale) {
-      std::memset(codes, 0, code_bytes(m, Packing::kBits));
-    } else {
-      Lanes::encode(in, m, 1.0f / scale_value(scale), codes);
+    const size_t elements = count < group ? count : group;
+    const size_t blocks = block_count(elements, block);
+    uint16_t scale[kGroupBlocks];
+    float inverse[kGroupBlocks];
+    for (size_t g = 0; g < blocks; ++g) {
+      const size_t m = g + 1 < blocks ? block : elements - g * block;
+      scale[g] = scale_of<Packing::kBits>(largest_magnitude(in + g * block * sizeof(float), m));
+      inverse[g] = 1.0f / scale_value(scale[g]);
     }
-    in += m * sizeof(float);
-    scales += sizeof scale;
-    codes += code_bytes(m, Packing::kBits);
-    count -= m;
+    std::memcpy(scales, scale, blocks * sizeof scale[0]);
+    for (size_t g = 0; g < blocks; ++g) {
+      const size_t m = g + 1 < blocks ? block : elements - g * block;
+      if (scale[g] == kNanScale) {
+        std::memset(codes, 0, code_bytes(m, Packing::kBits));
+      } else {
+        Lanes::encode(in, m, inverse[g], codes);
+      }
+      in += m * sizeof(float);
+      codes += code_bytes(m, Packing::kBits);
+    }
+    scales += blocks * sizeof scale[0];
+    count -= elements;
   }
 }
 

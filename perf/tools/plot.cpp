@@ -9,7 +9,7 @@
 namespace coll::perf {
 namespace {
 
-constexpr double kWidth = 900, kLeft = 90, kRight = 190, kTop = 86;
+constexpr double kWidth = 900, kLeft = 90, kRight = 190, kTop = 104;
 constexpr std::string_view kInk = "#222222", kPale = "#e4e4e4", kGrey = "#6b6b6b";
 // Told apart by people with any kind of colour sight (Okabe and Ito); the baseline is grey.
 constexpr std::string_view kColours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"};
@@ -144,7 +144,7 @@ std::string size_axis(const LogAxis& x, double bottom) {
     svg += line(x.at(size), kTop, x.at(size), bottom, kPale);
     svg += label(x.at(size), bottom + 20, "middle", kGrey, size_text(size));
   }
-  return svg + label((x.from + x.to) / 2, bottom + 44, "middle", kInk, "size of the message");
+  return svg + label((x.from + x.to) / 2, bottom + 44, "middle", kInk, "size of the message (log)");
 }
 
 std::string curves(std::span<const Series> all, const LogAxis& x, const LogAxis& y) {
@@ -177,7 +177,7 @@ std::string curves(std::span<const Series> all, const LogAxis& x, const LogAxis&
 }
 
 std::string line_chart(const Meta& meta, std::span<const Row> rows, std::span<const Series> all) {
-  constexpr double kHeight = 560, kBottom = kHeight - 70;
+  constexpr double kHeight = 580, kBottom = kHeight - 70;
   double low = 1e300, high = 0, small = 1e300, large = 0;
   for (const Series& series : all) {
     for (const Point& point : series.points) {
@@ -191,21 +191,21 @@ std::string line_chart(const Meta& meta, std::span<const Row> rows, std::span<co
   const bool compared = std::any_of(rows.begin(), rows.end(), [](const Row& row) { return row.baseline.has_value(); });
   std::string svg = frame(meta, rows.front(), kHeight, "time by size");
   svg += size_axis(x, kBottom) + time_axis(y) + line(kLeft, kBottom, kWidth - kRight, kBottom, kGrey);
-  svg += label(kLeft - 66, kTop - 12, "start", kInk, "time of a call");
+  svg += label(24, kTop - 18, "start", kInk, "time of a call (log)");
   if (compared)
-    svg += label(kWidth - kRight + 12, kBottom, "start", kGrey, "×: speed-up at the end", "font-size=\"12\"");
+    svg += label(kWidth - kRight + 12, kBottom, "start", kGrey, "×: speed-up at the right end", "font-size=\"12\"");
   return svg + curves(all, x, y) + "</svg>\n";
 }
 
 std::string bar_chart(const Meta& meta, std::span<const Row> rows, std::span<const Series> all) {
   constexpr double kBar = 30, kStep = 46, kBars = 150;
-  const double bottom = kTop + 8 + kStep * static_cast<double>(all.size());
+  const double bottom = kTop - 10 + kStep * static_cast<double>(all.size());
   double longest = 0;
   for (const Series& series : all) longest = std::max(longest, series.points.front().time_us);
   const double scale = longest > 0 ? (kWidth - kBars - 170) / longest : 1;
   std::string svg =
       frame(meta, rows.front(), bottom + 24, "time of " + size_text(all.front().points.front().size_bytes));
-  double at = kTop + 8;
+  double at = kTop - 10;
   for (const Series& series : all) {
     const Point& point = series.points.front();
     const double width = std::max(point.time_us * scale, 1.0);
@@ -218,7 +218,7 @@ std::string bar_chart(const Meta& meta, std::span<const Row> rows, std::span<con
     svg += gain.empty() ? "" : label(kBars + width + 10, at + 28, "start", kGrey, gain);
     at += kStep;
   }
-  return svg + line(kBars, kTop, kBars, bottom - 8, kGrey) + "</svg>\n";
+  return svg + line(kBars, kTop - 18, kBars, bottom - 8, kGrey) + "</svg>\n";
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <string_view>
+#include <vector>
 
 namespace coll::perf {
 namespace {
@@ -13,6 +15,28 @@ std::string number(double value) {
   if (value >= 1e7 || value < 1e-3) return fmt::format("{:.2e}", value);
   const int digits = value >= 1000 ? 0 : value >= 100 ? 1 : value >= 10 ? 2 : 3;
   return fmt::format("{:.{}f}", value, digits);
+}
+
+struct Column {
+  std::string_view name, unit;
+  int width;
+  bool left = false;
+};
+constexpr Column kColumns[] = {
+    {"size", "(B)", 10},    {"count", "(elements)", 10}, {"type", "", 8},    {"redop", "", 5},
+    {"codec", "", 9, true}, {"algorithm", "", 11, true}, {"place", "", 5},   {"time", "(us)", 8},
+    {"algbw", "(GB/s)", 8}, {"busbw", "(GB/s)", 8},      {"#wrong", "", 6},  {"sent", "(B)", 10},
+    {"ratio", "", 5},       {"err/bound", "", 9},        {"p50", "(us)", 8}, {"p99", "(us)", 8},
+    {"baseline", "p50", 8}, {"speedup", "", 7},
+};
+
+std::string lay_out(char first, const std::vector<std::string>& cells) {
+  std::string line(1, first);
+  for (size_t i = 0; i < cells.size(); ++i) {
+    const Column& column = kColumns[i];
+    line += fmt::format(fmt::runtime(column.left ? " {:<{}}" : " {:>{}}"), cells[i], column.width);
+  }
+  return line.erase(line.find_last_not_of(' ') + 1) + "\n";
 }
 
 nlohmann::ordered_json json_row(const Row& row) {
@@ -68,34 +92,25 @@ std::string table_head(const Meta& meta) {
     text += fmt::format("# baseline: {} of {}, in turn with ours\n", meta.baseline, meta.mpi_version);
   }
   text +=
-      "# time is the mean, algbw and busbw are from p50 (GB/s = 10^9 bytes/s); sent: bytes in one call by the rank "
-      "that "
-      "sends most;\n# ratio: bytes without the codec over bytes sent; err/bound: largest error over what it may "
-      "be\n#\n";
-  text += fmt::format(
-      "#{:>10} {:>9} {:>8} {:>5} {:<10} {:<12} {:>5} {:>8} {:>7} {:>7} {:>6} {:>10} {:>5} {:>9} {:>8} {:>8} "
-      "{:>8} {:>7}\n",
-      "size", "count", "type", "redop", "codec", "algorithm", "place", "time", "algbw", "busbw", "#wrong", "sent",
-      "ratio", "err/bound", "p50", "p99", "baseline", "speedup");
-  text += fmt::format(
-      "#{:>10} {:>9} {:>8} {:>5} {:<10} {:<12} {:>5} {:>8} {:>7} {:>7} {:>6} {:>10} {:>5} {:>9} {:>8} {:>8} "
-      "{:>8} {:>7}\n",
-      "(B)", "(elements)", "", "", "", "", "", "(us)", "(GB/s)", "(GB/s)", "", "(B)", "", "", "(us)", "(us)",
-      "p50 (us)", "");
-  return text;
+      "# time: mean; algbw, busbw: from p50, GB/s = 10^9 bytes/s; sent: in one call, by the rank that sends most;\n";
+  text += "# ratio: bytes without the codec over bytes sent; err/bound: largest error over what it may be\n#\n";
+  std::vector<std::string> names, units;
+  for (const Column& column : kColumns) {
+    names.emplace_back(column.name);
+    units.emplace_back(column.unit);
+  }
+  return text + lay_out('#', names) + lay_out('#', units);
 }
 
 std::string table_line(const Row& row) {
-  const std::string wrong = row.verdict ? std::to_string(row.verdict->wrong) : "N/A";
-  const std::string worst = row.verdict ? number(row.verdict->worst_ratio) : "N/A";
-  const std::string baseline = row.baseline ? number(row.baseline->p50_us) : "-";
-  const std::string speedup = row.baseline ? fmt::format("{:.2f}x", row.baseline->speedup) : "-";
-  return fmt::format(
-      " {:>10} {:>9} {:>8} {:>5} {:<10} {:<12} {:>5} {:>8} {:>7} {:>7} {:>6} {:>10} {:>5.2f} {:>9} {:>8} {:>8} "
-      "{:>8} {:>7}\n",
-      row.size_bytes, row.count, row.type, row.redop, row.codec, row.algorithm, row.in_place ? "in" : "out",
-      number(row.time_us.mean), number(row.algbw_gbs), number(row.busbw_gbs), wrong, row.sent_bytes, row.ratio, worst,
-      number(row.time_us.p50), number(row.time_us.p99), baseline, speedup);
+  const auto& v = row.verdict;
+  const auto& b = row.baseline;
+  return lay_out(
+      ' ', {{std::to_string(row.size_bytes), std::to_string(row.count), row.type, row.redop, row.codec, row.algorithm,
+             row.in_place ? "in" : "out", number(row.time_us.mean), number(row.algbw_gbs), number(row.busbw_gbs),
+             v ? std::to_string(v->wrong) : "N/A", std::to_string(row.sent_bytes), fmt::format("{:.2f}", row.ratio),
+             v ? number(v->worst_ratio) : "N/A", number(row.time_us.p50), number(row.time_us.p99),
+             b ? number(b->p50_us) : "-", b ? fmt::format("{:.2f}x", b->speedup) : "-"}});
 }
 
 std::string table_foot(std::span<const Row> rows) {

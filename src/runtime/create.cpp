@@ -132,7 +132,8 @@ class Creation {
     if (!warning.empty()) base_.log->warn(LogPart::kTransport, warning);
     if (!joined.ok()) {
       if (joined.code() == collTimeout || !allowed_[kMpi]) return joined;
-      base_.log->warn(LogPart::kTransport, "shared memory is not used: ", joined.message());
+      // All ranks hold the same failure; one says so.
+      if (base_.rank == 0) base_.log->warn(LogPart::kTransport, "shared memory is not used: ", joined.message());
       return {};
     }
     shm_joined_ = true;

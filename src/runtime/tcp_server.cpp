@@ -38,7 +38,6 @@ T parse(const std::vector<std::byte>& bytes) {
 Server::Server(Socket listener, const Secret& secret, int timeout_ms)
     : listener_(std::move(listener)),
       secret_(secret),
-      timeout_ms_(timeout_ms),
       deadline_(Clock::now() + milliseconds(timeout_ms)) {
   round_.deadline = deadline_;
   round_.timeout_ms = timeout_ms;

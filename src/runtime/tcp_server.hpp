@@ -69,7 +69,6 @@ class Server {
 
   Socket listener_;
   Secret secret_;
-  int timeout_ms_;
   Clock::time_point deadline_;
   Clock::time_point accept_after_{};  // not before: the process was out of descriptors
   int nranks_ = 0;                    // 0 until the first member has said it

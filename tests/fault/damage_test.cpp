@@ -53,16 +53,14 @@ WorldOptions options_for(const Shape& shape, const Fault& fault, int check) {
   return options;
 }
 
-// Every rank's first failure; ranks that got through the damaged call learn of it in a later one.
+// Every rank's first failure; ranks that got through the damaged call learn of it when they wait for the others.
 std::vector<Outcome> run_until_failure(World& world, const Shape& shape) {
-  constexpr int kMostCalls = 3;
   std::vector<Outcome> outcomes(kRanks);
   world.run([&](int rank, Communicator&) {
+    const collComm_t comm = world.handle(rank);
     Outcome& outcome = outcomes[static_cast<size_t>(rank)];
-    for (int i = 0; i < kMostCalls; ++i) {
-      outcome = call(world.handle(rank), shape);
-      if (outcome.code != collSuccess) return;
-    }
+    outcome = call(comm, shape);
+    if (outcome.code == collSuccess) outcome = outcome_of(comm, [&] { return collBarrier(comm, nullptr); });
   });
   return outcomes;
 }

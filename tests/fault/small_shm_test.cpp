@@ -72,7 +72,10 @@ Attempt attempt_on_transport(size_t room) {
   std::vector<Attempt> attempts(kRanks);
   run_threads(kRanks, [&](int rank) {
     InprocBootstrap bootstrap(meeting, rank);
-    ShmOptions options{.rank = rank, .nranks = kRanks, .local_ranks = {0, 1, 2, 3}};
+    ShmOptions options;
+    options.rank = rank;
+    options.nranks = kRanks;
+    options.local_ranks = {0, 1, 2, 3};
     options.allgather = [&](std::span<const std::byte> mine, std::byte* all) {
       return bootstrap.allgather(mine, all, Clock::now() + std::chrono::seconds(30));
     };

@@ -163,8 +163,9 @@ Status MpiTransport::take_arrivals(bool* moved) {
         PMPI_Improbe(MPI_ANY_SOURCE, abandoned_ ? kControlTag : MPI_ANY_TAG, comm_->get(), &found, &message, &envelope),
         who("MPI_Improbe", -1)));
     if (found == 0) return {};
-    *moved = true;
-    COLL_TRY(envelope.MPI_TAG == kControlTag ? take_control(message) : take(envelope, message));
+    const bool is_control = envelope.MPI_TAG == kControlTag;
+    COLL_TRY(is_control ? take_control(message) : take(envelope, message));
+    *moved |= !is_control;
   }
   return {};
 }

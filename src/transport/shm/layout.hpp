@@ -72,8 +72,8 @@ struct Layout {
 };
 
 // The ring size of a pair: as large as kRankBytes allows, so 1 MiB for up to 3 ranks on the node, 256 KiB for 8, 16 KiB
-// for 128; 4 KiB at the least, which exceeds kRankBytes above 513 ranks. Its pages are made when the communicator is, so
-// more would cost time as well: a node of 8 has 14 MiB, 5 ms.
+// for 128; 4 KiB at the least, which exceeds kRankBytes above 513 ranks. Its pages are made when the communicator is,
+// so more would cost time as well: a node of 8 has 14 MiB, 5 ms.
 constexpr size_t default_ring_bytes(size_t nlocal) {
   size_t ring = kMaxRingBytes;
   while (ring > kMinRingBytes && ring * (nlocal - 1) > kRankBytes) ring /= 2;

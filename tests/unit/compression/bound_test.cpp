@@ -69,7 +69,7 @@ TEST_P(Bound, HoldsAtEveryMagnitude) {
 TEST_P(Bound, HoldsForEveryBlockMaximumMantissa) {
   // One binade of block maxima in small steps, with elements spread evenly below each.
   std::vector<float> in(std::max<size_t>(traits().block, 32));
-  for (uint32_t mantissa = 0; mantissa < 1u << 23; mantissa += 1021) {
+  for (uint32_t mantissa = 0; mantissa < 1u << 23; mantissa += static_cast<uint32_t>(1021 * in.size() / 32)) {
     const float largest = bits_float(0x3f800000u + mantissa);
     for (size_t i = 0; i < in.size(); ++i) {
       in[i] = largest * static_cast<float>(i + 1) / static_cast<float>(in.size());

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 namespace coll::test {
@@ -231,7 +232,7 @@ void controls_from_everybody(Self& self) {
 void random_traffic(Self& self) {
   std::mt19937 common(4711);
   std::mt19937 own(static_cast<unsigned>(self.rank()) + 1);
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < 10; ++round) {
     std::vector<size_t> lengths(32);
     for (size_t& bytes : lengths) bytes = common() % (common() % 8 == 0 ? 300000 : 300);
     std::vector<uint32_t> order(lengths.size());
@@ -259,6 +260,17 @@ void progress_says_when_nothing_moves(Self& self) {
   self.barrier();
   bool moved = false;
   EXPECT_TRUE(self.transport().progress(&moved).ok());
+  EXPECT_FALSE(moved);
+  // News of peers is no progress.
+  Control control;
+  control.from = self.rank();
+  EXPECT_TRUE(self.transport().send_control(self.next(), control).ok());
+  self.barrier();
+  const auto deadline = Clock::now() + kPatience;
+  while (!self.transport().poll_control(&control) && Clock::now() < deadline) {
+    EXPECT_TRUE(self.transport().progress(&moved).ok());
+  }
+  EXPECT_EQ(control.from, self.previous());
   EXPECT_FALSE(moved);
   moved = true;
   EXPECT_TRUE(self.transport().progress(&moved).ok());
@@ -305,10 +317,11 @@ void abandon_forgets_requests(Self& self) {
 
 Bytes pattern(int from, uint32_t tag, size_t bytes) {
   Bytes all(bytes);
-  uint32_t state = static_cast<uint32_t>(from) * 2654435761u + tag * 40503u + 1;
-  for (std::byte& b : all) {
-    state = state * 1664525u + 1013904223u;
-    b = static_cast<std::byte>(state >> 24);
+  uint64_t state = static_cast<uint64_t>(from) << 32 | tag;
+  for (size_t at = 0; at < bytes; at += sizeof state) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    const uint64_t mixed = state ^ state >> 29;
+    std::memcpy(all.data() + at, &mixed, std::min(sizeof mixed, bytes - at));
   }
   return all;
 }

@@ -1,0 +1,167 @@
+// Ranks as processes: without MPI, with differing environments, and with one of them killed.
+#include "tests/fault/processes.hpp"
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <cstdio>
+#include <regex>
+
+#include "coll/coll.h"
+
+namespace coll::test {
+
+namespace {
+
+constexpr int kRanks = 4;
+constexpr double kMostSeconds = 60;
+
+std::string new_id() {
+  collUniqueId id;
+  EXPECT_EQ(collGetUniqueId(&id), collSuccess) << collGetLastError(nullptr);
+  std::string hex;
+  for (const char byte : id.internal) {
+    char digits[3];
+    std::snprintf(digits, sizeof digits, "%02x", static_cast<unsigned char>(byte));
+    hex += digits;
+  }
+  return hex;
+}
+
+std::vector<Command> rank_commands(const char* scenario, const std::vector<std::string>& more = {}) {
+  const std::string id = new_id();
+  std::vector<Command> commands(kRanks);
+  for (int rank = 0; rank < kRanks; ++rank) {
+    auto& words = commands[static_cast<size_t>(rank)].words;
+    words = {RANK_PROGRAM, scenario, std::to_string(kRanks), std::to_string(rank), id};
+    words.insert(words.end(), more.begin(), more.end());
+  }
+  return commands;
+}
+
+void expect_all(const std::vector<Ended>& all, int exit_code, const std::vector<std::string>& words) {
+  for (const Ended& ended : all) {
+    EXPECT_TRUE(ended.in_time);
+    EXPECT_EQ(ended.exit_code, exit_code) << ended.output;
+    for (const std::string& word : words) EXPECT_NE(ended.output.find(word), std::string::npos) << word << "\n" << ended.output;
+  }
+}
+
+// "after N ms" of a report.
+double reported_ms(const std::string& output) {
+  std::smatch found;
+  return std::regex_search(output, found, std::regex("code [0-9]+ after ([0-9]+) ms")) ? std::stod(found[1]) : 1e9;
+}
+
+TEST(WithoutMpi, OneNodeSharesMemoryAndLoadsNoMpi) {
+  auto commands = rank_commands("sum");
+  for (Command& command : commands) command.variables = {"COLL_TRANSPORT=shm"};
+  expect_all(run_together(commands, kMostSeconds), collSuccess, {"code 0", "MPI is not mapped"});
+}
+
+TEST(WithoutMpi, NodesApartAreAClearError) {
+  auto commands = rank_commands("sum");
+  for (size_t rank = 0; rank < kRanks; ++rank) {
+    commands[rank].variables = {"COLL_HOST_ID=node" + std::to_string(rank / 2), "COLL_TIMEOUT_MS=20000"};
+  }
+  expect_all(run_together(commands, kMostSeconds), collSystemError,
+             {"need MPI", "rank 0 has not called MPI_Init", "mpirun", "MPI is not mapped"});
+}
+
+TEST(WithoutMpi, RankThatNeverJoinsIsNamed) {
+  constexpr int kTimeoutMs = 1000;
+  auto commands = rank_commands("sum");
+  for (Command& command : commands) command.variables = {"COLL_TIMEOUT_MS=" + std::to_string(kTimeoutMs)};
+  commands.erase(commands.begin() + 2);
+  const auto all = run_together(commands, kMostSeconds);
+  expect_all(all, collTimeout, {"rank 2"});
+  for (const Ended& ended : all) {
+    EXPECT_EQ(ended.output.find("rank 1 "), std::string::npos) << ended.output;
+    EXPECT_LE(reported_ms(ended.output), 2 * kTimeoutMs) << ended.output;
+  }
+}
+
+TEST(Variables, DifferentValuesOfUniformOnesAreAnErrorOnAllRanks) {
+  auto commands = rank_commands("sum");
+  commands[1].variables = {"COLL_CHUNK_BYTES=64K"};
+  expect_all(run_together(commands, kMostSeconds), collInvalidUsage,
+             {"COLL_CHUNK_BYTES=0 on rank 0", "COLL_CHUNK_BYTES=64K on rank 1"});
+}
+
+TEST(Variables, LocalOnesMayDifferAndUnknownOnesAreWarnedAbout) {
+  auto commands = rank_commands("sum");
+  commands[0].variables = {"COLL_DEBUG=INFO", "COLL_DEBUG_SUBSYS=TOPO"};
+  commands[1].variables = {"COLL_LINKS=net=50us/0.12GBs"};
+  commands[2].variables = {"COLL_CHUNKBYTES=64K"};
+  const auto all = run_together(commands, kMostSeconds);
+  expect_all(all, collSuccess, {"code 0"});
+  EXPECT_NE(all[2].output.find("COLL_CHUNKBYTES is set but libcoll knows no such variable; did you mean COLL_CHUNK_BYTES?"),
+            std::string::npos)
+      << all[2].output;
+  for (const size_t rank : {0, 1, 3}) EXPECT_EQ(all[rank].output.find("CHUNKBYTES"), std::string::npos);
+}
+
+TEST(Variables, BadValueOnOneRankIsItsErrorAndTheOthersNameIt) {
+  auto commands = rank_commands("sum");
+  for (Command& command : commands) command.variables = {"COLL_TIMEOUT_MS=1000"};
+  commands[3].variables = {"COLL_TIMEOUT_MS=1000", "COLL_CHECK=maybe"};
+  const auto all = run_together(commands, kMostSeconds);
+  expect_all({all[3]}, collInvalidArgument, {"COLL_CHECK=maybe", "0, 1 or 2"});
+  expect_all({all[0], all[1], all[2]}, collTimeout, {"rank 3"});
+}
+
+void expect_survived(const std::string& output, int code, double ms, int timeout_ms) {
+  EXPECT_TRUE(code == collTimeout || code == collRemoteError) << output;
+  EXPECT_LE(ms, 3.0 * timeout_ms) << output;
+}
+
+TEST(Killed, ProcessLeavesSurvivorsWithAnErrorAndNothingBehind) {
+  constexpr int kTimeoutMs = 800;
+  constexpr size_t kDying = 2;
+  for (const int after_ms : {20, 55, 110, 230}) {
+    SCOPED_TRACE(after_ms);
+    auto commands = rank_commands("die", {std::to_string(kDying), std::to_string(after_ms), new_id()});
+    for (Command& command : commands) command.variables = {"COLL_TIMEOUT_MS=" + std::to_string(kTimeoutMs)};
+    const auto all = run_together(commands, kMostSeconds);
+    for (size_t rank = 0; rank < kRanks; ++rank) {
+      const Ended& ended = all[rank];
+      EXPECT_TRUE(ended.in_time) << ended.output;
+      EXPECT_EQ(ended.signal, rank == kDying ? SIGKILL : 0);
+      if (rank == kDying) continue;
+      expect_survived(ended.output, ended.exit_code, reported_ms(ended.output), kTimeoutMs);
+      EXPECT_NE(ended.output.find("rank 2 has not joined the call"), std::string::npos) << ended.output;
+    }
+  }
+  EXPECT_EQ(left_in_shared_memory(), std::vector<std::string>());
+}
+
+class KilledUnderMpi : public testing::TestWithParam<const char*> {};
+
+TEST_P(KilledUnderMpi, SurvivorsReturnAnError) {
+  constexpr int kTimeoutMs = 1000;
+  for (const char* after_ms : {"40", "250"}) {
+    SCOPED_TRACE(after_ms);
+    const Command mpirun{{MPIRUN, "--oversubscribe", "--enable-recovery", "--mca", "mpi_yield_when_idle", "1", "-n", "3",
+                          MPI_RANK_PROGRAM, after_ms},
+                         {"OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1", "COLL_TIMEOUT_MS=1000",
+                          std::string("COLL_TRANSPORT=") + GetParam()}};
+    const Ended ended = run_together({mpirun}, kMostSeconds)[0];
+    EXPECT_TRUE(ended.in_time) << ended.output;
+    const std::regex report("rank ([0-9]): code ([0-9]+) after ([0-9]+) ms: [^\n]*rank 2 has not joined the call");
+    auto found = std::sregex_iterator(ended.output.begin(), ended.output.end(), report);
+    int survivors = 0;
+    for (; found != std::sregex_iterator(); ++found, ++survivors) {
+      expect_survived(found->str(), std::stoi((*found)[2]), std::stod((*found)[3]), kTimeoutMs);
+    }
+    EXPECT_EQ(survivors, 2) << ended.output;
+    EXPECT_EQ(ended.output.find("Failure"), std::string::npos) << ended.output;
+  }
+  EXPECT_EQ(left_in_shared_memory(), std::vector<std::string>());
+}
+
+INSTANTIATE_TEST_SUITE_P(Transports, KilledUnderMpi, testing::Values("mpi", "shm,mpi"),
+                         [](const auto& tested) { return std::string_view(tested.param) == "mpi" ? "Mpi" : "ShmAndMpi"; });
+
+}  // namespace
+
+}  // namespace coll::test
