@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
 #include <memory>
 #include <thread>
 
@@ -24,9 +23,9 @@ constexpr unsigned kClassAccelerator = 0x12;
 constexpr unsigned kGpuVendors[] = {0x10de, 0x1002,
                                     0x8086};  // whose VGA devices compute: not a board's management chip
 
-// Components that load libraries we do not ask for (GL, OpenCL, CUDA, ...), or that bind the thread to every core in
-// turn.
-constexpr const char* kUnwanted[] = {"gl", "opencl", "cuda", "nvml", "rsmi", "levelzero", "x86"};
+// Components that load libraries of no use here (GL, OpenCL, CUDA, ...), that bind the thread to every core in turn
+// (x86), or that do again what the Linux component does from sysfs (pci, whose library leaks).
+constexpr const char* kUnwanted[] = {"gl", "opencl", "cuda", "nvml", "rsmi", "levelzero", "x86", "pci"};
 
 Loaded load_machine() {
   hwloc_topology_t raw = nullptr;
@@ -40,7 +39,8 @@ Loaded load_machine() {
   for (const hwloc_obj_type_t type : {HWLOC_OBJ_PACKAGE, HWLOC_OBJ_CORE, HWLOC_OBJ_L2CACHE, HWLOC_OBJ_L3CACHE}) {
     hwloc_topology_set_type_filter(raw, type, HWLOC_TYPE_FILTER_KEEP_ALL);
   }
-  hwloc_topology_set_io_types_filter(raw, HWLOC_TYPE_FILTER_KEEP_IMPORTANT);
+  hwloc_topology_set_type_filter(raw, HWLOC_OBJ_BRIDGE, HWLOC_TYPE_FILTER_KEEP_IMPORTANT);
+  hwloc_topology_set_type_filter(raw, HWLOC_OBJ_PCI_DEVICE, HWLOC_TYPE_FILTER_KEEP_IMPORTANT);
   if (hwloc_topology_load(raw) != 0) return {nullptr, hwloc_topology_destroy};
   return machine;
 }
@@ -89,27 +89,11 @@ void find_gpus(hwloc_topology_t machine, Node* node) {
   }
 }
 
-// "100 Gb/sec (4X EDR)" of a fabric adapter's first port; 0 where the system does not tell.
-double fabric_gbits(const std::string& adapter) {
-  std::ifstream file("/sys/class/infiniband/" + adapter + "/ports/1/rate");
-  double gbits = 0;
-  return file >> gbits ? gbits : 0;
-}
-
-void find_fabrics(hwloc_topology_t machine, Node* node) {
-  const bool here = hwloc_topology_is_thissystem(machine) != 0;
-  hwloc_obj_t device = nullptr;
-  while ((device = hwloc_get_next_osdev(machine, device)) != nullptr) {
-    if (device->attr->osdev.type != HWLOC_OBJ_OSDEV_OPENFABRICS || device->name == nullptr) continue;
-    node->nics.push_back({device->name, here ? fabric_gbits(device->name) : 0.0, numa_of(machine, device), true});
-  }
-}
-
 void find_interfaces(hwloc_topology_t machine, std::span<const Interface> interfaces, Node* node) {
   for (const Interface& interface : usable_interfaces(interfaces)) {
     const hwloc_obj_t device =
         interface.bus.empty() ? nullptr : hwloc_get_pcidev_by_busidstring(machine, interface.bus.c_str());
-    node->nics.push_back({interface.name, interface.gbits, numa_of(machine, device), false});
+    node->nics.push_back({interface.name, interface.gbits, numa_of(machine, device), interface.fabric});
   }
 }
 
@@ -158,7 +142,6 @@ Node discover_from(hwloc_topology* machine, std::span<const Interface> interface
   node.l2_bytes = cache_bytes(machine, HWLOC_OBJ_L2CACHE);
   node.l3_bytes = cache_bytes(machine, HWLOC_OBJ_L3CACHE);
   node.memory_bytes = static_cast<size_t>(hwloc_get_root_obj(machine)->total_memory);
-  find_fabrics(machine, &node);
   find_interfaces(machine, interfaces, &node);
   find_gpus(machine, &node);
   if (hwloc_get_next_pcidev(machine, nullptr) == nullptr) {
@@ -177,7 +160,7 @@ Node discover_node(std::string* warning) {
   } else {
     node = plain_node(allowed_pus());
     for (const Interface& interface : usable_interfaces(interfaces)) {
-      node.nics.push_back({interface.name, interface.gbits, -1, false});
+      node.nics.push_back({interface.name, interface.gbits, -1, interface.fabric});
     }
     *warning =
         missing_text({text("hwloc cannot read this machine, so it counts as one package of ", node.pus, " PUs")});

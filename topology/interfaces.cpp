@@ -9,13 +9,19 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string_view>
+#include <system_error>
 
 namespace coll::topo {
 
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr std::array<std::string_view, 8> kLeadNowhere = {"bridge", "tun",   "ifb",       "dummy",
                                                           "nlmon",  "vxlan", "wireguard", "openvswitch"};
@@ -63,10 +69,36 @@ void read_speed(int socket, Interface* interface) {
   if (mbits != kUnknownSpeed && mbits != kUnknownShortSpeed) interface->gbits = mbits / 1000.0;
 }
 
+std::string first_line(const fs::path& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
 }  // namespace
 
+std::vector<Interface> read_fabrics(const std::string& folder) {
+  std::vector<Interface> fabrics;
+  std::error_code error;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    const fs::path port = at->path() / "ports" / "1";
+    Interface fabric;
+    fabric.name = at->path().filename();
+    fabric.driver = "infiniband";
+    std::error_code no_device;
+    fabric.bus = fs::read_symlink(at->path() / "device", no_device).filename();
+    fabric.gbits = std::strtod(first_line(port / "rate").c_str(), nullptr);  // "100 Gb/sec (4X EDR)"
+    fabric.up = first_line(port / "state").find("ACTIVE") != std::string::npos;
+    fabric.fabric = true;
+    fabrics.push_back(std::move(fabric));
+  }
+  std::sort(fabrics.begin(), fabrics.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  return fabrics;
+}
+
 std::vector<Interface> read_interfaces() {
-  std::vector<Interface> interfaces;
+  std::vector<Interface> interfaces = read_fabrics("/sys/class/infiniband");
   const int socket = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (socket < 0) return interfaces;
   const std::unique_ptr<struct if_nameindex, decltype(&if_freenameindex)> names(if_nameindex(), if_freenameindex);

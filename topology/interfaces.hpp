@@ -16,9 +16,13 @@ struct Interface {
   double gbits = 0;    // 0 where unknown
   bool up = false;     // configured, with a carrier
   bool loopback = false;
+  bool fabric = false;  // an InfiniBand adapter, which has no network interface of its own
 };
 
+// Interfaces of this process's network namespace, and the fabric adapters of the machine.
 std::vector<Interface> read_interfaces();
+// The fabric adapters alone, from a folder like the kernel's.
+std::vector<Interface> read_fabrics(const std::string& folder);
 
 // Those that can carry messages to other nodes: devices that are up; where there are none, virtual interfaces that are
 // up and end somewhere else (veth and its like), but no bridges, tunnels and dummies.

@@ -65,8 +65,8 @@ HWY_INLINE uint32_t largest_magnitude(const std::byte* floats, size_t m) {
 
 // Blocks whose scales are found before the first is encoded, so that one block's latency hides in the others' work;
 // few enough elements to stay in the L1 cache.
-inline constexpr size_t kGroupBlocks = 8;
-inline constexpr size_t kGroupElements = 2048;
+inline constexpr size_t kGroupBlocks = 16;
+inline constexpr size_t kGroupElements = 1024;
 
 template <class Packing, class Lanes>
 void encode_blocks(const void* floats, size_t count, size_t block, std::byte* scales, std::byte* codes) {

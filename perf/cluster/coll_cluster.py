@@ -169,6 +169,8 @@ def agent_text(cluster: Cluster, work: Path) -> str:
 shift
 exec nsenter --net={work}/$node.net unshare --uts --ipc --mount --pid --fork --kill-child --mount-proc sh -c '
   hostname "$1" && mount -t tmpfs -o size={cluster.shm_size} tmpfs /dev/shm || exit 1
+  # The interfaces of this node in /sys; some containers do not allow it.
+  mount -t sysfs sysfs /sys 2>/dev/null && mount -t cgroup2 cgroup2 /sys/fs/cgroup 2>/dev/null
   shift
   exec sh -c "$*"' sh "$node" "$@"
 """

@@ -36,15 +36,15 @@ int run(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app(
-      "Shows versions, what libcoll finds on this node, and every environment variable with its value and source.\n"
-      "Exit status 1 where a variable has a value that libcoll refuses.");
-  Options options;
-  app.add_flag("--json", options.json, "write JSON");
-  app.add_flag("--topo", options.topology, "the topology only");
-  app.add_flag("--env-markdown", options.env_markdown, "docs/environment.md, from the list of variables")->group("");
-  CLI11_PARSE(app, argc, argv);
   try {
+    CLI::App app(
+        "Shows versions, what libcoll finds on this node, and every environment variable with its value and source.\n"
+        "Exit status 1 where a variable has a value that libcoll refuses.");
+    Options options;
+    app.add_flag("--json", options.json, "write JSON");
+    app.add_flag("--topo", options.topology, "the topology only");
+    app.add_flag("--env-markdown", options.env_markdown, "docs/environment.md, from the list of variables")->group("");
+    CLI11_PARSE(app, argc, argv);
     return run(options);
   } catch (const std::exception& failure) {
     std::fprintf(stderr, "coll_info: %s\n", failure.what());

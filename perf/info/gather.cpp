@@ -42,15 +42,13 @@ std::string mpi_version() {
   return version;
 }
 
-std::string isa_text(const std::string& wanted, std::vector<std::string>* errors) {
+std::string isa_text() {
   std::string all;
   for (const Isa isa : list_isas()) all += fmt::format("{}{}", all.empty() ? "" : ", ", name(isa));
-  const std::optional<Isa> chosen = wanted.empty() ? best_isa() : usable_isa(wanted);
-  if (!chosen) errors->push_back(fmt::format("COLL_SIMD={}: this machine has {}", wanted, all));
-  return fmt::format("{} (this machine has {})", name(chosen.value_or(best_isa())), all);
+  return fmt::format("{} (this machine has {})", name(best_isa()), all);
 }
 
-std::vector<Entry> versions(const Env& env, std::vector<std::string>* errors) {
+std::vector<Entry> versions() {
   return {
       {"libcoll", fmt::format("{}.{}.{}", COLL_MAJOR, COLL_MINOR, COLL_PATCH)},
       {"compiler", kCompiler},
@@ -59,7 +57,7 @@ std::vector<Entry> versions(const Env& env, std::vector<std::string>* errors) {
       {"MPI", mpi_version()},
       {"UCX", "not in this build"},
       {"CUDA", "not in this build"},
-      {"SIMD", isa_text(env.simd, errors)},
+      {"SIMD", isa_text()},
   };
 }
 
@@ -108,7 +106,7 @@ Report gather() {
   Report report;
   Env env;
   if (const Status status = read_env(&env); !status.ok()) report.errors.push_back(status.message());
-  report.versions = versions(env, &report.errors);
+  report.versions = versions();
   for (const CodecEntry& codec : codec_registry())
     report.codecs.push_back({std::string(codec.name), std::string(codec.keys)});
   for (const Algorithm& algorithm : algorithm_registry()) {

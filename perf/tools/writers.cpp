@@ -12,7 +12,7 @@ namespace {
 // Four significant digits, as plain a number as fits.
 std::string number(double value) {
   if (value == 0) return "0";
-  if (value >= 1e7 || value < 1e-3) return fmt::format("{:.2e}", value);
+  if (value >= 1e7 || value < 1e-3) return fmt::format("{:.1e}", value);
   const int digits = value >= 1000 ? 0 : value >= 100 ? 1 : value >= 10 ? 2 : 3;
   return fmt::format("{:.{}f}", value, digits);
 }
@@ -25,7 +25,7 @@ struct Column {
 constexpr Column kColumns[] = {
     {"size", "(B)", 10},    {"count", "(elements)", 10}, {"type", "", 8},    {"redop", "", 5},
     {"codec", "", 9, true}, {"algorithm", "", 11, true}, {"place", "", 5},   {"time", "(us)", 8},
-    {"algbw", "(GB/s)", 8}, {"busbw", "(GB/s)", 8},      {"#wrong", "", 6},  {"sent", "(B)", 10},
+    {"algbw", "(GB/s)", 7}, {"busbw", "(GB/s)", 7},      {"#wrong", "", 6},  {"sent", "(B)", 10},
     {"ratio", "", 5},       {"err/bound", "", 9},        {"p50", "(us)", 8}, {"p99", "(us)", 8},
     {"baseline", "p50", 8}, {"speedup", "", 7},
 };

@@ -143,9 +143,6 @@ constexpr EnvVariable kRegistry[] = {
      "Ranks with the same text count as one node, in place of what the library found out. Ranks that are told apart do "
      "not share memory.",
      parse_text<&Env::host_id>, show_text<&Env::host_id>},
-    {"COLL_SIMD", Scope::kLocal, "name", "",
-     "Instruction set of codecs and reductions, in place of the best one of the machine. Results do not depend on it.",
-     parse_text<&Env::simd>, show_text<&Env::simd>},
     {"COLL_BOOTSTRAP_IFNAME", Scope::kLocal, "interface", "",
      "Network interface whose address `collGetUniqueId` puts into the id.", parse_text<&Env::bootstrap_ifname>,
      show_text<&Env::bootstrap_ifname>},

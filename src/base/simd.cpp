@@ -56,13 +56,6 @@ bool runs(Isa isa) { return isa == Isa::kScalar; }
 
 std::string_view name(Isa isa) { return kIsas[static_cast<int>(isa)].name; }
 
-std::optional<Isa> usable_isa(std::string_view text) {
-  for (const NamedIsa& entry : kIsas) {
-    if (entry.name == text && runs(entry.isa)) return entry.isa;
-  }
-  return std::nullopt;
-}
-
 std::vector<Isa> list_isas() {
   std::vector<Isa> usable;
   for (const NamedIsa& entry : kIsas) {

@@ -4,7 +4,6 @@
 // give the same bits, so the choice is one of speed only.
 #pragma once
 
-#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -13,8 +12,6 @@ namespace coll {
 enum class Isa { kScalar, kSse4, kAvx2, kAvx512, kNeon };
 
 std::string_view name(Isa isa);
-// The set that `text` names ("scalar", "sse4", "avx2", "avx512", "neon"), where this machine has it.
-std::optional<Isa> usable_isa(std::string_view text);
 
 // Every set that this machine can run, best last.
 std::vector<Isa> list_isas();

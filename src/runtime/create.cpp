@@ -115,6 +115,11 @@ class Creation {
     if (all_reached) return {};
     std::unique_ptr<Transport> far;
     COLL_TRY(open_far_(&far));
+    const auto listed = std::find(std::begin(kTransports), std::end(kTransports), far->name());
+    if (!allowed_[static_cast<size_t>(listed - std::begin(kTransports))]) {
+      return {collInvalidUsage, text("COLL_TRANSPORT=", base_.config.env.transport, " leaves out ", far->name(),
+                                     ", but shared memory does not reach all ranks; allow ", far->name())};
+    }
     base_.fabric->add(std::move(far), base_.rank);
     return {};
   }

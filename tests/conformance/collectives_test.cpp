@@ -80,6 +80,28 @@ TEST_P(Collectives, Hold) {
   }
 }
 
+class LongCollectives : public testing::TestWithParam<Service> {};
+
+// Messages that are longer than a transport takes at once, so that sends are still on their way while results arrive.
+TEST_P(LongCollectives, Hold) {
+  std::vector<Case> cases;
+  for (const Function function :
+       {Function::kAllReduce, Function::kReduceScatter, Function::kAllGather, Function::kBroadcast}) {
+    cases.push_back({function, 300007, collFloat32, collSum, 1, {}, true});
+  }
+  const std::vector<SharedCodec> codecs = all_codecs();
+  for (const Placement& node_of : {one_node(3), one_node(4), blocks({2, 2})}) {
+    WorldOptions options{node_of, GetParam().shm};
+    options.edit = [&](int, Config& config) { config.env.algo = GetParam().algorithm; };
+    World world(options);
+    ASSERT_TRUE(world.ok()) << world.why();
+    for (const SharedCodec& codec : {codecs[0], codecs[3]}) {
+      SCOPED_TRACE(text(world.nranks(), " ranks, codec ", codec_name(codec)));
+      run_cases(world, codec, cases);
+    }
+  }
+}
+
 std::vector<Service> services(bool few) {
   std::vector<Service> all;
   for (const bool shm : {false, true}) {
@@ -93,6 +115,9 @@ std::vector<Service> services(bool few) {
 INSTANTIATE_TEST_SUITE_P(All, Collectives, testing::ValuesIn(services(false)),
                          [](const auto& tested) { return name_of(tested.param); });
 INSTANTIATE_TEST_SUITE_P(Few, Collectives, testing::ValuesIn(services(true)),
+                         [](const auto& tested) { return name_of(tested.param); });
+
+INSTANTIATE_TEST_SUITE_P(All, LongCollectives, testing::ValuesIn(services(false)),
                          [](const auto& tested) { return name_of(tested.param); });
 
 }  // namespace

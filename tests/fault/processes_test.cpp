@@ -112,7 +112,7 @@ TEST(Variables, BadValueOnOneRankIsItsErrorAndTheOthersNameIt) {
 
 void expect_survived(const std::string& output, int code, double ms, int timeout_ms) {
   EXPECT_TRUE(code == collTimeout || code == collRemoteError) << output;
-  EXPECT_LE(ms, 3.0 * timeout_ms) << output;
+  EXPECT_LE(ms, 2.0 * timeout_ms) << output;
 }
 
 TEST(Killed, ProcessLeavesSurvivorsWithAnErrorAndNothingBehind) {

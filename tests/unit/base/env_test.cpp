@@ -9,7 +9,7 @@
 namespace coll {
 namespace {
 
-Status parse(std::vector<std::string> entries, Env* env) {
+Status parse(const std::vector<std::string>& entries, Env* env) {
   std::vector<const char*> raw;
   for (const std::string& entry : entries) raw.push_back(entry.c_str());
   raw.push_back(nullptr);

@@ -3,11 +3,16 @@
 
 #include <gtest/gtest.h>
 #include <hwloc.h>
+#include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <memory>
 
 namespace coll::topo {
 namespace {
+
+namespace fs = std::filesystem;
 
 using Loaded = std::unique_ptr<hwloc_topology, decltype(&hwloc_topology_destroy)>;
 
@@ -32,10 +37,10 @@ Loaded made_of(const char* description) {
 }
 
 Interface device(const std::string& name, const std::string& bus, double gbits) {
-  return {name, "driver", bus, gbits, true, false};
+  return {name, "driver", bus, gbits, true, false, false};
 }
 Interface virtual_one(const std::string& name, const std::string& driver) {
-  return {name, driver, "", 10, true, false};
+  return {name, driver, "", 10, true, false, false};
 }
 
 std::vector<std::string> names(const std::vector<Interface>& interfaces) {
@@ -65,7 +70,9 @@ TEST(Discover, RecordedVirtualMachine) {
 TEST(Discover, TwoSocketsWithAcceleratorsAndFabric) {
   const Loaded machine = recorded("two_sockets_gpus_made_up.xml");
   std::string warning;
-  const Node node = discover_from(machine.get(), std::vector{device("eno1", "0000:06:00.0", 10)}, &warning);
+  Interface fabric = device("mlx5_0", "0000:05:00.0", 400);
+  fabric.fabric = true;
+  const Node node = discover_from(machine.get(), std::vector{fabric, device("eno1", "0000:06:00.0", 10)}, &warning);
   EXPECT_EQ(warning, "");
   EXPECT_EQ(node.packages, 2);
   EXPECT_EQ(node.numa_nodes, 2);
@@ -78,6 +85,7 @@ TEST(Discover, TwoSocketsWithAcceleratorsAndFabric) {
   ASSERT_EQ(node.nics.size(), 2u);
   EXPECT_EQ(node.nics[0].name, "mlx5_0");
   EXPECT_TRUE(node.nics[0].fabric);
+  EXPECT_EQ(node.nics[0].gbits, 400);
   EXPECT_EQ(node.nics[1].name, "eno1");
   EXPECT_EQ(node.nics[1].gbits, 10);
   EXPECT_EQ(node.nics[1].numa, 0);
@@ -133,6 +141,24 @@ TEST(Interfaces, AContainersVethIsTakenWhereThereIsNoDevice) {
   const std::vector<Interface> all = {virtual_one("br0", "bridge"), virtual_one("tun0", "tun"),
                                       virtual_one("d0", "dummy"), virtual_one("eth0", "veth")};
   EXPECT_EQ(names(usable_interfaces(all)), std::vector<std::string>{"eth0"});
+}
+
+TEST(Interfaces, FabricAdaptersAreReadFromTheKernelsFolder) {
+  const fs::path folder = fs::temp_directory_path() / ("coll_fabrics." + std::to_string(getpid()));
+  for (const auto& [name, state] : {std::pair("mlx5_1", "1: DOWN"), std::pair("mlx5_0", "4: ACTIVE")}) {
+    fs::create_directories(folder / name / "ports" / "1");
+    std::ofstream(folder / name / "ports" / "1" / "rate") << "200 Gb/sec (4X HDR)\n";
+    std::ofstream(folder / name / "ports" / "1" / "state") << state << "\n";
+    fs::create_directory_symlink("../0000:05:00.0", folder / name / "device");
+  }
+  const std::vector<Interface> fabrics = read_fabrics(folder.string());
+  fs::remove_all(folder);
+  ASSERT_EQ(names(fabrics), (std::vector<std::string>{"mlx5_0", "mlx5_1"}));
+  EXPECT_EQ(names(usable_interfaces(fabrics)), std::vector<std::string>{"mlx5_0"});
+  EXPECT_EQ(fabrics[0].gbits, 200);
+  EXPECT_EQ(fabrics[0].bus, "0000:05:00.0");
+  EXPECT_TRUE(fabrics[0].fabric);
+  EXPECT_TRUE(read_fabrics(folder.string()).empty());
 }
 
 TEST(Interfaces, LoopbackOfThisMachineIsSeenAndNeverUsed) {
