@@ -16,7 +16,7 @@ from typing import Any
 
 MPIRUN, BIN, DATA, CORRUPTING = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4])
 TOOLS = ["all_reduce_perf", "reduce_scatter_perf", "all_gather_perf", "broadcast_perf"]
-ROW = {
+ROW: dict[str, type | tuple[type, ...]] = {
     "size_bytes": int,
     "count": int,
     "type": str,
@@ -127,13 +127,15 @@ class PerfTest(unittest.TestCase):
             self.assertEqual(len(ElementTree.parse(self.out / "x.svg").getroot().findall(".//*[@rx]")), len(codecs))
 
     def test_every_type_and_operator_on_a_stream(self) -> None:
-        done = run("all_reduce_perf", "-b", "1001", "-e", "1001", "-n", "1", "-w", "0", "-d", "all", "-o", "all", "-z", "0")
+        flags = ["-b", "1001", "-e", "1001", "-n", "1", "-w", "0", "-z", "0"]
+        done = run("all_reduce_perf", *flags, "-d", "all", "-o", "all")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         lines = [line for line in done.stdout.splitlines() if not line.startswith("#")]
         self.assertEqual(len(lines), 12 * 5 * 2)
 
     def test_types_that_mpi_lacks_have_no_baseline(self) -> None:
-        flags = ["-b", "1K", "-e", "1K", "-n", "1", "-d", "bfloat16", "--baseline", "mpi", "--json", str(self.out / "x")]
+        flags = ["-b", "1K", "-e", "1K", "-n", "1", "-d", "bfloat16", "--baseline", "mpi"]
+        flags += ["--json", str(self.out / "x")]
         self.assertEqual(run("all_reduce_perf", *flags).returncode, 0)
         self.assertTrue(all(row["baseline"] is None for row in strictly((self.out / "x").read_text())["rows"]))
         self.assertEqual(run("all_gather_perf", *flags).returncode, 0)  # it can be moved as bytes

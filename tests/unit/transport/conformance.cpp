@@ -256,6 +256,20 @@ void random_traffic(Self& self) {
   }
 }
 
+void progress_says_when_something_moves(Self& self) {
+  const Bytes out = pattern(self.rank(), 4, 3000);
+  Bytes in(out.size());
+  Request sent, received;
+  self.receive(self.previous(), 4, in, &received);
+  self.send(self.next(), 4, out, &sent);
+  bool moved = false;
+  const auto deadline = Clock::now() + kPatience;
+  while (!received.done && Clock::now() < deadline) EXPECT_TRUE(self.transport().progress(&moved).ok());
+  EXPECT_TRUE(received.done);
+  EXPECT_TRUE(moved);
+  self.wait(sent);
+}
+
 void progress_says_when_nothing_moves(Self& self) {
   self.barrier();
   bool moved = false;
@@ -385,6 +399,7 @@ const std::vector<Case>& conformance_cases() {
       {"controls_keep_order_among_data", controls_keep_order_among_data},
       {"controls_from_everybody", controls_from_everybody},
       {"random_traffic", random_traffic},
+      {"progress_says_when_something_moves", progress_says_when_something_moves},
       {"progress_says_when_nothing_moves", progress_says_when_nothing_moves},
       {"strangers_are_refused", strangers_are_refused},
       {"abandon_forgets_requests", abandon_forgets_requests},

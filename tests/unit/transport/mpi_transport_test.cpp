@@ -65,6 +65,27 @@ TEST(MpiTransport, LeftBehindControlsReachNoLaterCommunicator) {
   }
 }
 
+// As MPI delivers a message of a freed communicator to a later one that has its context id.
+TEST(MpiTransport, ControlsOfAnotherCommunicatorAreDropped) {
+  mpi::CommPtr comm;
+  ASSERT_TRUE(mpi::duplicate(MPI_COMM_WORLD, in_ms(30000), &comm).ok());
+  mpi::MpiBootstrap bootstrap(comm);
+  std::unique_ptr<Transport> transport;
+  ASSERT_TRUE(mpi::make_mpi(comm, 2, &transport).ok());
+  Self self(*transport, bootstrap);
+  struct {
+    uint64_t nonce = 1;
+    Control control;
+  } stale;
+  stale.control.sequence = 77;
+  MPI_Send(&stale, sizeof stale, MPI_BYTE, self.next(), 1 << 30, comm->get());
+  Control genuine;
+  genuine.sequence = 88;
+  EXPECT_TRUE(transport->send_control(self.next(), genuine).ok());
+  EXPECT_EQ(self.wait_control().sequence, 88u);
+  self.barrier();
+}
+
 TEST(MpiBootstrap, GathersInRankOrder) {
   const World world;
   mpi::CommPtr comm;
