@@ -25,7 +25,7 @@ class Verdict {
     for (size_t shard = 0; shard < plan_.shards.size(); ++shard) {
       if (!execution_.present(plan_.shards[shard])) continue;
       any = true;
-      const std::string fault = shard_fault(shard, &encodings);
+      std::string fault = shard_fault(shard, &encodings);
       if (!fault.empty()) return fault;
     }
     if (!any || encodings == plan_.encodings) return {};

@@ -9,7 +9,7 @@ build="${2:-build/fuzz}"
 subjects=(decode round_trip spec)
 
 cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ \
-  -DCOLL_FUZZ=ON -DCOLL_TOOLS=OFF >/dev/null
+  -DCOLL_FUZZ=ON >/dev/null
 cmake --build "$build" --target "${subjects[@]/#/fuzz_}"
 
 share=$((seconds / ${#subjects[@]}))

@@ -202,6 +202,11 @@ Topology group(std::span<const RankCard> cards) {
   return topology;
 }
 
+bool first_of_machine(const Topology& groups, size_t node) {
+  const auto same_machine = [&](const Node& other) { return other.machine == groups.nodes[node].machine; };
+  return std::none_of(groups.nodes.begin(), groups.nodes.begin() + static_cast<std::ptrdiff_t>(node), same_machine);
+}
+
 Topology assemble(std::span<const RankCard> cards, std::span<const Node> nodes, const LinkOverrides& overrides) {
   Topology topology = group(cards);
   for (size_t i = 0; i < topology.nodes.size(); ++i) {
@@ -226,9 +231,7 @@ Status exchange(const std::string& host_key, int rank, int nranks, const LinkOve
   NodeCard mine{};
   if (groups.nodes[own].ranks.front() == rank) {
     mine = pack(discover_node(warning), overrides);
-    const auto same_machine = [&](const Node& node) { return node.machine == groups.nodes[own].machine; };
-    const bool speaks = std::none_of(groups.nodes.begin(), groups.nodes.begin() + static_cast<long>(own), same_machine);
-    if (!speaks) warning->clear();
+    if (!first_of_machine(groups, own)) warning->clear();
   }
   std::vector<NodeCard> found;
   COLL_TRY(gather(mine, nranks, allgather, &found));

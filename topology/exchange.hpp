@@ -67,6 +67,9 @@ LinkOverrides unpack_links(const NodeCard& card);
 // yet.
 Topology group(std::span<const RankCard> cards);
 
+// Whether no earlier node is on the same machine: its leader speaks about what the machine lacks.
+bool first_of_machine(const Topology& groups, size_t node);
+
 // The whole topology: `nodes` as their leaders found them, in the order of group(), and rank 0's overrides.
 Topology assemble(std::span<const RankCard> cards, std::span<const Node> nodes, const LinkOverrides& overrides);
 

@@ -155,7 +155,9 @@ Status join(const collUniqueId& id, int nranks, int rank, Clock::time_point dead
   UniqueId wanted{};
   std::memcpy(&wanted, id.internal, sizeof wanted);
   if (wanted.magic != kMagic || wanted.version != kVersion) {
-    return {collInvalidArgument, "these 128 bytes are not a unique id of this version of libcoll; hand every rank the id that collGetUniqueId made"};
+    return {collInvalidArgument,
+            "these 128 bytes are not a unique id of this version of libcoll; hand every rank the id that "
+            "collGetUniqueId made"};
   }
   if (nranks < 1 || nranks > kMaxRanks || rank < 0 || rank >= nranks) {
     return {collInvalidArgument, text("rank ", rank, " of ", nranks, " ranks is not valid")};

@@ -36,9 +36,7 @@ T parse(const std::vector<std::byte>& bytes) {
 }  // namespace
 
 Server::Server(Socket listener, const Secret& secret, int timeout_ms)
-    : listener_(std::move(listener)),
-      secret_(secret),
-      deadline_(Clock::now() + milliseconds(timeout_ms)) {
+    : listener_(std::move(listener)), secret_(secret), deadline_(Clock::now() + milliseconds(timeout_ms)) {
   round_.deadline = deadline_;
   round_.timeout_ms = timeout_ms;
 }

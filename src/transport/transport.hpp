@@ -46,8 +46,8 @@ class Transport {
 
   virtual Status send(int peer, uint32_t tag, std::span<const std::byte> message, Request* request) = 0;
   virtual Status receive(int peer, uint32_t tag, std::span<std::byte> buffer, Request* request) = 0;
-  // Moves everything on and marks what is done; `*moved` is set where a message moved, and left alone otherwise. Control
-  // messages do not count: a rank that only hears of its peers still waits for them.
+  // Moves everything on and marks what is done; `*moved` is set where a message moved, and left alone otherwise.
+  // Control messages do not count: a rank that only hears of its peers still waits for them.
   virtual Status progress(bool* moved) = 0;
 
   virtual Status send_control(int peer, const Control& control) = 0;

@@ -10,12 +10,13 @@ namespace {
 
 struct Service {
   std::string algorithm;  // "": the planner chooses
-  bool shm;
+  Links links;
   bool few;
 };
 
 std::string name_of(const Service& service) {
-  return (service.shm ? "shm_" : "inproc_") + (service.algorithm.empty() ? "any" : service.algorithm);
+  return text(kLinkNames[static_cast<size_t>(service.links)], "_",
+              service.algorithm.empty() ? "any" : service.algorithm);
 }
 
 void PrintTo(const Service& service, std::ostream* out) { *out << name_of(service); }
@@ -51,7 +52,7 @@ TEST_P(Collectives, Hold) {
   std::map<std::string, Tally> total;
   size_t index = 0;
   for (const Shape& shape : shapes(service.few)) {
-    WorldOptions options{shape.node_of, service.shm};
+    WorldOptions options{shape.node_of, service.links};
     options.edit = [&](int, Config& config) {
       config.env.algo = service.algorithm;
       config.env.chunk_bytes = kChunkBytes[index % std::size(kChunkBytes)];
@@ -92,7 +93,7 @@ TEST_P(LongCollectives, Hold) {
   };
   const std::vector<SharedCodec> codecs = all_codecs();
   for (const Placement& node_of : {one_node(3), blocks({2, 2})}) {
-    WorldOptions options{node_of, GetParam().shm};
+    WorldOptions options{node_of, GetParam().links};
     options.edit = [&](int, Config& config) {
       config.env.algo = GetParam().algorithm;
       config.env.chunk_bytes = size_t{4} << 20;
@@ -106,23 +107,23 @@ TEST_P(LongCollectives, Hold) {
   }
 }
 
-std::vector<Service> services(bool few) {
+std::vector<Service> services(const std::vector<Links>& kinds, bool few) {
   std::vector<Service> all;
-  for (const bool shm : {false, true}) {
-    if (few && shm) continue;
-    all.push_back({"", shm, few});
-    for (const Algorithm& algorithm : algorithm_registry()) all.push_back({std::string(algorithm.name), shm, few});
+  for (const Links links : kinds) {
+    all.push_back({"", links, few});
+    for (const Algorithm& algorithm : algorithm_registry()) all.push_back({std::string(algorithm.name), links, few});
   }
   return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Collectives, testing::ValuesIn(services(false)),
-                         [](const auto& tested) { return name_of(tested.param); });
-INSTANTIATE_TEST_SUITE_P(Few, Collectives, testing::ValuesIn(services(true)),
-                         [](const auto& tested) { return name_of(tested.param); });
+const auto kTestName = [](const auto& tested) { return name_of(tested.param); };
 
-INSTANTIATE_TEST_SUITE_P(All, LongCollectives, testing::ValuesIn(services(false)),
-                         [](const auto& tested) { return name_of(tested.param); });
+INSTANTIATE_TEST_SUITE_P(All, Collectives, testing::ValuesIn(services({Links::kInproc, Links::kShm}, false)),
+                         kTestName);
+INSTANTIATE_TEST_SUITE_P(Few, Collectives, testing::ValuesIn(services({Links::kInproc, Links::kLate}, true)),
+                         kTestName);
+INSTANTIATE_TEST_SUITE_P(All, LongCollectives, testing::ValuesIn(services({Links::kInproc, Links::kShm}, false)),
+                         kTestName);
 
 }  // namespace
 

@@ -43,8 +43,8 @@ size_t shard_bytes(const SharedCodec& codec, const Cut& cut, int shard) {
   return bytes;
 }
 
-World quiet_world(const Placement& node_of, bool shm, const std::string& algorithm) {
-  WorldOptions options{node_of, shm};
+World quiet_world(const Placement& node_of, const std::string& algorithm) {
+  WorldOptions options{node_of, Links::kShm};
   options.edit = [&](int, Config& config) {
     config.check = 0;  // no checksums behind the messages
     config.env.algo = algorithm;
@@ -56,7 +56,7 @@ World quiet_world(const Placement& node_of, bool shm, const std::string& algorit
 TEST_P(Traffic, SentBytesAreWhatTheFormatSays) {
   for (const int n : {2, 3, 4, 7}) {
     for (const size_t count : {size_t{1}, size_t{1000}, size_t{65536}, size_t{99991}}) {
-      World world = quiet_world(one_node(n), true, "direct");
+      World world = quiet_world(one_node(n), "direct");
       ASSERT_TRUE(world.ok()) << world.why();
       for (const Outcome& outcome : results_of(world, codec_, {Function::kAllReduce, count})) {
         ASSERT_TRUE(outcome.status.ok()) << outcome.status.message();
@@ -84,7 +84,7 @@ TEST_P(Traffic, SentBytesAreWhatTheFormatSays) {
 TEST_P(Traffic, LongCallsAreWithinTheBoundAndAsSmallAsPromised) {
   const Placement placements[] = {one_node(4), blocks({2, 2})};
   for (const Placement& node_of : placements) {
-    World world = quiet_world(node_of, true, "");
+    World world = quiet_world(node_of, "");
     ASSERT_TRUE(world.ok()) << world.why();
     const Case test{Function::kAllReduce, kLong, collFloat32, collSum, 0, {}, true};
     const Tally tally = run_cases(world, codec_, {test});

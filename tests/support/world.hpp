@@ -13,6 +13,7 @@
 #include "runtime/config.hpp"
 #include "runtime/create.hpp"
 #include "tests/support/inproc_bootstrap.hpp"
+#include "tests/support/late_transport.hpp"
 #include "transport/inproc/inproc.hpp"
 
 namespace coll::test {
@@ -52,9 +53,17 @@ inline void run_threads(int nranks, const std::function<void(int rank)>& body) {
   for (std::thread& thread : threads) thread.join();
 }
 
+// How ranks reach each other.
+enum class Links {
+  kInproc,
+  kShm,   // between ranks of a node, inproc elsewhere
+  kLate,  // inproc, and rank 0 sends late
+};
+constexpr std::string_view kLinkNames[] = {"inproc", "shm", "late"};
+
 struct WorldOptions {
   Placement node_of;
-  bool shm = false;  // between ranks of a node; everything else is inproc
+  Links links = Links::kInproc;
   std::function<void(int rank, Config& config)> edit{};
   // What stands between a rank and its inproc transport; for tests of damaged messages.
   std::function<std::unique_ptr<Transport>(int rank, std::unique_ptr<Transport> real)> wrap{};
@@ -107,7 +116,7 @@ class World {
     COLL_TRY(resolve_config(nullptr, &config));
     config.timeout_ms = 60000;
     config.env.host_id = text("node", options.node_of[static_cast<size_t>(rank)]);
-    if (!options.shm) config.env.transport = "inproc";
+    if (options.links != Links::kShm) config.env.transport = "inproc";
     if (options.edit) options.edit(rank, config);
     InprocBootstrap bootstrap(meeting_, rank);
     const OpenFar open_far = [&](std::unique_ptr<Transport>* far) {

@@ -51,6 +51,14 @@ TEST(Group, UnevenNodes) {
   EXPECT_EQ(t.nodes[2].ranks, std::vector<int>{3});
 }
 
+TEST(Group, OneNodeSpeaksForItsMachine) {
+  const Topology t = group(cards_of({{"a", "m", 1}, {"b", "m", 1}, {"c", "other", 1}, {"d", "other", 1}}));
+  EXPECT_TRUE(first_of_machine(t, 0));
+  EXPECT_FALSE(first_of_machine(t, 1));
+  EXPECT_TRUE(first_of_machine(t, 2));
+  EXPECT_FALSE(first_of_machine(t, 3));
+}
+
 TEST(Assemble, NodeMayUseWhatItsRanksAreBoundTo) {
   const auto cards = cards_of({{"a", "a", 0b0011}, {"a", "a", 0b0110}, {"b", "b", 0b1}});
   const Topology t = assemble(cards, std::vector{discovered("a", 2), discovered("b", 1)}, {});

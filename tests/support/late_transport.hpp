@@ -1,0 +1,69 @@
+// A transport that sends late: a message is read from its buffer only when everything that this rank waits for has
+// come, or after a while. So a plan or an executor that overwrites what is still being sent is found out each time.
+#pragma once
+
+#include <algorithm>
+#include <deque>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "transport/transport.hpp"
+
+namespace coll::test {
+
+class LateTransport final : public Transport {
+ public:
+  explicit LateTransport(std::unique_ptr<Transport> inner) : inner_(std::move(inner)) {}
+
+  std::string_view name() const override { return inner_->name(); }
+  bool reaches(int peer) const override { return inner_->reaches(peer); }
+
+  Status send(int peer, uint32_t tag, std::span<const std::byte> message, Request* request) override {
+    held_.push_back({peer, tag, message, request});
+    return {};
+  }
+
+  Status receive(int peer, uint32_t tag, std::span<std::byte> buffer, Request* request) override {
+    awaited_.push_back(request);
+    return inner_->receive(peer, tag, buffer, request);
+  }
+
+  Status progress(bool* moved) override {
+    COLL_TRY(inner_->progress(moved));
+    std::erase_if(awaited_, [](const Request* request) { return request->done; });
+    if (held_.empty()) return {};
+    if (!awaited_.empty() && ++patience_ < kMostPatience) return {};
+    patience_ = 0;
+    for (; !held_.empty(); held_.pop_front()) {
+      const Held& next = held_.front();
+      COLL_TRY(inner_->send(next.peer, next.tag, next.message, next.request));
+    }
+    *moved = true;
+    return {};
+  }
+
+  Status send_control(int peer, const Control& control) override { return inner_->send_control(peer, control); }
+  bool poll_control(Control* control) override { return inner_->poll_control(control); }
+  bool abandon() override {
+    held_.clear();
+    awaited_.clear();
+    return inner_->abandon();
+  }
+
+ private:
+  static constexpr int kMostPatience = 100;  // turns, where what is awaited depends on what is held
+  struct Held {
+    int peer;
+    uint32_t tag;
+    std::span<const std::byte> message;
+    Request* request;
+  };
+
+  std::unique_ptr<Transport> inner_;
+  std::deque<Held> held_;
+  std::vector<Request*> awaited_;
+  int patience_ = 0;
+};
+
+}  // namespace coll::test
