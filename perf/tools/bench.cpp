@@ -23,12 +23,19 @@ struct CodecDeleter {
 };
 using CodecHandle = std::unique_ptr<std::remove_pointer_t<collCodec_t>, CodecDeleter>;
 
-// What collCodecGetInfo leaves unsaid: below and above their normal range, casts err by the spacing of the format.
-Lossiness lossiness(const collCodecInfo_t& info, int encodings) {
-  Lossiness loss{.kind = info.bound_kind, .value = info.bound_value, .block = std::max<size_t>(info.block, 1)};
+// The bound that collCodecGetInfo states, and what lies outside of it: a cast below and above its format's normal
+// range, block scales that cannot get smaller than the smallest normal float32, and float64, which is cast to float32
+// first.
+Lossiness lossiness(const collCodecInfo_t& info, collDataType_t type, int encodings) {
+  const bool casts = info.bound_kind == collBoundRelative;
   const auto cast = type_named(std::string_view(info.name) == "fp16" ? "half" : info.name);
-  loss.floor = facts(info.bound_kind == collBoundRelative && cast ? *cast : collFloat32).smallest;
-  loss.largest = facts(info.bound_kind == collBoundRelative && cast ? *cast : collFloat32).largest;
+  const TypeFacts& wire = facts(casts && cast ? *cast : collFloat32);
+  Lossiness loss;
+  loss.kind = info.bound_kind;
+  loss.value = info.bound_value + (type == collFloat64 ? facts(collFloat32).roundoff : 0);
+  loss.block = std::max<size_t>(info.block, 1);
+  loss.floor = casts ? wire.smallest : 0x1p-126;
+  loss.largest = wire.largest;
   loss.encodings = info.lossless != 0 ? 0 : encodings;
   return loss;
 }
@@ -115,7 +122,7 @@ Problem Bench::prepare(const std::string& spec, size_t count, Contestant* c) con
   const auto plan = nlohmann::json::parse(text.c_str(), nullptr, false);
   if (!plan.is_object()) return {"collCommQueryPlan gave no JSON: " + text, 1};
   c->algorithm = plan.value("algorithm", "");
-  c->loss = spec == "none" ? Lossiness{} : lossiness(info, plan.value("quantisations", 2));
+  c->loss = spec == "none" ? Lossiness{} : lossiness(info, input_.type(), plan.value("quantisations", 2));
   return {};
 }
 

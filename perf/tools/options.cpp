@@ -32,6 +32,7 @@ std::string type_names() {
 }
 
 void declare(const ToolTraits& tool, Raw* raw, Options* o, CLI::App* app) {
+  app->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app->add_option("-b,--minbytes", raw->min_bytes, "smallest size, as in 8, 64K, 16M, 1G (default 32M)");
   app->add_option("-e,--maxbytes", raw->max_bytes, "largest size (default 32M)");
   app->add_option("-i,--stepbytes", raw->step_bytes, "from one size to the next (default 1M)");
@@ -52,6 +53,7 @@ void declare(const ToolTraits& tool, Raw* raw, Options* o, CLI::App* app) {
   app->add_option("-z,--blocking", raw->blocking, "1 blocking calls, 0 through a host stream (default 1)")
       ->check(CLI::Range(0, 1));
   app->add_option("--codec", o->codecs, "codec spec, as in int8 or int4:block=64; repeat it to compare (default none)")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->allow_extra_args(false);
   app->add_option("--input", o->input, "raw little-endian elements, tiled to the size; %r in the name is the rank");
   app->add_option("--baseline", raw->baseline, "mpi: the same work through MPI, call by call in turn (default none)")

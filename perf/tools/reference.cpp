@@ -115,7 +115,9 @@ double Reference::bound(const Window& w, size_t at, size_t contributions) const 
   double rounding = 0;
   if (contributions > 1 && !selects) {
     const double terms = static_cast<double>(contributions) + 1;  // one more for the division of an average
-    rounding += terms * type.sum_roundoff * (w.magnitude[at] + error) + type.smallest / 2;
+    // What a codec decodes is float32, also where the type is finer.
+    const double roundoff = loss_.exact() ? type.sum_roundoff : std::max(type.sum_roundoff, 0x1p-24);
+    rounding += terms * roundoff * (w.magnitude[at] + error) + type.smallest / 2;
     if (type.roundoff > type.sum_roundoff) rounding += type.roundoff * (std::fabs(w.value[at]) + error + rounding);
     if (type.roundoff == 0x1p-53) rounding *= 2;  // the reference itself is summed in float64
   } else if (error > 0) {

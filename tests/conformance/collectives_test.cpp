@@ -8,6 +8,9 @@ namespace coll::test {
 
 namespace {
 
+enum class Links { kInproc, kShm, kLate };  // late: inproc, and rank 0 sends late
+constexpr std::string_view kLinkNames[] = {"inproc", "shm", "late"};
+
 struct Service {
   std::string algorithm;  // "": the planner chooses
   Links links;
@@ -43,6 +46,10 @@ std::vector<Shape> shapes(bool few) {
   return all;
 }
 
+WorldOptions options_for(const Placement& node_of, const Service& service) {
+  return {node_of, service.links == Links::kShm, service.links == Links::kLate};
+}
+
 class Collectives : public testing::TestWithParam<Service> {};
 
 TEST_P(Collectives, Hold) {
@@ -52,7 +59,7 @@ TEST_P(Collectives, Hold) {
   std::map<std::string, Tally> total;
   size_t index = 0;
   for (const Shape& shape : shapes(service.few)) {
-    WorldOptions options{shape.node_of, service.links};
+    WorldOptions options = options_for(shape.node_of, service);
     options.edit = [&](int, Config& config) {
       config.env.algo = service.algorithm;
       config.env.chunk_bytes = kChunkBytes[index % std::size(kChunkBytes)];
@@ -93,7 +100,7 @@ TEST_P(LongCollectives, Hold) {
   };
   const std::vector<SharedCodec> codecs = all_codecs();
   for (const Placement& node_of : {one_node(3), blocks({2, 2})}) {
-    WorldOptions options{node_of, GetParam().links};
+    WorldOptions options = options_for(node_of, GetParam());
     options.edit = [&](int, Config& config) {
       config.env.algo = GetParam().algorithm;
       config.env.chunk_bytes = size_t{4} << 20;

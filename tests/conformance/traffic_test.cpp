@@ -44,7 +44,7 @@ size_t shard_bytes(const SharedCodec& codec, const Cut& cut, int shard) {
 }
 
 World quiet_world(const Placement& node_of, const std::string& algorithm) {
-  WorldOptions options{node_of, Links::kShm};
+  WorldOptions options{node_of, true};
   options.edit = [&](int, Config& config) {
     config.check = 0;  // no checksums behind the messages
     config.env.algo = algorithm;

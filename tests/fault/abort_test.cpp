@@ -52,7 +52,8 @@ TEST_P(Abort, EndsACallThatWaitsAndTellsThePeers) {
     const std::chrono::duration<double, std::milli> after = ended[static_cast<size_t>(rank)] - aborted;
     EXPECT_EQ(outcome.code, collRemoteError) << "rank " << rank << ": " << outcome;
     EXPECT_TRUE(outcome.says("collCommAbort")) << "rank " << rank << ": " << outcome;
-    EXPECT_EQ(outcome.says(text("rank ", kAborting, " gave up")), rank != kAborting) << "rank " << rank << ": " << outcome;
+    EXPECT_EQ(outcome.says(text("rank ", kAborting, " gave up")), rank != kAborting)
+        << "rank " << rank << ": " << outcome;
     EXPECT_LT(after.count(), kPromptMs) << "rank " << rank;
     expect_poisoned(world.handle(rank), outcome);
   }

@@ -24,7 +24,9 @@ struct Injury {
   int check;
 };
 
-const char* func_of(const Shape& shape) { return shape.algo == "scatter" || shape.algo == "tree" ? "broadcast" : "allreduce"; }
+const char* func_of(const Shape& shape) {
+  return shape.algo == "scatter" || shape.algo == "tree" ? "broadcast" : "allreduce";
+}
 
 Outcome call(collComm_t comm, const Shape& shape) {
   std::vector<float> send(kCount), recv(kCount);
@@ -78,7 +80,8 @@ void expect_found(const std::vector<Outcome>& outcomes) {
     } else {
       EXPECT_EQ(outcome.code, collRemoteError) << "rank " << rank << ": " << outcome;
       EXPECT_TRUE(outcome.says(" gave up")) << "rank " << rank << ": " << outcome;
-      EXPECT_TRUE(outcome.says(text("rank ", kSender, "'s message for elements "))) << "rank " << rank << ": " << outcome;
+      EXPECT_TRUE(outcome.says(text("rank ", kSender, "'s message for elements ")))
+          << "rank " << rank << ": " << outcome;
     }
   }
   EXPECT_GE(found, 1);

@@ -14,7 +14,7 @@ enum class Damage { kNone, kFlipBit, kTruncate, kExtend };
 
 struct Fault {
   Damage damage = Damage::kNone;
-  int message = 0;        // which one, counted from 0 among those of least_bytes
+  int message = 0;           // which one, counted from 0 among those of least_bytes
   size_t least_bytes = 200;  // longer than what ranks compare before a call
 };
 
@@ -25,7 +25,8 @@ class FaultyTransport final : public Transport {
   std::string_view name() const override { return real_->name(); }
   bool reaches(int peer) const override { return real_->reaches(peer); }
   Status send(int peer, uint32_t tag, std::span<const std::byte> message, Request* request) override {
-    if (message.size() < fault_.least_bytes || seen_++ != fault_.message) return real_->send(peer, tag, message, request);
+    if (message.size() < fault_.least_bytes || seen_++ != fault_.message)
+      return real_->send(peer, tag, message, request);
     auto& copy = damaged_.emplace_back(message.begin(), message.end());
     if (fault_.damage == Damage::kFlipBit) copy[copy.size() / 2] ^= std::byte{0x10};
     if (fault_.damage == Damage::kTruncate) copy.resize(copy.size() / 2);

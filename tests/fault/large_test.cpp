@@ -32,8 +32,8 @@ class Pages {
 TEST(Large, CountsAbove2To31Work) {
   World world({.node_of = one_node(2), .shm = true});
   ASSERT_TRUE(world.ok()) << world.why();
-  constexpr size_t kPlaces[] = {0, 1, 12345, (size_t{1} << 30) - 1, size_t{1} << 30, (size_t{1} << 31) - 1,
-                                size_t{1} << 31, kCount - 1};
+  constexpr size_t kPlaces[] = {
+      0, 1, 12345, (size_t{1} << 30) - 1, size_t{1} << 30, (size_t{1} << 31) - 1, size_t{1} << 31, kCount - 1};
   world.run([&](int rank, Communicator&) {
     const Pages values(kCount);
     ASSERT_NE(values.data(), nullptr);

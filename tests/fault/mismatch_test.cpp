@@ -67,7 +67,8 @@ TEST_P(Mismatch, ShowsBothFingerprintsOnEveryRank) {
     const Outcome outcome = make(comm, rank == kOddOne ? case_of.odd : case_of.all);
     EXPECT_EQ(outcome.code, collInvalidUsage) << "rank " << rank << ": " << outcome;
     EXPECT_TRUE(outcome.says(text("rank 0 calls ", case_of.all_words))) << "rank " << rank << ": " << outcome;
-    EXPECT_TRUE(outcome.says(text("rank ", kOddOne, " calls ", case_of.odd_words))) << "rank " << rank << ": " << outcome;
+    EXPECT_TRUE(outcome.says(text("rank ", kOddOne, " calls ", case_of.odd_words)))
+        << "rank " << rank << ": " << outcome;
     EXPECT_LT(outcome.ms, 5000);
     expect_poisoned(comm, outcome);
   });
@@ -88,7 +89,8 @@ INSTANTIATE_TEST_SUITE_P(
                          {.root = 0, .function = Function::kBroadcast},
                          "broadcast #1 of 1000 float, op sum, root 1",
                          "broadcast #1 of 1000 float, op sum, root 0"},
-            Disagreement{"Codec", {}, {.codec = "int8"}, kUsual, "allreduce #1 of 1000 float, op sum, root 0, codec int8"},
+            Disagreement{
+                "Codec", {}, {.codec = "int8"}, kUsual, "allreduce #1 of 1000 float, op sum, root 0, codec int8"},
             Disagreement{"CodecKeys", {.codec = "int8"}, {.codec = "int8:block=64"}, "allreduce #1", "allreduce #1"},
             Disagreement{"Function", {}, {.count = 0, .function = Function::kBarrier}, kUsual, "barrier #1"},
             Disagreement{"Order",

@@ -43,7 +43,8 @@ void expect_all(const std::vector<Ended>& all, int exit_code, const std::vector<
   for (const Ended& ended : all) {
     EXPECT_TRUE(ended.in_time);
     EXPECT_EQ(ended.exit_code, exit_code) << ended.output;
-    for (const std::string& word : words) EXPECT_NE(ended.output.find(word), std::string::npos) << word << "\n" << ended.output;
+    for (const std::string& word : words)
+      EXPECT_NE(ended.output.find(word), std::string::npos) << word << "\n" << ended.output;
   }
 }
 
@@ -95,8 +96,9 @@ TEST(Variables, LocalOnesMayDifferAndUnknownOnesAreWarnedAbout) {
   commands[2].variables = {"COLL_CHUNKBYTES=64K"};
   const auto all = run_together(commands, kMostSeconds);
   expect_all(all, collSuccess, {"code 0"});
-  EXPECT_NE(all[2].output.find("COLL_CHUNKBYTES is set but libcoll knows no such variable; did you mean COLL_CHUNK_BYTES?"),
-            std::string::npos)
+  EXPECT_NE(
+      all[2].output.find("COLL_CHUNKBYTES is set but libcoll knows no such variable; did you mean COLL_CHUNK_BYTES?"),
+      std::string::npos)
       << all[2].output;
   for (const size_t rank : {0, 1, 3}) EXPECT_EQ(all[rank].output.find("CHUNKBYTES"), std::string::npos);
 }
@@ -141,8 +143,8 @@ TEST_P(KilledUnderMpi, SurvivorsReturnAnError) {
   constexpr int kTimeoutMs = 1000;
   for (const char* after_ms : {"40", "250"}) {
     SCOPED_TRACE(after_ms);
-    const Command mpirun{{MPIRUN, "--oversubscribe", "--enable-recovery", "--mca", "mpi_yield_when_idle", "1", "-n", "3",
-                          MPI_RANK_PROGRAM, after_ms},
+    const Command mpirun{{MPIRUN, "--oversubscribe", "--enable-recovery", "--mca", "mpi_yield_when_idle", "1", "-n",
+                          "3", MPI_RANK_PROGRAM, after_ms},
                          {"OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1", "COLL_TIMEOUT_MS=1000",
                           std::string("COLL_TRANSPORT=") + GetParam()}};
     const Ended ended = run_together({mpirun}, kMostSeconds)[0];
@@ -159,8 +161,9 @@ TEST_P(KilledUnderMpi, SurvivorsReturnAnError) {
   EXPECT_EQ(left_in_shared_memory(), std::vector<std::string>());
 }
 
-INSTANTIATE_TEST_SUITE_P(Transports, KilledUnderMpi, testing::Values("mpi", "shm,mpi"),
-                         [](const auto& tested) { return std::string_view(tested.param) == "mpi" ? "Mpi" : "ShmAndMpi"; });
+INSTANTIATE_TEST_SUITE_P(Transports, KilledUnderMpi, testing::Values("mpi", "shm,mpi"), [](const auto& tested) {
+  return std::string_view(tested.param) == "mpi" ? "Mpi" : "ShmAndMpi";
+});
 
 }  // namespace
 

@@ -22,7 +22,8 @@ constexpr size_t kTooLittle = 16 << 10;
 
 // Gives this thread, and those that it starts, a /dev/shm of their own; once.
 bool own_namespace() {
-  static const bool own = ::unshare(CLONE_NEWNS) == 0 && ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+  static const bool own = ::unshare(CLONE_NEWNS) == 0 &&
+                          ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
                           ::mount("none", kShmDirectory, "tmpfs", 0, "size=256m") == 0;
   return own;
 }

@@ -98,16 +98,17 @@ TEST_P(Missing, IsNamedByAllWhoWait) {
 
 INSTANTIATE_TEST_SUITE_P(
     Timeout, Missing,
-    testing::Values(Scenario{.name = "FirstCall", .missing = {2}}, Scenario{.name = "RankZero", .missing = {0}},
-                    Scenario{.name = "OverShm", .missing = {2}, .shm = true},
-                    Scenario{.name = "TwoOfFour", .missing = {1, 3}, .call = Last::kBarrier, .calls_before = 2},
-                    Scenario{.name = "AllButOne", .missing = {0, 1, 3}},
-                    Scenario{.name = "InTheMiddle", .missing = {3}, .calls_before = 20, .shm = true},
-                    Scenario{.name = "Unchecked", .missing = {1}, .calls_before = 1, .check = 0, .algo = "direct"},
-                    Scenario{.name = "UncheckedRing", .missing = {1}, .check = 0, .algo = "ring"},
-                    Scenario{.name = "UncheckedDoublingShm", .missing = {2}, .shm = true, .check = 0, .algo = "doubling"},
-                    Scenario{.name = "ReduceScatter", .missing = {1}, .call = Last::kReduceScatter, .check = 0},
-                    Scenario{.name = "AllGatherShm", .missing = {1}, .call = Last::kAllGather, .shm = true, .check = 0}),
+    testing::Values(
+        Scenario{.name = "FirstCall", .missing = {2}}, Scenario{.name = "RankZero", .missing = {0}},
+        Scenario{.name = "OverShm", .missing = {2}, .shm = true},
+        Scenario{.name = "TwoOfFour", .missing = {1, 3}, .call = Last::kBarrier, .calls_before = 2},
+        Scenario{.name = "AllButOne", .missing = {0, 1, 3}},
+        Scenario{.name = "InTheMiddle", .missing = {3}, .calls_before = 20, .shm = true},
+        Scenario{.name = "Unchecked", .missing = {1}, .calls_before = 1, .check = 0, .algo = "direct"},
+        Scenario{.name = "UncheckedRing", .missing = {1}, .check = 0, .algo = "ring"},
+        Scenario{.name = "UncheckedDoublingShm", .missing = {2}, .shm = true, .check = 0, .algo = "doubling"},
+        Scenario{.name = "ReduceScatter", .missing = {1}, .call = Last::kReduceScatter, .check = 0},
+        Scenario{.name = "AllGatherShm", .missing = {1}, .call = Last::kAllGather, .shm = true, .check = 0}),
     [](const auto& tested) { return tested.param.name; });
 
 TEST(Timeout, OnAStreamComesFromTheStream) {

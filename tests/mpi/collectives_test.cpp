@@ -149,7 +149,8 @@ class Collectives : public testing::TestWithParam<Setting> {
         << collGetLastError(comm_.get());
     for (int rank = 0; rank < world_.size && count > 0; ++rank) {
       const Bytes theirs = make_input(type, Pattern{}, count, rank, world_.size);
-      EXPECT_EQ(std::memcmp(all.data() + static_cast<size_t>(rank) * mine.size(), theirs.data(), theirs.size()), 0) << rank;
+      EXPECT_EQ(std::memcmp(all.data() + static_cast<size_t>(rank) * mine.size(), theirs.data(), theirs.size()), 0)
+          << rank;
     }
   }
   void broadcast(DataType type, size_t count, int root) const {
@@ -223,8 +224,9 @@ TEST_P(Collectives, CompressedAllReduceKeepsItsBoundAndAgrees) {
     EXPECT_EQ(collCodecGetInfo(codec, &about), collSuccess);
     const Bytes mine = input(collFloat32, kCount);
     std::vector<float> result(kCount);
-    EXPECT_EQ(collAllReduceCompressed(mine.data(), result.data(), kCount, collFloat32, collSum, codec, comm_.get(), nullptr),
-              collSuccess)
+    EXPECT_EQ(
+        collAllReduceCompressed(mine.data(), result.data(), kCount, collFloat32, collSum, codec, comm_.get(), nullptr),
+        collSuccess)
         << collGetLastError(comm_.get());
     // No element is larger than 4: each of the contributions, and their sum, may be off by the bound of that.
     const double largest = 4.0 * world_.size;

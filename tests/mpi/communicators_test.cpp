@@ -128,8 +128,8 @@ TEST(InitMpi, TwoAtOnce) {
   for (collStream_t& stream : streams) ASSERT_EQ(collStreamCreate(&stream), collSuccess);
   const auto enqueue = [&](bool whole) {
     auto& values = whole ? a : b;
-    EXPECT_EQ(collAllReduce(values.data(), values.data(), values.size(), collFloat32, collSum, (whole ? all : part).get(),
-                            streams[whole ? 0 : 1]),
+    EXPECT_EQ(collAllReduce(values.data(), values.data(), values.size(), collFloat32, collSum,
+                            (whole ? all : part).get(), streams[whole ? 0 : 1]),
               collSuccess);
   };
   enqueue(world.rank % 2 == 0);

@@ -53,17 +53,10 @@ inline void run_threads(int nranks, const std::function<void(int rank)>& body) {
   for (std::thread& thread : threads) thread.join();
 }
 
-// How ranks reach each other.
-enum class Links {
-  kInproc,
-  kShm,   // between ranks of a node, inproc elsewhere
-  kLate,  // inproc, and rank 0 sends late
-};
-constexpr std::string_view kLinkNames[] = {"inproc", "shm", "late"};
-
 struct WorldOptions {
   Placement node_of;
-  Links links = Links::kInproc;
+  bool shm = false;   // between ranks of a node; everything else is inproc
+  bool late = false;  // rank 0 sends late where it does so by inproc
   std::function<void(int rank, Config& config)> edit{};
   // What stands between a rank and its inproc transport; for tests of damaged messages.
   std::function<std::unique_ptr<Transport>(int rank, std::unique_ptr<Transport> real)> wrap{};
@@ -116,7 +109,7 @@ class World {
     COLL_TRY(resolve_config(nullptr, &config));
     config.timeout_ms = 60000;
     config.env.host_id = text("node", options.node_of[static_cast<size_t>(rank)]);
-    if (options.links != Links::kShm) config.env.transport = "inproc";
+    if (!options.shm) config.env.transport = "inproc";
     if (options.edit) options.edit(rank, config);
     InprocBootstrap bootstrap(meeting_, rank);
     const OpenFar open_far = [&](std::unique_ptr<Transport>* far) {

@@ -65,6 +65,7 @@ TEST(Options, EveryFlagIsUnderstood) {
   EXPECT_EQ(o.input, "f%r");
   EXPECT_EQ(o.json_file + o.csv_file + o.plot_file, "abc");
   EXPECT_EQ(o.timeout_ms, 7);
+  EXPECT_EQ(parse({"-n", "3", "-n", "4"}).options->iters, 4);  // the last one counts
 }
 
 TEST(Options, MistakesAreNamedAndEndWithStatus2) {

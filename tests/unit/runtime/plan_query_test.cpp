@@ -11,8 +11,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-World world_of(const Placement& node_of, const std::string& algorithm, Links links = Links::kShm, size_t chunk_bytes = 0) {
-  WorldOptions options{node_of, links};
+World world_of(const Placement& node_of, const std::string& algorithm, bool shm = true, size_t chunk_bytes = 0) {
+  WorldOptions options{node_of, shm};
   options.edit = [=](int, Config& config) {
     config.env.algo = algorithm;
     config.env.chunk_bytes = chunk_bytes;
@@ -67,7 +67,7 @@ TEST(QueryPlan, HasEveryPromisedKey) {
 
 TEST(QueryPlan, NamesTheAlgorithmThatWasAskedFor) {
   for (const Algorithm& algorithm : algorithm_registry()) {
-    World world = world_of(blocks({2, 2}), std::string(algorithm.name), Links::kInproc);
+    World world = world_of(blocks({2, 2}), std::string(algorithm.name), false);
     ASSERT_TRUE(world.ok()) << world.why();
     bool served = false;
     for (const collFunc_t func : {collFuncAllReduce, collFuncReduceScatter, collFuncAllGather, collFuncBroadcast}) {
@@ -90,7 +90,7 @@ TEST(QueryPlan, NamesTheAlgorithmThatWasAskedFor) {
 }
 
 TEST(QueryPlan, TellsQuantisationsAndChunks) {
-  World world = world_of(one_node(4), "direct", Links::kShm, 4096);
+  World world = world_of(one_node(4), "direct", true, 4096);
   ASSERT_TRUE(world.ok()) << world.why();
   const CodecHandle int8("int8");
   const CodecHandle none("none");
@@ -103,7 +103,7 @@ TEST(QueryPlan, TellsQuantisationsAndChunks) {
 }
 
 TEST(QueryPlan, DefaultCodecIsThatOfTheCommunicator) {
-  WorldOptions options{one_node(3), Links::kShm};
+  WorldOptions options{one_node(3), true};
   options.edit = [](int, Config& config) { config.codec = "int4"; };
   World world(options);
   ASSERT_TRUE(world.ok()) << world.why();
