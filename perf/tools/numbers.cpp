@@ -81,15 +81,6 @@ void load_as_doubles(const std::byte* bytes, std::span<double> values) {
   }
 }
 
-template <typename T>
-void load_as_words(const std::byte* bytes, std::span<uint64_t> values) {
-  for (size_t i = 0; i < values.size(); ++i) {
-    T element;
-    std::memcpy(&element, bytes + i * sizeof(T), sizeof(T));
-    values[i] = static_cast<uint64_t>(element);
-  }
-}
-
 // Every value of a 16- or 8-bit format, decoded once.
 const std::vector<double>& decoded_values(collDataType_t type) {
   thread_local std::array<std::vector<double>, collNumTypes> tables;
@@ -149,17 +140,11 @@ void from_doubles(collDataType_t type, std::span<const double> values, std::byte
 }
 
 void to_words(collDataType_t type, const std::byte* bytes, std::span<uint64_t> values) {
-  switch (type) {
-    case collInt8:
-      return load_as_words<int8_t>(bytes, values);
-    case collUint8:
-      return load_as_words<uint8_t>(bytes, values);
-    case collInt32:
-      return load_as_words<int32_t>(bytes, values);
-    case collUint32:
-      return load_as_words<uint32_t>(bytes, values);
-    default:
-      return load_as_words<uint64_t>(bytes, values);
+  const size_t width = facts(type).bytes;
+  for (size_t i = 0; i < values.size(); ++i) {
+    uint64_t word = 0;
+    std::memcpy(&word, bytes + i * width, width);
+    values[i] = wrap(type, word);
   }
 }
 

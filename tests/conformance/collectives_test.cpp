@@ -3,6 +3,7 @@
 #include <map>
 
 #include "tests/conformance/cases.hpp"
+#include "tests/support/late_transport.hpp"
 
 namespace coll::test {
 
@@ -46,8 +47,15 @@ std::vector<Shape> shapes(bool few) {
   return all;
 }
 
+std::unique_ptr<Transport> late_on_rank_0(int rank, std::unique_ptr<Transport> real) {
+  if (rank != 0) return real;
+  return std::make_unique<LateTransport>(std::move(real));
+}
+
 WorldOptions options_for(const Placement& node_of, const Service& service) {
-  return {node_of, service.links == Links::kShm, service.links == Links::kLate};
+  WorldOptions options{node_of, service.links == Links::kShm};
+  if (service.links == Links::kLate) options.wrap = late_on_rank_0;
+  return options;
 }
 
 class Collectives : public testing::TestWithParam<Service> {};

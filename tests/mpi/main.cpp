@@ -11,16 +11,20 @@ namespace {
 class FailuresOnly final : public testing::EmptyTestEventListener {
  public:
   explicit FailuresOnly(int rank) : rank_(rank) {}
+  // GoogleTest holds a lock while it reports, under which it cannot be asked for the test's name.
+  void OnTestStart(const testing::TestInfo& test) override {
+    name_ = std::string(test.test_suite_name()) + "." + test.name();
+  }
   void OnTestPartResult(const testing::TestPartResult& result) override {
     if (!result.failed()) return;
-    const testing::TestInfo* test = testing::UnitTest::GetInstance()->current_test_info();
-    std::printf("rank %d, %s.%s: %s:%d: %s\n", rank_, test != nullptr ? test->test_suite_name() : "",
-                test != nullptr ? test->name() : "", result.file_name(), result.line_number(), result.message());
+    const char* file = result.file_name() != nullptr ? result.file_name() : "";
+    std::printf("rank %d, %s: %s:%d: %s\n", rank_, name_.c_str(), file, result.line_number(), result.message());
     std::fflush(stdout);
   }
 
  private:
   int rank_;
+  std::string name_;
 };
 
 Edges seen;

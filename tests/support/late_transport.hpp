@@ -33,8 +33,10 @@ class LateTransport final : public Transport {
     COLL_TRY(inner_->progress(moved));
     std::erase_if(awaited_, [](const Request* request) { return request->done; });
     if (held_.empty()) return {};
-    if (!awaited_.empty() && ++patience_ < kMostPatience) return {};
-    patience_ = 0;
+    ++turns_;
+    quiet_turns_ = awaited_.empty() ? quiet_turns_ + 1 : 0;
+    if (quiet_turns_ < kQuietTurns && turns_ < kMostTurns) return {};
+    turns_ = quiet_turns_ = 0;
     for (; !held_.empty(); held_.pop_front()) {
       const Held& next = held_.front();
       COLL_TRY(inner_->send(next.peer, next.tag, next.message, next.request));
@@ -52,7 +54,8 @@ class LateTransport final : public Transport {
   }
 
  private:
-  static constexpr int kMostPatience = 100;  // turns, where what is awaited depends on what is held
+  static constexpr int kQuietTurns = 3;   // in between, whoever waits acts on what has come
+  static constexpr int kMostTurns = 100;  // where what is awaited depends on what is held
   struct Held {
     int peer;
     uint32_t tag;
@@ -63,7 +66,8 @@ class LateTransport final : public Transport {
   std::unique_ptr<Transport> inner_;
   std::deque<Held> held_;
   std::vector<Request*> awaited_;
-  int patience_ = 0;
+  int turns_ = 0;
+  int quiet_turns_ = 0;
 };
 
 }  // namespace coll::test

@@ -13,7 +13,6 @@
 #include "runtime/config.hpp"
 #include "runtime/create.hpp"
 #include "tests/support/inproc_bootstrap.hpp"
-#include "tests/support/late_transport.hpp"
 #include "transport/inproc/inproc.hpp"
 
 namespace coll::test {
@@ -55,8 +54,7 @@ inline void run_threads(int nranks, const std::function<void(int rank)>& body) {
 
 struct WorldOptions {
   Placement node_of;
-  bool shm = false;   // between ranks of a node; everything else is inproc
-  bool late = false;  // rank 0 sends late where it does so by inproc
+  bool shm = false;  // between ranks of a node; everything else is inproc
   std::function<void(int rank, Config& config)> edit{};
   // What stands between a rank and its inproc transport; for tests of damaged messages.
   std::function<std::unique_ptr<Transport>(int rank, std::unique_ptr<Transport> real)> wrap{};

@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -40,9 +41,17 @@ def run(program: str | Path, *arguments: str, ranks: int = 3, **more: str) -> su
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COLL_")}
     environment |= {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"} | more
     command = [MPIRUN, "--oversubscribe", "--mca", "mpi_yield_when_idle", "1", "-n", str(ranks), str(BIN / program)]
-    return subprocess.run(
-        [*command, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=100
-    )
+    process = subprocess.Popen(
+        [*command, *arguments], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    try:
+        out, err = process.communicate(timeout=100)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGTERM)  # mpirun ends its ranks
+        out, err = process.communicate()
+        raise AssertionError(f"{process.args} takes too long; so far it printed\n{out}{err}") from None
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 def strictly(text: str) -> Any:
