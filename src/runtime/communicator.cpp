@@ -34,16 +34,16 @@ Communicator::Communicator(Foundation foundation)
 
 Communicator::~Communicator() = default;
 
-Status Communicator::run(Call call, const std::shared_ptr<Stream>& stream) {
+Status Communicator::run(const Call& call, const std::shared_ptr<Stream>& stream) {
   const std::lock_guard lock(busy_);
   std::unique_ptr<Operation> operation;
-  COLL_TRY(begin(std::move(call), &operation));
+  COLL_TRY(begin(call, &operation));
   if (!stream) return complete(*operation);
   stream->enqueue(std::move(operation));
   return {};
 }
 
-Status Communicator::begin(Call call, std::unique_ptr<Operation>* operation) {
+Status Communicator::begin(const Call& call, std::unique_ptr<Operation>* operation) {
   COLL_TRY(failure());
   while (pending_.load() >= kMostPending) {
     bool moved = false;

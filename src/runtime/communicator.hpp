@@ -67,8 +67,8 @@ class Communicator {
 
   // Runs the call to its end on this thread (stream empty), or enqueues it. The codec of a plain call is the default
   // one where it fits.
-  Status run(Call call, const std::shared_ptr<Stream>& stream);
-  Status query_plan(Call call, std::string* json);
+  Status run(const Call& call, const std::shared_ptr<Stream>& stream);
+  Status query_plan(const Call& call, std::string* json);
   collStats_t stats();
 
   // Moves an operation on; never blocks. Sets *done when it is complete.
@@ -81,7 +81,7 @@ class Communicator {
 
  private:
   friend class Operation;
-  Status begin(Call call, std::unique_ptr<Operation>* operation);
+  Status begin(const Call& call, std::unique_ptr<Operation>* operation);
   Status complete(Operation& operation);
   Status step(Operation& operation, bool* moved, bool* done);
   Status plan_for(const Call& call, std::shared_ptr<const Plan>* plan);

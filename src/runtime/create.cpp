@@ -133,7 +133,7 @@ class Creation {
     options.allgather = allgather();
     std::unique_ptr<Transport> shm;
     std::string warning;
-    const Status joined = make_shm(options, &shm, &warning);
+    Status joined = make_shm(options, &shm, &warning);
     if (!warning.empty()) base_.log->warn(LogPart::kTransport, warning);
     if (!joined.ok()) {
       if (joined.code() == collTimeout || !allowed_[kMpi]) return joined;

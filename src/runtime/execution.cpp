@@ -142,7 +142,7 @@ Status Execution::perform(ChunkRun& run, const Step& step, const Shard& part, si
   }
   // Receives that have been used give their memory back; a value that is sent on holds its own reference.
   for (size_t i = 0; i < messages; ++i) run.incoming[run.taken + i].block = {};
-  return send_all(run, step, part, std::move(value));
+  return send_all(run, step, part, value);
 }
 
 Status Execution::verify(const Incoming& in, const Step& step) const {
@@ -248,7 +248,7 @@ Status Execution::send_user_memory(const std::byte* memory, size_t bytes, Value*
   return {};
 }
 
-Status Execution::send_all(ChunkRun& run, const Step& step, const Shard& part, Value value) {
+Status Execution::send_all(ChunkRun& run, const Step& step, const Shard& part, const Value& value) {
   const int shard = plan_->entry(step.shard, run.round, 0);
   for (int j = 0; j < step.to.count; ++j) {
     const int peer = plan_->entry(step.to, run.round, j);

@@ -86,7 +86,7 @@ class Execution {
   Status pass_on(const ChunkRun& run, const Step& step, const Shard& part, Value* value);
   Status produce(ChunkRun& run, const Step& step, const Shard& part, std::span<const Contribution> from, Value* value);
   Status send_user_memory(const std::byte* memory, size_t bytes, Value* value);
-  Status send_all(ChunkRun& run, const Step& step, const Shard& part, Value value);
+  Status send_all(ChunkRun& run, const Step& step, const Shard& part, const Value& value);
   bool finished(const ChunkRun& run) const;
 
   const std::byte* input(const Shard& part) const;

@@ -86,7 +86,7 @@ void Communicator::log_choice(std::string_view function, const PlanQuery& query,
                   plan.algorithm, ", ", plan.chunks, " chunks, predicted ", plan.predicted_us, " us");
 }
 
-Status Communicator::query_plan(Call call, std::string* json) {
+Status Communicator::query_plan(const Call& call, std::string* json) {
   const std::lock_guard lock(busy_);
   COLL_TRY(failure());
   std::shared_ptr<const Plan> plan;

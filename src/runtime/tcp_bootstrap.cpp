@@ -110,7 +110,7 @@ Status connect_patiently(const Address& address, Clock::time_point deadline, Soc
   milliseconds pause = kFirstPause;
   while (true) {
     bool retry = false;
-    const Status status = connect_to(address, deadline, socket, &retry);
+    Status status = connect_to(address, deadline, socket, &retry);
     if (status.ok()) return status;
     if (!retry || Clock::now() + pause >= deadline) {
       return {
