@@ -3,5 +3,8 @@ set(COLL_SANITIZE "" CACHE STRING "sanitizers of the whole build: address,undefi
 if(COLL_SANITIZE)
   add_compile_options(-fsanitize=${COLL_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_compile_definitions(_GLIBCXX_ASSERTIONS)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    add_compile_options(-Wno-maybe-uninitialized) # g++ 12 warns inside <regex> where code is instrumented
+  endif()
   add_link_options(-fsanitize=${COLL_SANITIZE})
 endif()
