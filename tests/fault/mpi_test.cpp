@@ -126,9 +126,8 @@ TEST_P(OverMpi, DifferingSettingsAreAnErrorOnAllRanks) {
   expect_new_one_works();
 }
 
-INSTANTIATE_TEST_SUITE_P(Transports, OverMpi, testing::Values("mpi", "shm,mpi"), [](const auto& tested) {
-  return tested.param[0] == 'm' ? "Mpi" : "ShmAndMpi";
-});
+INSTANTIATE_TEST_SUITE_P(Transports, OverMpi, testing::Values("mpi", "shm,mpi"),
+                         [](const auto& tested) { return tested.param[0] == 'm' ? "Mpi" : "ShmAndMpi"; });
 
 // The last rank joins too late. What it left unfinished on the program's own communicator belongs to that alone.
 TEST(Joining, RankThatNeverJoinsIsNamed) {

@@ -173,7 +173,8 @@ TEST_P(Collectives, UseTheTransportsThatReachTheRanks) {
   bool near = false, far = false;
   for (int rank = 0; rank < world_.size; ++rank) {
     if (rank == world_.rank) continue;
-    const bool shared = node_of(GetParam(), rank) == node_of(GetParam(), world_.rank) && GetParam().transport[0] == '\0';
+    const bool shared =
+        node_of(GetParam(), rank) == node_of(GetParam(), world_.rank) && GetParam().transport[0] == '\0';
     (shared ? near : far) = true;
   }
   const std::string used = transports_of(comm_.get());
