@@ -83,7 +83,7 @@ Status submit(const Arguments& args, Call call) {
   call.type = args.type;
   std::shared_ptr<Stream> stream;
   COLL_TRY(api::stream_of(args.stream, &stream));
-  return args.comm->communicator->run(std::move(call), stream);
+  return args.comm->communicator->run(call, stream);
 }
 
 // Which codec a call uses: the one named, or the communicator's default.
