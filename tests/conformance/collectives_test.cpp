@@ -58,6 +58,12 @@ WorldOptions options_for(const Placement& node_of, const Service& service) {
   return options;
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;  // each case takes many times as long, so there are few
+#else
+constexpr bool kSanitized = false;
+#endif
+
 class Collectives : public testing::TestWithParam<Service> {};
 
 TEST_P(Collectives, Hold) {
@@ -66,7 +72,8 @@ TEST_P(Collectives, Hold) {
   constexpr size_t kChunkBytes[] = {0, 512, 8192};  // 0: as the planner likes; small ones make many chunks
   std::map<std::string, Tally> total;
   size_t index = 0;
-  for (const Shape& shape : shapes(service.few)) {
+  const bool few = service.few || kSanitized;
+  for (const Shape& shape : shapes(few)) {
     WorldOptions options = options_for(shape.node_of, service);
     options.edit = [&](int, Config& config) {
       config.env.algo = service.algorithm;
@@ -78,7 +85,7 @@ TEST_P(Collectives, Hold) {
     ASSERT_TRUE(world.ok()) << world.why();
     for (const SharedCodec& codec : codecs) {
       SCOPED_TRACE(text("ranks ", shape.name, ", codec ", codec_name(codec)));
-      const Tally tally = run_cases(world, codec, cases_for(codec, world.nranks(), service.few));
+      const Tally tally = run_cases(world, codec, cases_for(codec, world.nranks(), few));
       Tally& sum = total[codec_name(codec)];
       sum.served += tally.served;
       sum.unserved += tally.unserved;
