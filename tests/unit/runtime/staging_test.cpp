@@ -6,10 +6,6 @@
 #include <cstring>
 #include <thread>
 
-// Sanitizers stop a program that asks for more than there is, unless told not to.
-extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1"; }
-extern "C" const char* __tsan_default_options() { return "allocator_may_return_null=1"; }
-
 namespace coll::test {
 
 namespace {
