@@ -190,38 +190,45 @@ using Fp16Format = SmallFormat<Fp16, uint16_t>;
 
 // ---- Operators -----------------------------------------------------------------------------------------------------
 
-struct SumOp {
+// merge() keeps NaN but not its one pattern: operands of a chain are merged, and the end is made canonical. apply() is
+// a chain of one.
+
+template <class Op>
+struct Canonical {
   template <class D>
   static HWY_INLINE hn::Vec<D> apply(D d, hn::Vec<D> a, hn::Vec<D> b) {
     if constexpr (std::is_floating_point_v<hn::TFromD<D>>) {
-      return canonical(d, hn::Add(a, b));
+      return canonical(d, Op::merge(d, a, b));
     } else {
-      return hn::Add(a, b);
+      return Op::merge(d, a, b);
     }
   }
 };
 
-struct ProdOp {
+struct SumOp : Canonical<SumOp> {
   template <class D>
-  static HWY_INLINE hn::Vec<D> apply(D d, hn::Vec<D> a, hn::Vec<D> b) {
-    if constexpr (std::is_floating_point_v<hn::TFromD<D>>) {
-      return canonical(d, hn::Mul(a, b));
-    } else {
-      return hn::Mul(a, b);
-    }
+  static HWY_INLINE hn::Vec<D> merge(D, hn::Vec<D> a, hn::Vec<D> b) {
+    return hn::Add(a, b);
   }
 };
 
-// NaN wherever a or b is, else `value`.
+struct ProdOp : Canonical<ProdOp> {
+  template <class D>
+  static HWY_INLINE hn::Vec<D> merge(D, hn::Vec<D> a, hn::Vec<D> b) {
+    return hn::Mul(a, b);
+  }
+};
+
+// A NaN wherever a or b is one, else `value`.
 template <class D>
-HWY_INLINE hn::Vec<D> propagate_nan(D d, hn::Vec<D> a, hn::Vec<D> b, hn::Vec<D> value) {
-  return canonical(d, hn::IfThenElse(hn::IsNaN(a), a, hn::IfThenElse(hn::IsNaN(b), b, value)));
+HWY_INLINE hn::Vec<D> propagate_nan(D, hn::Vec<D> a, hn::Vec<D> b, hn::Vec<D> value) {
+  return hn::IfThenElse(hn::IsNaN(a), a, hn::IfThenElse(hn::IsNaN(b), b, value));
 }
 
 // Equal floats have equal bits, except for the zeros: And gives +0 where one is, Or gives -0.
-struct MaxOp {
+struct MaxOp : Canonical<MaxOp> {
   template <class D>
-  static HWY_INLINE hn::Vec<D> apply(D d, hn::Vec<D> a, hn::Vec<D> b) {
+  static HWY_INLINE hn::Vec<D> merge(D d, hn::Vec<D> a, hn::Vec<D> b) {
     if constexpr (std::is_floating_point_v<hn::TFromD<D>>) {
       return propagate_nan(d, a, b, hn::IfThenElse(hn::Eq(a, b), hn::And(a, b), hn::Max(a, b)));
     } else {
@@ -230,9 +237,9 @@ struct MaxOp {
   }
 };
 
-struct MinOp {
+struct MinOp : Canonical<MinOp> {
   template <class D>
-  static HWY_INLINE hn::Vec<D> apply(D d, hn::Vec<D> a, hn::Vec<D> b) {
+  static HWY_INLINE hn::Vec<D> merge(D d, hn::Vec<D> a, hn::Vec<D> b) {
     if constexpr (std::is_floating_point_v<hn::TFromD<D>>) {
       return propagate_nan(d, a, b, hn::IfThenElse(hn::Eq(a, b), hn::Or(a, b), hn::Min(a, b)));
     } else {

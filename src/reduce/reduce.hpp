@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 
 #include "base/simd.hpp"
 #include "base/types.hpp"
@@ -28,5 +29,21 @@ void finish(DataType type, RedOp op, int nranks, void* accumulators, size_t coun
 
 // native[0..count) = accumulators[0..count), rounded to nearest even; NaN becomes the type's canonical quiet NaN.
 void store(DataType type, const void* accumulators, void* native, size_t count, Isa isa = best_isa());
+
+// A reduction of whole inputs in one pass over memory.
+struct Reduction {
+  DataType type;
+  RedOp op;
+  bool finish = false;  // the operator's last step is applied, with `nranks`
+  int nranks = 1;
+  bool partial = false;  // outputs hold accumulators instead of native elements
+  bool stream = false;   // outputs are written past the caches: for those that are larger and not read again soon
+};
+
+// Every output[i] = the native inputs[0][i], inputs[1][i], ... combined in this order: what load(), combine_native(),
+// finish() and store() give one after the other. At least one input and one output; an output may be an input, and may
+// not overlap one otherwise. Streamed stores are visible to other cores before whatever this thread stores next.
+void reduce_many(const Reduction& reduction, std::span<const std::byte* const> inputs,
+                 std::span<std::byte* const> outputs, size_t count, Isa isa = best_isa());
 
 }  // namespace coll::reduce
