@@ -4,9 +4,7 @@
 
 #include <algorithm>
 #include <climits>
-#include <cstdlib>
 #include <cstring>
-#include <new>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -60,16 +58,6 @@ struct Bench::Contestant {
   std::vector<double> times_us;
   uint64_t sent_bytes = 0, exact_bytes = 0;  // of the timed calls, this rank
 };
-
-void Buffer::Free::operator()(std::byte* bytes) const { std::free(bytes); }
-
-Buffer::Buffer(size_t bytes) {
-  constexpr size_t kPage = 4096;
-  const size_t whole = (bytes / kPage + 1) * kPage;
-  data_.reset(static_cast<std::byte*>(std::aligned_alloc(kPage, whole)));
-  if (data_ == nullptr) throw std::bad_alloc();
-  std::memset(data_.get(), 0, whole);
-}
 
 Problem library_problem(collResult_t result, collComm_t comm, const std::string& what) {
   if (result == collSuccess) return {};

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "buffer.hpp"
 #include "collective.hpp"
 #include "input.hpp"
 #include "progress.hpp"
@@ -13,19 +14,6 @@
 #include "world.hpp"
 
 namespace coll::perf {
-
-// Page-aligned memory, written to once.
-class Buffer {
- public:
-  explicit Buffer(size_t bytes);
-  std::byte* data() const { return data_.get(); }
-
- private:
-  struct Free {
-    void operator()(std::byte* bytes) const;
-  };
-  std::unique_ptr<std::byte[], Free> data_;
-};
 
 // What all measurements of a run share.
 struct Setting {

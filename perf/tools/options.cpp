@@ -4,7 +4,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 #include <limits>
 
@@ -18,26 +17,16 @@ constexpr size_t kDefaultBytes = size_t{32} << 20;
 
 // What the command line gave, before it is looked at.
 struct Raw {
-  std::string min_bytes, max_bytes, step_bytes = "1M";
+  SizeFlags sizes;
   std::string op = "sum", type = "float", baseline = "none", place = "both", progress = "auto";
   int average = static_cast<int>(Average::kMax), blocking = 1;
 };
 
 std::string names(std::span<const std::string_view> all) { return fmt::format("{}", fmt::join(all, ", ")); }
 
-std::string type_names() {
-  std::vector<std::string_view> all;
-  for (const auto& type : all_types()) all.push_back(type.name);
-  return names(all);
-}
-
 void declare(const ToolTraits& tool, Raw* raw, Options* o, CLI::App* app) {
   app->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  app->add_option("-b,--minbytes", raw->min_bytes, "smallest size, as in 8, 64K, 16M, 1G (default 32M)");
-  app->add_option("-e,--maxbytes", raw->max_bytes, "largest size (default 32M)");
-  app->add_option("-i,--stepbytes", raw->step_bytes, "from one size to the next (default 1M)");
-  app->add_option("-f,--stepfactor", o->step_factor, "the same, as a factor (default: steps of -i)")
-      ->check(CLI::Range(2, 1 << 20));
+  raw->sizes.declare(app, "32M");
   app->add_option("-n,--iters", o->iters, "timed calls (default 20)")->check(CLI::Range(1, 1 << 24));
   app->add_option("-w,--warmup_iters", o->warmup_iters, "calls before them (default 5)")->check(CLI::Range(0, 1 << 24));
   app->add_option("-c,--check", o->check_iters, "checked calls; 0: results are not checked (default 1)")
@@ -69,32 +58,8 @@ void declare(const ToolTraits& tool, Raw* raw, Options* o, CLI::App* app) {
       ->check(CLI::IsMember({"on", "off", "auto"}));
 }
 
-size_t size_or_throw(const std::string& flag, const std::string& text) {
-  const auto size = parse_size(text);
-  if (!size) throw CLI::ValidationError(flag, fmt::format("{} is no size; give one as in 8, 64K, 16M or 1G", text));
-  return *size;
-}
-
-void read_sizes(const Raw& raw, Options* o) {
-  o->step_bytes = size_or_throw("--stepbytes", raw.step_bytes);
-  o->max_bytes = raw.max_bytes.empty() ? kDefaultBytes : size_or_throw("--maxbytes", raw.max_bytes);
-  o->min_bytes =
-      raw.min_bytes.empty() ? std::min(kDefaultBytes, o->max_bytes) : size_or_throw("--minbytes", raw.min_bytes);
-  if (raw.max_bytes.empty()) o->max_bytes = std::max(o->max_bytes, o->min_bytes);
-  if (o->min_bytes > o->max_bytes) {
-    throw CLI::ValidationError("--minbytes", fmt::format("{} is above --maxbytes, {}", raw.min_bytes, raw.max_bytes));
-  }
-  if (o->step_bytes == 0) throw CLI::ValidationError("--stepbytes", "must be above 0");
-}
-
 void read_names(const ToolTraits& tool, const Raw& raw, Options* o) {
-  if (raw.type == "all") {
-    for (const auto& type : all_types()) o->types.push_back(type.type);
-  } else if (const auto type = type_named(raw.type)) {
-    o->types = {*type};
-  } else {
-    throw CLI::ValidationError("--datatype", fmt::format("{} is none of {}, all", raw.type, type_names()));
-  }
+  o->types = read_types(raw.type);
   if (raw.op == "all") {
     for (int op = 0; op < collNumOps; ++op) o->ops.push_back(static_cast<collRedOp_t>(op));
   } else if (const auto op = op_named(raw.op)) {
@@ -115,38 +80,6 @@ void read_names(const ToolTraits& tool, const Raw& raw, Options* o) {
 
 }  // namespace
 
-std::vector<size_t> Options::sizes() const {
-  std::vector<size_t> all;
-  for (size_t size = min_bytes;;) {
-    all.push_back(size);
-    const size_t factor = static_cast<size_t>(step_factor);
-    if (factor > 1 && size > max_bytes / factor) break;
-    const size_t next = factor > 1 ? std::max<size_t>(size * factor, 1) : size + step_bytes;
-    if (next > max_bytes || next <= size) break;
-    size = next;
-  }
-  return all;
-}
-
-std::optional<size_t> parse_size(std::string_view text) {
-  size_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc()) return std::nullopt;
-  std::string_view unit = text.substr(static_cast<size_t>(end - text.data()));
-  int shift = 0;
-  if (!unit.empty()) {
-    const size_t at = std::string_view("kKmMgG").find(unit.front());
-    if (at != std::string_view::npos) {
-      shift = 10 * (static_cast<int>(at) / 2 + 1);
-      unit.remove_prefix(1);
-      if (unit == "iB") unit = "";
-    }
-    if (unit == "B") unit = "";
-  }
-  if (!unit.empty() || value > std::numeric_limits<size_t>::max() >> shift) return std::nullopt;
-  return value << shift;
-}
-
 std::string_view name(Average average) {
   const std::string_view texts[] = {"rank 0", "mean", "min", "max"};
   return texts[static_cast<int>(average)];
@@ -159,7 +92,7 @@ Parsed parse_options(const ToolTraits& tool, int argc, const char* const* argv) 
   declare(tool, &raw, &options, &app);
   try {
     app.parse(argc, argv);
-    read_sizes(raw, &options);
+    static_cast<SizeRange&>(options) = raw.sizes.read(kDefaultBytes);
     read_names(tool, raw, &options);
   } catch (const CLI::CallForHelp&) {
     return {std::nullopt, app.help(), 0};

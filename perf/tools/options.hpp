@@ -8,13 +8,13 @@
 #include <string_view>
 #include <vector>
 
+#include "flags.hpp"
+
 namespace coll::perf {
 
 enum class Average { kRank0 = 0, kMean = 1, kMin = 2, kMax = 3 };  // how ranks' times become one
 
-struct Options {
-  size_t min_bytes = 0, max_bytes = 0, step_bytes = 0;
-  int step_factor = 1;  // 1: steps of step_bytes
+struct Options : SizeRange {
   int iters = 20, warmup_iters = 5, check_iters = 1;
   std::vector<collRedOp_t> ops;
   std::vector<collDataType_t> types;
@@ -28,8 +28,6 @@ struct Options {
   std::string json_file, csv_file, plot_file;
   int timeout_ms = COLL_UNSET;
   bool progress = false;
-
-  std::vector<size_t> sizes() const;
 };
 
 // The options, or what to print (to stderr where the status is not 0) and the status to end with.
@@ -47,9 +45,6 @@ struct ToolTraits {
 };
 
 Parsed parse_options(const ToolTraits& tool, int argc, const char* const* argv);
-
-// "64", "64K", "16M", "1G", with or without B or iB; nothing where it is none.
-std::optional<size_t> parse_size(std::string_view text);
 
 std::string_view name(Average average);
 

@@ -58,5 +58,9 @@ struct Meta {
 std::string size_text(double bytes);
 // "823 ns", "12.3 µs", "268 ms", "1.20 s".
 std::string time_text(double us);
+// Four significant digits, as plain a number as fits.
+std::string number_text(double value);
+// A field of a CSV file, in quotes where it needs them.
+std::string csv_text(const std::string& text);
 
 }  // namespace coll::perf

@@ -2,23 +2,19 @@
 #include <coll/coll_mpi.h>
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <ctime>
-#include <fstream>
 #include <new>
 
 #include "bench.hpp"
 #include "collective.hpp"
+#include "files.hpp"
 #include "numbers.hpp"
 #include "plot.hpp"
 #include "writers.hpp"
 
 namespace coll::perf {
 namespace {
-
-constexpr int kCheckFailed = 1, kUsage = 2;
 
 // The communicator and the stream of a run.
 class Session {
@@ -71,23 +67,6 @@ Meta describe(const Collective& collective, const Options& options, const World&
   return meta;
 }
 
-// Whether the output files can be written: better known before the run than after it.
-Problem try_files(const Options& options) {
-  for (const std::string& path : {options.json_file, options.csv_file, options.plot_file}) {
-    if (path.empty() || std::ofstream(path, std::ios::app)) continue;
-    return {fmt::format("cannot write {}: {}", path, std::strerror(errno)), kUsage};
-  }
-  return {};
-}
-
-Problem write_file(const std::string& path, const std::string& text) {
-  if (path.empty()) return {};
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << text << std::flush;
-  if (!file) return {fmt::format("cannot write {}: {}", path, std::strerror(errno)), kCheckFailed};
-  return {};
-}
-
 void print(const std::string& text) {
   std::fputs(text.c_str(), stdout);
   std::fflush(stdout);
@@ -101,7 +80,8 @@ class Run {
 
   // Measures everything; the rows so far are kept where something goes wrong.
   Problem all() {
-    Problem unreadable = world_.is_root() ? try_files(options_) : Problem{};
+    Problem unreadable =
+        world_.is_root() ? try_files({options_.json_file, options_.csv_file, options_.plot_file}) : Problem{};
     if (options_.root >= world_.size()) {
       unreadable = {fmt::format("--root {}: there are {} ranks", options_.root, world_.size()), kUsage};
     }

@@ -6,17 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "files.hpp"
 #include "options.hpp"
 #include "result.hpp"
 
 namespace coll::perf {
-
-// Why a run cannot go on, in words, and the process's status then. Empty: it can.
-struct Problem {
-  std::string text;
-  int status = 1;
-  explicit operator bool() const { return !text.empty(); }
-};
 
 class World {
  public:

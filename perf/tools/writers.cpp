@@ -9,19 +9,6 @@
 namespace coll::perf {
 namespace {
 
-// Four significant digits, as plain a number as fits.
-std::string number(double value) {
-  if (value == 0) return "0";
-  if (value >= 1e7 || value < 1e-3) return fmt::format("{:.1e}", value);
-  const int digits = value >= 1000 ? 0 : value >= 100 ? 1 : value >= 10 ? 2 : 3;
-  return fmt::format("{:.{}f}", value, digits);
-}
-
-struct Column {
-  std::string_view name, unit;
-  int width;
-  bool left = false;
-};
 constexpr Column kColumns[] = {
     {"size", "(B)", 10},    {"count", "(elements)", 10}, {"type", "", 8},    {"redop", "", 5},
     {"codec", "", 9, true}, {"algorithm", "", 11, true}, {"place", "", 5},   {"time", "(us)", 8},
@@ -30,14 +17,7 @@ constexpr Column kColumns[] = {
     {"baseline", "p50", 8}, {"speedup", "", 7},
 };
 
-std::string lay_out(char first, const std::vector<std::string>& cells) {
-  std::string line(1, first);
-  for (size_t i = 0; i < cells.size(); ++i) {
-    const Column& column = kColumns[i];
-    line += fmt::format(fmt::runtime(column.left ? " {:<{}}" : " {:>{}}"), cells[i], column.width);
-  }
-  return line.erase(line.find_last_not_of(' ') + 1) + "\n";
-}
+std::string line(char first, const std::vector<std::string>& cells) { return lay_out(kColumns, first, cells); }
 
 nlohmann::ordered_json json_row(const Row& row) {
   nlohmann::ordered_json json = {
@@ -72,14 +52,16 @@ nlohmann::ordered_json json_row(const Row& row) {
   return json;
 }
 
-std::string csv_text(const std::string& text) {
-  if (text.find_first_of(",\"\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
-}
-
 }  // namespace
+
+std::string lay_out(std::span<const Column> columns, char first, const std::vector<std::string>& cells) {
+  std::string line(1, first);
+  for (size_t i = 0; i < cells.size(); ++i) {
+    const Column& column = columns[i];
+    line += fmt::format(fmt::runtime(column.left ? " {:<{}}" : " {:>{}}"), cells[i], column.width);
+  }
+  return line.erase(line.find_last_not_of(' ') + 1) + "\n";
+}
 
 std::string table_head(const Meta& meta) {
   std::string text =
@@ -99,18 +81,19 @@ std::string table_head(const Meta& meta) {
     names.emplace_back(column.name);
     units.emplace_back(column.unit);
   }
-  return text + lay_out('#', names) + lay_out('#', units);
+  return text + line('#', names) + line('#', units);
 }
 
 std::string table_line(const Row& row) {
   const auto& v = row.verdict;
   const auto& b = row.baseline;
-  return lay_out(
-      ' ', {{std::to_string(row.size_bytes), std::to_string(row.count), row.type, row.redop, row.codec, row.algorithm,
-             row.in_place ? "in" : "out", number(row.time_us.mean), number(row.algbw_gbs), number(row.busbw_gbs),
-             v ? std::to_string(v->wrong) : "N/A", std::to_string(row.sent_bytes), fmt::format("{:.2f}", row.ratio),
-             v ? number(v->worst_ratio) : "N/A", number(row.time_us.p50), number(row.time_us.p99),
-             b ? number(b->p50_us) : "-", b ? fmt::format("{:.2f}x", b->speedup) : "-"}});
+  return line(
+      ' ',
+      {{std::to_string(row.size_bytes), std::to_string(row.count), row.type, row.redop, row.codec, row.algorithm,
+        row.in_place ? "in" : "out", number_text(row.time_us.mean), number_text(row.algbw_gbs),
+        number_text(row.busbw_gbs), v ? std::to_string(v->wrong) : "N/A", std::to_string(row.sent_bytes),
+        fmt::format("{:.2f}", row.ratio), v ? number_text(v->worst_ratio) : "N/A", number_text(row.time_us.p50),
+        number_text(row.time_us.p99), b ? number_text(b->p50_us) : "-", b ? fmt::format("{:.2f}x", b->speedup) : "-"}});
 }
 
 std::string table_foot(std::span<const Row> rows) {
@@ -123,7 +106,8 @@ std::string table_foot(std::span<const Row> rows) {
     busbw += row.busbw_gbs / static_cast<double>(rows.size());
   }
   const std::string verdict = !checked ? "not checked" : wrong == 0 ? "0 OK" : fmt::format("{} FAILED", wrong);
-  return fmt::format("#\n# Out of bounds values : {}\n# Avg bus bandwidth    : {} GB/s\n#\n", verdict, number(busbw));
+  return fmt::format("#\n# Out of bounds values : {}\n# Avg bus bandwidth    : {} GB/s\n#\n", verdict,
+                     number_text(busbw));
 }
 
 std::string to_json(const Meta& meta, std::span<const Row> rows) {

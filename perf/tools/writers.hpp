@@ -3,10 +3,21 @@
 
 #include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "result.hpp"
 
 namespace coll::perf {
+
+struct Column {
+  std::string_view name, unit;
+  int width;
+  bool left = false;
+};
+
+// A line of a table; `first` is its first character, '#' where it is no row.
+std::string lay_out(std::span<const Column> columns, char first, const std::vector<std::string>& cells);
 
 // The lines before the rows: what ran where, then the columns' names and units.
 std::string table_head(const Meta& meta);

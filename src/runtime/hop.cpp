@@ -36,7 +36,7 @@ class TileLoop {
     for (size_t begin = 0; begin < hop_.count; begin += tile) {
       tile_ = {begin, std::min(tile, hop_.count - begin), hop_.count};
       accumulate();
-      if (hop_.finish) reduce::finish(hop_.type, hop_.op, hop_.nranks, value_, tile_.count);
+      if (hop_.finish) reduce::finish(hop_.type, hop_.op, hop_.nranks, value_, tile_.count, hop_.isa);
       emit();
     }
   }
@@ -56,7 +56,8 @@ class TileLoop {
     size_t next = 1;
     if (contributions_.size() >= 2 && ready(contributions_[0]) && ready(contributions_[1])) {
       if (contributions_.size() == 2) value_ = destination();
-      reduce::combine(accumulator_, hop_.op, at(contributions_[0]), at(contributions_[1]), value_, tile_.count);
+      reduce::combine(accumulator_, hop_.op, at(contributions_[0]), at(contributions_[1]), value_, tile_.count,
+                      hop_.isa);
       next = 2;
     } else {
       take_first(contributions_[0]);
@@ -80,30 +81,30 @@ class TileLoop {
     } else if (c.wire == Wire::kPartial) {
       std::memcpy(value_, at(c), tile_.count * size_);
     } else {
-      reduce::load(hop_.type, at(c), value_, tile_.count);
+      reduce::load(hop_.type, at(c), value_, tile_.count, hop_.isa);
     }
   }
 
   void add(const Contribution& c) {
     if (c.recode) {
       recode(c, scratch_.incoming);
-      reduce::combine(accumulator_, hop_.op, value_, scratch_.incoming, value_, tile_.count);
+      reduce::combine(accumulator_, hop_.op, value_, scratch_.incoming, value_, tile_.count, hop_.isa);
     } else if (c.wire == Wire::kPartial) {
-      reduce::combine(accumulator_, hop_.op, value_, at(c), value_, tile_.count);
+      reduce::combine(accumulator_, hop_.op, value_, at(c), value_, tile_.count, hop_.isa);
     } else if (c.wire == Wire::kNative) {
-      reduce::combine_native(hop_.type, hop_.op, at(c), value_, tile_.count);
+      reduce::combine_native(hop_.type, hop_.op, at(c), value_, tile_.count, hop_.isa);
     } else if (accumulator_ == collFloat32) {
       hop_.codec->decode_reduce(c.data, tile_, hop_.op, reinterpret_cast<float*>(value_));
     } else {
       decode(c.data, scratch_.incoming);
-      reduce::combine(accumulator_, hop_.op, value_, scratch_.incoming, value_, tile_.count);
+      reduce::combine(accumulator_, hop_.op, value_, scratch_.incoming, value_, tile_.count, hop_.isa);
     }
   }
 
   // A tile begins at a block, so that coded alone it decodes to what it would as a part of its message.
   void recode(const Contribution& c, std::byte* accumulators) {
     const Tile whole = tile_;
-    reduce::load(hop_.type, at(c), accumulators, whole.count);
+    reduce::load(hop_.type, at(c), accumulators, whole.count, hop_.isa);
     message_.resize(hop_.codec->max_bytes(whole.count));
     Draw draw = hop_.draw;
     draw.first_element += whole.begin;
@@ -143,7 +144,7 @@ class TileLoop {
       if (hop_.native != nullptr) value_ = scratch_.incoming;
     }
     if (hop_.native != nullptr && value_ != hop_.native + tile_.begin * native_size_) {
-      reduce::store(hop_.type, value_, hop_.native + tile_.begin * native_size_, tile_.count);
+      reduce::store(hop_.type, value_, hop_.native + tile_.begin * native_size_, tile_.count, hop_.isa);
     }
   }
 

@@ -31,6 +31,7 @@ struct Hop {
   std::byte* native = nullptr;
   std::byte* partial = nullptr;
   std::byte* coded = nullptr;  // native then holds what these bytes decode to
+  Isa isa = best_isa();        // of the reductions; the codec brings its own
 };
 
 // Combines in the order given; at least one contribution. Coded contributions must have been validated.

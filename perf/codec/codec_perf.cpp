@@ -1,0 +1,191 @@
+// codec_perf: how fast codecs encode, decode and reduce on one core, beside memcpy of as many bytes, in the same run.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <ctime>
+#include <exception>
+
+#include "accuracy.hpp"
+#include "options.hpp"
+#include "perf/tools/files.hpp"
+#include "perf/tools/numbers.hpp"
+#include "perf/tools/progress.hpp"
+#include "report.hpp"
+#include "work.hpp"
+
+namespace coll::perf {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr size_t kSampleBytes = size_t{4} << 20;  // moved in one sample, at least: clocks are coarse
+
+CodecMeta describe(const CodecOptions& options, int argc, char** argv) {
+  CodecMeta meta;
+  meta.command = fmt::format("{}", fmt::join(argv, argv + argc, " "));
+  char host[256] = {}, now[32] = {};
+  if (gethostname(host, sizeof host - 1) == 0) meta.host = host;
+  const std::time_t clock = std::time(nullptr);
+  std::tm utc = {};
+  std::strftime(now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&clock, &utc));
+  meta.time = now;
+  meta.library_version = fmt::format("{}.{}.{}", COLL_MAJOR, COLL_MINOR, COLL_PATCH);
+  meta.input = options.inputs.empty() ? "" : options.inputs.front();
+  meta.ranks = options.ranks;
+  meta.iters = options.iters;
+  meta.warmup_iters = options.warmup_iters;
+  return meta;
+}
+
+void print(const std::string& text) {
+  std::fputs(text.c_str(), stdout);
+  std::fflush(stdout);
+}
+
+// Microseconds of one of `calls` calls; one more before them fetches what fits into the caches.
+template <class Call>
+double time_us(size_t calls, const Call& call) {
+  call();
+  const auto begin = Clock::now();
+  for (size_t i = 0; i < calls; ++i) call();
+  return std::chrono::duration<double, std::micro>(Clock::now() - begin).count() / static_cast<double>(calls);
+}
+
+class Run {
+ public:
+  Run(const CodecOptions& options, const CodecMeta& meta)
+      : options_(options), meta_(meta), progress_(options.progress, samples()) {}
+
+  Problem all() {
+    for (const collDataType_t type : options_.types) {
+      if (Problem p = all_sizes(type)) return p;
+    }
+    return {};
+  }
+  Problem write() const {
+    if (rows_.empty()) return {};
+    if (Problem p = write_file(options_.json_file, codec_json(meta_, rows_))) return p;
+    return write_file(options_.csv_file, codec_csv(rows_));
+  }
+  bool all_right() const {
+    return std::none_of(rows_.begin(), rows_.end(),
+                        [](const CodecRow& row) { return row.verdict && row.verdict->wrong > 0; });
+  }
+
+ private:
+  Problem all_sizes(collDataType_t type) {
+    Input input(type, collSum);
+    if (!options_.inputs.empty()) {
+      if (Problem p = Problem{input.load(options_.inputs[0], options_.ranks), kUsage}) return p;
+    }
+    std::vector<Subject> subjects;
+    for (const std::string& spec : options_.codecs) {
+      for (const Isa isa : options_.isas) {
+        if (Problem p = make_subject(spec, isa, type, &subjects.emplace_back())) return p;
+      }
+    }
+    const std::vector<size_t> sizes = options_.sizes();
+    Work work(input, options_.ranks, sizes.back() / facts(type).bytes, subjects);
+    for (const size_t size : sizes) {
+      for (const Subject& subject : subjects) {
+        work.take(subject, size / facts(type).bytes);
+        for (const Operation operation : operations_of(subject)) add_row(&work, subject, type, size, operation);
+      }
+    }
+    return {};
+  }
+
+  void add_row(Work* work, const Subject& subject, collDataType_t type, size_t size, Operation operation) {
+    CodecRow row;
+    row.size_bytes = size;
+    row.count = size / facts(type).bytes;
+    row.type = facts(type).name;
+    row.codec = subject.spec;
+    row.isa = name(subject.isa);
+    row.operation = name(operation);
+    row.moved_bytes = work->moved_bytes(operation);
+    measure(work, operation, &row);
+    if (options_.check_iters > 0) row.verdict = work->judge(operation);
+    progress_.clear();
+    if (rows_.empty()) print(codec_head(meta_));  // not before: what cannot start has no table
+    print(codec_line(rows_.emplace_back(row)));
+  }
+
+  void measure(Work* work, Operation operation, CodecRow* row) {
+    const size_t calls = std::max<size_t>(kSampleBytes / std::max<size_t>(row->moved_bytes, 1), 1);
+    std::vector<double> ours, copies, ratios;
+    for (int i = -options_.warmup_iters; i < options_.iters; ++i) {
+      const double copy = time_us(calls, [&] { work->copy(row->moved_bytes / 2); });
+      const double our = time_us(calls, [&] { work->run(operation); });
+      progress_.step(fmt::format("{} {} {}", row->codec, row->operation, row->size_bytes));
+      if (i < 0) continue;
+      copies.push_back(copy);
+      ours.push_back(our);
+      ratios.push_back(copy / our);
+    }
+    const auto gbs = [&](double us) { return us > 0 ? static_cast<double>(row->moved_bytes) / us / 1e3 : 0; };
+    row->time_us = summarise(ours);
+    row->gbs = gbs(row->time_us.p50);
+    row->memcpy_gbs = gbs(summarise(copies).p50);
+    row->ratio = summarise(ratios).p50;
+  }
+
+  size_t samples() const {
+    constexpr size_t kOperations = 4;  // of most codecs
+    const auto each = static_cast<size_t>(options_.iters) + static_cast<size_t>(options_.warmup_iters);
+    return each * kOperations * options_.sizes().size() * options_.types.size() * options_.codecs.size() *
+           options_.isas.size();
+  }
+
+  const CodecOptions& options_;
+  const CodecMeta& meta_;
+  Progress progress_;
+  std::vector<CodecRow> rows_;
+};
+
+int report(const Problem& problem) {
+  std::fputs(fmt::format("codec_perf: {}\n", problem.text).c_str(), stderr);
+  return problem.status;
+}
+
+int tabulate(const CodecOptions& options) {
+  std::string csv;
+  uint64_t wrong = 0;
+  if (const Problem p = measure_accuracy(options, &csv, &wrong)) return report(p);
+  if (options.csv_file.empty()) print(csv);
+  if (const Problem p = write_file(options.csv_file, csv)) return report(p);
+  return wrong == 0 ? 0 : kCheckFailed;
+}
+
+int run(int argc, char** argv) {
+  const CodecParsed parsed = parse_codec_options(argc, argv);
+  if (!parsed.options) {
+    std::fputs(parsed.text.c_str(), parsed.status == 0 ? stdout : stderr);
+    return parsed.status;
+  }
+  const CodecOptions& options = *parsed.options;
+  if (const Problem p = try_files({options.json_file, options.csv_file})) return report(p);
+  if (options.accuracy) return tabulate(options);
+  const CodecMeta meta = describe(options, argc, argv);
+  Run all(options, meta);
+  if (const Problem p = all.all()) return report(p);
+  if (const Problem p = all.write()) return report(p);
+  return all.all_right() ? 0 : kCheckFailed;
+}
+
+}  // namespace
+}  // namespace coll::perf
+
+int main(int argc, char** argv) {
+  try {
+    return coll::perf::run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    std::fputs("codec_perf: not enough memory for these sizes\n", stderr);
+  } catch (const std::exception& failure) {
+    std::fprintf(stderr, "codec_perf: %s\n", failure.what());
+  }
+  return coll::perf::kCheckFailed;
+}

@@ -1,0 +1,93 @@
+#include "report.hpp"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "perf/tools/writers.hpp"
+
+namespace coll::perf {
+namespace {
+
+constexpr Column kColumns[] = {
+    {"size", "(B)", 10},   {"count", "(elements)", 10}, {"type", "", 8},      {"codec", "", 9, true},
+    {"isa", "", 6, true},  {"operation", "", 13, true}, {"moved", "(B)", 10}, {"time", "(us)", 8},
+    {"rate", "(GB/s)", 7}, {"memcpy", "(GB/s)", 7},     {"ratio", "", 5},     {"#wrong", "", 6},
+    {"err/bound", "", 9},
+};
+
+}  // namespace
+
+std::string codec_head(const CodecMeta& meta) {
+  std::string text = fmt::format("# codec_perf of libcoll {} on {}: {} samples of each, in turn with memcpy\n",
+                                 meta.library_version, meta.host, meta.iters);
+  text += fmt::format("# rate: bytes read and written, on one core; ratio: to memcpy of as many; sums of {} ranks\n#\n",
+                      meta.ranks);
+  std::vector<std::string> names, units;
+  for (const Column& column : kColumns) {
+    names.emplace_back(column.name);
+    units.emplace_back(column.unit);
+  }
+  return text + lay_out(kColumns, '#', names) + lay_out(kColumns, '#', units);
+}
+
+std::string codec_line(const CodecRow& row) {
+  const auto& v = row.verdict;
+  return lay_out(
+      kColumns, ' ',
+      {std::to_string(row.size_bytes), std::to_string(row.count), std::string(row.type), row.codec,
+       std::string(row.isa), std::string(row.operation), std::to_string(row.moved_bytes), number_text(row.time_us.p50),
+       number_text(row.gbs), number_text(row.memcpy_gbs), fmt::format("{:.2f}", row.ratio),
+       v ? std::to_string(v->wrong) : "N/A", v ? number_text(v->worst_ratio) : "N/A"});
+}
+
+std::string codec_json(const CodecMeta& meta, std::span<const CodecRow> rows) {
+  nlohmann::ordered_json json;
+  json["meta"] = {{"tool", "codec_perf"},
+                  {"command", meta.command},
+                  {"time", meta.time},
+                  {"host", meta.host},
+                  {"library_version", meta.library_version},
+                  {"ranks", meta.ranks},
+                  {"iters", meta.iters},
+                  {"warmup_iters", meta.warmup_iters},
+                  {"input", meta.input},
+                  {"memory", "host"}};
+  json["rows"] = nlohmann::ordered_json::array();
+  for (const CodecRow& row : rows) {
+    nlohmann::ordered_json one = {{"size_bytes", row.size_bytes},
+                                  {"count", row.count},
+                                  {"type", row.type},
+                                  {"codec", row.codec},
+                                  {"isa", row.isa},
+                                  {"operation", row.operation},
+                                  {"moved_bytes", row.moved_bytes}};
+    const Summary& time = row.time_us;
+    one["time_us"] = {{"min", time.min}, {"p50", time.p50}, {"p99", time.p99}, {"mean", time.mean}};
+    one["gbs"] = row.gbs;
+    one["memcpy_gbs"] = row.memcpy_gbs;
+    one["ratio"] = row.ratio;
+    const auto& v = row.verdict;
+    one["wrong"] = v ? nlohmann::ordered_json(v->wrong) : nullptr;
+    one["max_abs_error"] = v ? nlohmann::ordered_json(v->max_abs_error) : nullptr;
+    one["error_bound"] = v ? nlohmann::ordered_json(v->error_bound) : nullptr;
+    json["rows"].push_back(one);
+  }
+  return json.dump(1) + "\n";
+}
+
+std::string codec_csv(std::span<const CodecRow> rows) {
+  std::string text =
+      "size_bytes,count,type,codec,isa,operation,moved_bytes,min_us,p50_us,p99_us,mean_us,gbs,memcpy_gbs,ratio,wrong,"
+      "max_abs_error,error_bound\n";
+  for (const CodecRow& row : rows) {
+    text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{}", row.size_bytes, row.count, row.type,
+                        csv_text(row.codec), row.isa, row.operation, row.moved_bytes, row.time_us.min, row.time_us.p50,
+                        row.time_us.p99, row.time_us.mean, row.gbs, row.memcpy_gbs, row.ratio);
+    const auto& v = row.verdict;
+    text += v ? fmt::format(",{},{},{}\n", v->wrong, v->max_abs_error, v->error_bound) : ",,,\n";
+  }
+  return text;
+}
+
+}  // namespace coll::perf
