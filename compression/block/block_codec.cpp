@@ -78,11 +78,19 @@ void BlockCodec::encode(const float* in, const Tile& tile, const Draw&, std::byt
 }
 
 void BlockCodec::decode(const std::byte* message, const Tile& tile, float* out) const {
-  kernels_.decode(message + scales_at(tile), message + codes_at(tile), tile.count, traits_.block, out);
+  decode_reduce({&message, 1}, tile, collSum, nullptr, out);
 }
 
-void BlockCodec::decode_reduce(const std::byte* message, const Tile& tile, RedOp op, float* acc) const {
-  kernels_.decode_reduce[op](message + scales_at(tile), message + codes_at(tile), tile.count, traits_.block, acc);
+void BlockCodec::decode_reduce(std::span<const std::byte* const> messages, const Tile& tile, RedOp op,
+                               const float* first, float* out) const {
+  BlockSource sources[kMostMessages];
+  while (!messages.empty()) {
+    const size_t some = std::min(messages.size(), kMostMessages);
+    for (size_t j = 0; j < some; ++j) sources[j] = {messages[j] + scales_at(tile), messages[j] + codes_at(tile)};
+    kernels_.decode[op](sources, some, first, tile.count, traits_.block, out);
+    first = out;
+    messages = messages.subspan(some);
+  }
 }
 
 double BlockCodec::error_bound(double, double block_max) const {

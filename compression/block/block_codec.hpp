@@ -7,12 +7,20 @@
 
 namespace coll {
 
+// Where a tile of one message begins.
+struct BlockSource {
+  const std::byte* scales;
+  const std::byte* codes;
+};
+
+inline constexpr size_t kMostMessages = 16;  // that one call decodes
+
 // The loops of one packing and instruction set, over whole blocks and a last one that may be shorter.
 struct BlockKernels {
   void (*encode)(const void* floats, size_t count, size_t block, std::byte* scales, std::byte* codes);
-  void (*decode)(const std::byte* scales, const std::byte* codes, size_t count, size_t block, void* floats);
-  void (*decode_reduce[collNumOps])(const std::byte* scales, const std::byte* codes, size_t count, size_t block,
-                                    void* floats);
+  // floats[i] = first[i], unless that is NULL, combined with what the messages decode to.
+  void (*decode[collNumOps])(const BlockSource* messages, size_t message_count, const void* first, size_t count,
+                             size_t block, void* floats);
 };
 
 class BlockCodec final : public Codec {
@@ -33,7 +41,8 @@ class BlockCodec final : public Codec {
   Status validate(std::span<const std::byte> message, size_t count) const override;
   void encode(const float* in, const Tile& tile, const Draw& draw, std::byte* message) const override;
   void decode(const std::byte* message, const Tile& tile, float* out) const override;
-  void decode_reduce(const std::byte* message, const Tile& tile, RedOp op, float* acc) const override;
+  void decode_reduce(std::span<const std::byte* const> messages, const Tile& tile, RedOp op, const float* first,
+                     float* out) const override;
   double error_bound(double x, double block_max) const override;
 
  private:

@@ -35,8 +35,10 @@ void CastCodec::decode(const std::byte* message, const Tile& tile, float* out) c
   kernels_.decode(message + tile.begin * format_.bytes, out, tile.count);
 }
 
-void CastCodec::decode_reduce(const std::byte* message, const Tile& tile, RedOp op, float* acc) const {
-  kernels_.decode_reduce[op](message + tile.begin * format_.bytes, acc, tile.count);
+void CastCodec::decode_reduce(std::span<const std::byte* const> messages, const Tile& tile, RedOp op,
+                              const float* first, float* out) const {
+  if (messages.size() == 1 && first == nullptr) return decode(messages[0], tile, out);
+  kernels_.decode_reduce[op](messages, tile.begin, first, out, tile.count);
 }
 
 double CastCodec::error_bound(double x, double) const {

@@ -11,7 +11,9 @@ namespace coll {
 struct CastKernels {
   void (*encode)(const void* floats, void* codes, size_t count);
   void (*decode)(const void* codes, void* floats, size_t count);
-  void (*decode_reduce[collNumOps])(const void* codes, void* floats, size_t count);
+  // floats[i] = first[i], unless that is NULL, combined with elements begin + i of the messages.
+  void (*decode_reduce[collNumOps])(std::span<const std::byte* const> messages, size_t begin, const void* first,
+                                    void* floats, size_t count);
 };
 
 struct CastFormat {
@@ -33,7 +35,8 @@ class CastCodec final : public Codec {
   Status validate(std::span<const std::byte> message, size_t count) const override;
   void encode(const float* in, const Tile& tile, const Draw& draw, std::byte* message) const override;
   void decode(const std::byte* message, const Tile& tile, float* out) const override;
-  void decode_reduce(const std::byte* message, const Tile& tile, RedOp op, float* acc) const override;
+  void decode_reduce(std::span<const std::byte* const> messages, const Tile& tile, RedOp op, const float* first,
+                     float* out) const override;
   double error_bound(double x, double block_max) const override;
 
  private:

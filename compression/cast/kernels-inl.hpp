@@ -13,12 +13,35 @@ HWY_BEFORE_NAMESPACE();
 namespace coll::cast::HWY_NAMESPACE {
 using namespace coll::simd::HWY_NAMESPACE;
 
+template <class Format, class Op>
+struct ReduceStep {
+  std::span<const std::byte* const> messages;
+  size_t begin;
+  const std::byte* first;
+  std::byte* floats;
+  template <class D>
+  HWY_INLINE void operator()(D d, size_t i) const {
+    const size_t at = (begin + i) * Format::kBytes;
+    size_t j = first == nullptr ? 1 : 0;
+    auto value = first == nullptr ? Format::get(d, messages[0] + at) : load(d, first + i * sizeof(float));
+    for (; j < messages.size(); ++j) value = Op::merge(d, value, Format::get(d, messages[j] + at));
+    store(d, canonical(d, value), floats + i * sizeof(float));
+  }
+};
+
+template <class Format, class Op>
+void reduce_messages(std::span<const std::byte* const> messages, size_t begin, const void* first, void* floats,
+                     size_t count) {
+  each_vector<float>(count, ReduceStep<Format, Op>{messages, begin, static_cast<const std::byte*>(first),
+                                                   static_cast<std::byte*>(floats)});
+}
+
 template <class Format>
 constexpr CastKernels cast_kernels() {
   return {put_array<Format>,
           get_array<Format>,
-          {combine_array<Format, SumOp>, combine_array<Format, ProdOp>, combine_array<Format, MaxOp>,
-           combine_array<Format, MinOp>, combine_array<Format, SumOp>}};
+          {reduce_messages<Format, SumOp>, reduce_messages<Format, ProdOp>, reduce_messages<Format, MaxOp>,
+           reduce_messages<Format, MinOp>, reduce_messages<Format, SumOp>}};
 }
 
 }  // namespace coll::cast::HWY_NAMESPACE

@@ -16,67 +16,56 @@ namespace hn = hwy::HWY_NAMESPACE;
 using namespace coll::block::HWY_NAMESPACE;
 using namespace coll::simd::HWY_NAMESPACE;
 
-// Elements i and i + half of the block; an odd block's middle element has no partner.
-struct EncodeStep {
-  const std::byte* floats;
-  size_t half;
-  float inverse_scale;
-  std::byte* codes;
+struct PackingLanes {
+#if HWY_TARGET != HWY_SCALAR
   template <class D>
-  HWY_INLINE void operator()(D d, size_t i) const {
-    const auto low = quantised(d, floats + i * sizeof(float), inverse_scale);
-    const auto high = quantised(d, floats + (i + half) * sizeof(float), inverse_scale);
-    put(d, low, high, i);
+  static HWY_INLINE void encode4(D d, const std::byte* floats, size_t half, float inverse, std::byte* codes, size_t i) {
+    const hn::Repartition<uint8_t, D> d8;
+    const hn::Repartition<uint16_t, D> d16;
+    const auto low = run(d, floats + i * sizeof(float), inverse);
+    const auto high = run(d, floats + (i + half) * sizeof(float), inverse);
+    const auto nibble = hn::Set(d8, 0x0f);
+    const auto shifted = hn::BitCast(d8, hn::ShiftLeft<4>(hn::BitCast(d16, high)));
+    store(d8, hn::Or(hn::And(nibble, hn::BitCast(d8, low)), hn::AndNot(nibble, shifted)), codes + i);
   }
+  // Four vectors of codes, as bytes.
   template <class D>
-  HWY_INLINE void put(D, hn::Vec<hn::RebindToUnsigned<D>> low, hn::Vec<hn::RebindToUnsigned<D>> high, size_t i) const {
+  static HWY_INLINE Bytes run(D d, const std::byte* from, float inverse) {
+    const size_t step = hn::Lanes(d) * sizeof(float);
+    const auto factor = hn::Set(d, inverse);
+    const auto q0 = nearest(hn::Mul(load(d, from), factor)), q1 = nearest(hn::Mul(load(d, from + step), factor));
+    const auto q2 = nearest(hn::Mul(load(d, from + 2 * step), factor));
+    const auto q3 = nearest(hn::Mul(load(d, from + 3 * step), factor));
+    return narrow(q0, q1, q2, q3);
+  }
+#endif
+  template <class D>
+  static HWY_INLINE void encode(D d, const std::byte* floats, size_t half, float inverse, std::byte* codes, size_t i) {
     const hn::RebindToUnsigned<D> d32;
     const hn::Rebind<uint8_t, D> d8;
-    const auto packed = hn::Or(hn::And(low, hn::Set(d32, 15u)), hn::ShiftLeft<4>(high));
-    store(d8, hn::TruncateTo(d8, packed), codes + i);
+    const auto low = hn::And(quantised(d, floats + i * sizeof(float), inverse), hn::Set(d32, 15u));
+    const auto high = quantised(d, floats + (i + half) * sizeof(float), inverse);
+    store(d8, hn::TruncateTo(d8, hn::Or(low, hn::ShiftLeft<4>(high))), codes + i);
   }
-};
+  // The middle element of an odd block has no partner.
+  static HWY_INLINE void encode_middle(const std::byte* floats, size_t half, float inverse, std::byte* codes) {
+    const hn::CappedTag<float, 1> d;
+    const auto code = quantised(d, floats + (half - 1) * sizeof(float), inverse);
+    codes[half - 1] = static_cast<std::byte>(hn::GetLane(code) & 15u);
+  }
 
-template <class Emit>
-struct DecodeStep {
-  const std::byte* codes;
-  size_t half;
-  float scale;
-  std::byte* floats;
   template <class D>
-  HWY_INLINE void operator()(D d, size_t i) const {
-    const auto both = hn::PromoteTo(hn::RebindToSigned<D>(), load(hn::Rebind<int8_t, D>(), codes + i));
-    put(d, hn::ShiftRight<28>(hn::ShiftLeft<28>(both)), i);
-    put(d, hn::ShiftRight<4>(both), i + half);
-  }
-  template <class D>
-  HWY_INLINE void put(D d, hn::Vec<hn::RebindToSigned<D>> code, size_t i) const {
-    Emit::put(d, hn::Mul(hn::ConvertTo(d, code), hn::Set(d, scale)), floats + i * sizeof(float));
-  }
-};
-
-struct PackingLanes {
-  static HWY_INLINE void encode(const std::byte* floats, size_t m, float inverse_scale, std::byte* codes) {
-    const size_t half = (m + 1) / 2;
-    const EncodeStep step{floats, half, inverse_scale, codes};
-    each_vector<float>(m / 2, step);
-    if (m % 2 != 0) {
-      const hn::CappedTag<float, 1> d;
-      const auto middle = quantised(d, floats + (half - 1) * sizeof(float), inverse_scale);
-      step.put(d, middle, hn::Zero(hn::RebindToUnsigned<decltype(d)>()), half - 1);
+  struct Decoder {
+    hn::Vec<D> scale;
+    HWY_INLINE Decoder(D d, float scale_value) : scale(hn::Set(d, scale_value)) {}
+    HWY_INLINE Pair<D> get(D d, const std::byte* codes, size_t, size_t i) const {
+      const auto both = hn::PromoteTo(hn::RebindToSigned<D>(), load(hn::Rebind<int8_t, D>(), codes + i));
+      return {vector(d, hn::ShiftRight<28>(hn::ShiftLeft<28>(both))), vector(d, hn::ShiftRight<4>(both))};
     }
-  }
-  template <class Emit>
-  static HWY_INLINE void decode(const std::byte* codes, size_t m, float scale, std::byte* floats) {
-    const size_t half = (m + 1) / 2;
-    const DecodeStep<Emit> step{codes, half, scale, floats};
-    each_vector<float>(m / 2, step);
-    if (m % 2 != 0) {
-      const hn::CappedTag<float, 1> d;
-      const int32_t middle = Packing::code(reinterpret_cast<const uint8_t*>(codes), m, half - 1);
-      step.put(d, hn::Set(hn::RebindToSigned<decltype(d)>(), middle), half - 1);
+    HWY_INLINE hn::Vec<D> vector(D d, hn::Vec<hn::RebindToSigned<D>> code) const {
+      return hn::Mul(hn::ConvertTo(d, code), scale);
     }
-  }
+  };
 };
 
 constexpr BlockKernels kTable = block_kernels<Packing, PackingLanes>();

@@ -94,7 +94,8 @@ class TileLoop {
     } else if (c.wire == Wire::kNative) {
       reduce::combine_native(hop_.type, hop_.op, at(c), value_, tile_.count, hop_.isa);
     } else if (accumulator_ == collFloat32) {
-      hop_.codec->decode_reduce(c.data, tile_, hop_.op, reinterpret_cast<float*>(value_));
+      float* const floats = reinterpret_cast<float*>(value_);
+      hop_.codec->decode_reduce({&c.data, 1}, tile_, hop_.op, floats, floats);
     } else {
       decode(c.data, scratch_.incoming);
       reduce::combine(accumulator_, hop_.op, value_, scratch_.incoming, value_, tile_.count, hop_.isa);

@@ -29,7 +29,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   if (count != 0) FUZZ_CHECK(std::memcmp(whole.get(), tiled.get(), count * sizeof(float)) == 0);
   for (const coll::RedOp op : {collSum, collMax, collMin, collAvg}) {
-    codec->decode_reduce(message.get(), {0, count, count}, op, whole.get());
+    const std::byte* const messages[] = {message.get(), message.get(), message.get()};
+    const size_t some = 1 + tile_units % std::size(messages);
+    codec->decode_reduce({messages, some}, {0, count, count}, op, whole.get(), tiled.get());
+    codec->decode_reduce({messages, some}, {0, count, count}, op, nullptr, whole.get());
   }
   return 0;
 }

@@ -79,7 +79,7 @@ std::vector<Case> cases() {
     all.push_back({"none", isa, cast_scalar<uint32_t>(float_bits, bits_float)});
     all.push_back({"fp16", isa, cast_scalar<uint16_t>(fp16_from_float, fp16_to_float)});
     all.push_back({"bf16", isa, cast_scalar<uint16_t>(bf16_from_float, bf16_to_float)});
-    for (const size_t block : {32, 128, 512}) {
+    for (const size_t block : {32, 64, 128, 512}) {
       all.push_back({text("int8:block=", block), isa, block_scalar<int8_codec::Packing>(block)});
       all.push_back({text("int4:block=", block), isa, block_scalar<int4_codec::Packing>(block)});
     }
@@ -157,22 +157,54 @@ TEST_P(EveryCodec, DecodesAnyBytesLikeTheLayout) {
   }
 }
 
+// Messages of several ranks, with and without elements to add them to, one after the other by the scalar code.
+void check_decode_reduce(const Codec& codec, const Scalar& scalar, const std::vector<std::vector<uint8_t>>& messages,
+                         size_t count, bool with_first) {
+  const auto first = testing::any_bits(count, 7);
+  std::vector<const std::byte*> pointers;
+  for (const auto& message : messages) pointers.push_back(reinterpret_cast<const std::byte*>(message.data()));
+  for (const RedOp op : {collSum, collProd, collMax, collMin, collAvg}) {
+    std::vector<float> expected = with_first ? first : scalar.decode(messages[0], count);
+    for (size_t j = with_first ? 0 : 1; j < messages.size(); ++j) {
+      const auto decoded = scalar.decode(messages[j], count);
+      for (size_t i = 0; i < count; ++i) expected[i] = reduce_reference(op, expected[i], decoded[i]);
+    }
+    GuardedBuffer out(count * sizeof(float), 1), from(count * sizeof(float), 3);
+    if (count != 0) std::memcpy(from.data(), first.data(), count * sizeof(float));
+    const bool in_place = with_first && op != collSum;
+    float* const to = in_place ? from.floats() : out.floats();
+    codec.decode_reduce(pointers, {0, count, count}, op, with_first ? from.floats() : nullptr, to);
+    ASSERT_TRUE(out.guards_intact() && from.guards_intact());
+    ASSERT_EQ(bits_of(to, count), bits_of(expected.data(), count))
+        << name(op) << " " << count << " of " << messages.size() << (with_first ? " added" : "");
+  }
+}
+
 TEST_P(EveryCodec, DecodeReduceIsDecodeThenReduce) {
   for (const size_t count : {0, 1, 7, 33, 127, 128, 129, 300, 1500}) {
-    const auto message = encode(testing::gradients_with_hard_values(count, 6));
-    const auto decoded = scalar().decode(message, count);
-    const auto before = testing::any_bits(count, 7);
-    for (const RedOp op : {collSum, collProd, collMax, collMin, collAvg}) {
-      std::vector<float> expected(count);
-      for (size_t i = 0; i < count; ++i) expected[i] = reduce_reference(op, before[i], decoded[i]);
-      GuardedBuffer acc(count * sizeof(float), 1);
-      if (count != 0) std::memcpy(acc.data(), before.data(), count * sizeof(float));
-      codec().decode_reduce(reinterpret_cast<const std::byte*>(message.data()), {0, count, count}, op, acc.floats());
-      ASSERT_TRUE(acc.guards_intact());
-      std::vector<float> reduced(count);
-      if (count != 0) std::memcpy(reduced.data(), acc.data(), count * sizeof(float));
-      ASSERT_EQ(bits_of(reduced.data(), count), bits_of(expected.data(), count)) << name(op) << " " << count;
+    for (const unsigned ranks : {1u, 2u, 3u, 5u, 18u}) {
+      std::vector<std::vector<uint8_t>> messages;
+      for (unsigned r = 0; r < ranks; ++r) {
+        messages.push_back(encode(ranks % 2 == 0 ? testing::gradients(count, 6 + r)
+                                                 : testing::gradients_with_hard_values(count, 6 + r)));
+      }
+      for (const bool with_first : {false, true}) {
+        check_decode_reduce(codec(), scalar(), messages, count, with_first);
+        if (HasFatalFailure()) return;
+      }
     }
+  }
+}
+
+TEST_P(EveryCodec, DecodeReduceOfAnyBytes) {
+  std::mt19937 random(11);
+  for (const size_t count : {1, 128, 300, 2001}) {
+    std::vector<std::vector<uint8_t>> messages(3);
+    for (auto& message : messages) {
+      message.resize(codec().max_bytes(count));
+      for (uint8_t& byte : message) byte = static_cast<uint8_t>(random());
+    }
+    for (const bool with_first : {false, true}) check_decode_reduce(codec(), scalar(), messages, count, with_first);
   }
 }
 
@@ -197,7 +229,8 @@ TEST_P(EveryCodec, TilesGiveTheSameBytesAndFloats) {
       const size_t units = 1 + random() % (1500 / codec().traits().tile_elements + 1);
       const Tile tile{begin, std::min(units * codec().traits().tile_elements, count - begin), count};
       codec().decode(message.data(), tile, out.floats() + begin);
-      codec().decode_reduce(message.data(), tile, collSum, acc.floats() + begin);
+      const std::byte* const only = message.data();
+      codec().decode_reduce({&only, 1}, tile, collSum, acc.floats() + begin, acc.floats() + begin);
       begin += tile.count;
     }
     ASSERT_EQ(bits_of(out.floats(), count), bits_of(decoded.data(), count));
