@@ -14,6 +14,7 @@
 #include "perf/tools/numbers.hpp"
 #include "perf/tools/progress.hpp"
 #include "report.hpp"
+#include "runtime/hop.hpp"
 #include "work.hpp"
 
 namespace coll::perf {
@@ -90,7 +91,8 @@ class Run {
     const std::vector<size_t> sizes = options_.sizes();
     Work work(input, options_.ranks, sizes.back() / facts(type).bytes, subjects);
     for (const size_t size : sizes) {
-      for (const Subject& subject : subjects) {
+      for (Subject& subject : subjects) {
+        subject.stream = options_.stores == Stores::kAuto ? size >= kStreamedBytes : options_.stores == Stores::kStream;
         work.take(subject, size / facts(type).bytes);
         for (const Operation operation : operations_of(subject)) add_row(&work, subject, type, size, operation);
       }

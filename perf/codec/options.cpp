@@ -16,7 +16,7 @@ namespace {
 // What the command line gave, before it is looked at.
 struct Raw {
   SizeFlags sizes;
-  std::string type = "float", memory = "host", progress = "auto";
+  std::string type = "float", memory = "host", stores = "auto", progress = "auto";
   std::vector<std::string> isas;
 };
 
@@ -44,6 +44,9 @@ void declare(Raw* raw, CodecOptions* o, CLI::App* app) {
   app->add_option("--input", o->inputs, "raw little-endian elements, tiled to the size; %r in the name is the rank")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->allow_extra_args(false);
+  app->add_option("--stores", raw->stores,
+                  "plain or stream (past the caches) stores of elements; auto: as the library does (default auto)")
+      ->check(CLI::IsMember({"auto", "plain", "stream"}));
   app->add_option("--memory", raw->memory, "where the buffers are (default host)")->check(CLI::IsMember({"host"}));
   app->add_flag("--accuracy", o->accuracy,
                 "ratio and error of each codec on each --input, whole and untimed: the same on every machine");
@@ -78,6 +81,7 @@ void read(const Raw& raw, CodecOptions* o) {
   read_sizes(raw, o);
   read_isas(raw, o);
   o->types = read_types(raw.type);
+  o->stores = raw.stores == "auto" ? Stores::kAuto : raw.stores == "plain" ? Stores::kPlain : Stores::kStream;
   if (o->codecs.empty()) {
     for (const CodecEntry& entry : codec_registry()) o->codecs.emplace_back(entry.name);
   }

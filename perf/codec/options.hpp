@@ -12,12 +12,15 @@
 
 namespace coll::perf {
 
+enum class Stores { kAuto, kPlain, kStream };  // of elements: streamed ones go past the caches
+
 struct CodecOptions : SizeRange {
   int iters = 20, warmup_iters = 5, check_iters = 1;
   int ranks = 2;  // contributions to a reduction
   std::vector<collDataType_t> types;
   std::vector<std::string> codecs;
   std::vector<Isa> isas;
+  Stores stores = Stores::kAuto;
   std::vector<std::string> inputs;  // empty: made-up values; more than one: with --accuracy
   bool accuracy = false;            // ratios and errors instead of times
   std::string json_file, csv_file;

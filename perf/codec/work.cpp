@@ -30,17 +30,19 @@ Problem make_subject(const std::string& spec, Isa isa, collDataType_t type, Subj
   if (status.ok()) status = codec->supports(type);
   if (!status.ok()) return {status.message(), kUsage};
   const bool exact = codec->traits().name == "none";  // the library leaves it out, too
-  *subject = {spec, isa, exact ? nullptr : std::move(codec)};
+  subject->spec = spec;
+  subject->isa = isa;
+  subject->codec = exact ? nullptr : std::move(codec);
   return {};
 }
 
 std::string_view name(Operation operation) {
-  constexpr std::string_view kNames[] = {"encode", "decode", "decode_reduce", "fused", "reduce", "reduce_stream"};
+  constexpr std::string_view kNames[] = {"encode", "decode", "decode_reduce", "fused", "reduce"};
   return kNames[static_cast<int>(operation)];
 }
 
 std::vector<Operation> operations_of(const Subject& subject) {
-  if (subject.codec == nullptr) return {Operation::kReduce, Operation::kReduceStream};
+  if (subject.codec == nullptr) return {Operation::kReduce};
   return {Operation::kEncode, Operation::kDecode, Operation::kDecodeReduce, Operation::kFused};
 }
 
@@ -74,6 +76,7 @@ void Work::decode(const std::byte* message, std::byte* elements) const {
   Hop hop{type_, collSum, 1, subject_->codec.get(), {}, count_};
   hop.isa = subject_->isa;
   hop.native = elements;
+  hop.stream = subject_->stream;
   const Contribution only{Wire::kCoded, message};
   run_hop(hop, {&only, 1});
 }
@@ -83,6 +86,7 @@ void Work::combine(std::byte* elements, std::byte* message) const {
   hop.isa = subject_->isa;
   hop.native = elements;
   hop.coded = message;
+  hop.stream = subject_->stream;
   std::vector<Contribution> all;
   for (const auto& buffer : messages_) all.push_back({Wire::kCoded, buffer->data()});
   run_hop(hop, all);
@@ -99,11 +103,10 @@ void Work::run(Operation operation) {
     case Operation::kFused:
       return combine(nullptr, message_.data());
     case Operation::kReduce:
-    case Operation::kReduceStream:
       break;
   }
   reduce::Reduction reduction{type_, collSum};
-  reduction.stream = operation == Operation::kReduceStream;
+  reduction.stream = subject_->stream;
   std::vector<const std::byte*> all;
   for (size_t rank = 0; rank < inputs_.size(); ++rank) all.push_back(native(rank));
   std::byte* const result = result_.data();

@@ -19,6 +19,7 @@ struct Subject {
   std::string spec;
   Isa isa;
   std::unique_ptr<Codec> codec;  // NULL: exact
+  bool stream = false;           // elements are stored past the caches
 };
 
 // The subject that a spec names, or why there is none.
@@ -30,7 +31,6 @@ enum class Operation {
   kDecodeReduce,  // the ranks' messages to the elements of their sum
   kFused,         // ... to the sum's message
   kReduce,        // the ranks' elements to those of their sum; of exact codecs
-  kReduceStream,  // the same with stores that go past the caches
 };
 std::string_view name(Operation operation);
 // What a subject can do.

@@ -73,8 +73,8 @@ void reduce_many(const Reduction& reduction, std::span<const std::byte* const> i
   const bool divides = reduction.finish && reduction.op == collAvg;
   const ReduceMany reduce = many_kernels(isa).reduce[reduction.type][reduction.op];
   const bool own_accumulator = accumulator_of(reduction.type) == reduction.type;
-  const bool in_one_go = reduce != nullptr && inputs.size() > 1 &&
-                         (own_accumulator || (reduction.partial && !divides)) &&
+  const bool chain = inputs.size() > 1 || !reduction.partial;  // a kernel makes NaN canonical
+  const bool in_one_go = reduce != nullptr && chain && (own_accumulator || (reduction.partial && !divides)) &&
                          (info(reduction.type).is_float || !divides);
   if (!in_one_go) return Tiles(reduction, inputs, outputs, isa).run(count);
   reduce({inputs.data(), inputs.size(), 0, outputs.data(), outputs.size(), count, divides ? reduction.nranks : 0,

@@ -13,6 +13,9 @@
 
 namespace coll {
 
+// Outputs of so many bytes are better streamed: what follows would push them out of the caches anyway.
+inline constexpr size_t kStreamedBytes = size_t{16} << 20;
+
 struct Contribution {
   Wire wire;
   const std::byte* data;
@@ -31,6 +34,7 @@ struct Hop {
   std::byte* native = nullptr;
   std::byte* partial = nullptr;
   std::byte* coded = nullptr;  // native then holds what these bytes decode to
+  bool stream = false;         // outputs that are not coded are written past the caches
   Isa isa = best_isa();        // of the reductions; the codec brings its own
 };
 
