@@ -22,6 +22,11 @@ std::vector<std::unique_ptr<Buffer>> make_buffers(int ranks, size_t bytes) {
   return all;
 }
 
+// By any operation.
+size_t most_moved(int ranks, size_t elements, size_t message) {
+  return (static_cast<size_t>(ranks) + 1) * std::max(elements, message);
+}
+
 }  // namespace
 
 Problem make_subject(const std::string& spec, Isa isa, collDataType_t type, Subject* subject) {
@@ -52,8 +57,8 @@ Work::Work(const Input& input, int ranks, size_t max_count, const std::vector<Su
       messages_(make_buffers(ranks, message_bytes_of(subjects, max_count))),
       result_(max_count * facts(type_).bytes),
       message_(message_bytes_of(subjects, max_count)),
-      copy_from_((static_cast<size_t>(ranks) + 1) * max_count * facts(type_).bytes / 2),
-      copy_to_((static_cast<size_t>(ranks) + 1) * max_count * facts(type_).bytes / 2) {
+      copy_from_(most_moved(ranks, max_count * facts(type_).bytes, message_bytes_of(subjects, max_count)) / 2),
+      copy_to_(most_moved(ranks, max_count * facts(type_).bytes, message_bytes_of(subjects, max_count)) / 2) {
   for (int rank = 0; rank < ranks; ++rank) input.fill(rank, 0, max_count, native(static_cast<size_t>(rank)));
 }
 

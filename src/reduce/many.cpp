@@ -76,9 +76,20 @@ void reduce_many(const Reduction& reduction, std::span<const std::byte* const> i
   const bool chain = inputs.size() > 1 || !reduction.partial;  // a kernel makes NaN canonical
   const bool in_one_go = reduce != nullptr && chain && (own_accumulator || (reduction.partial && !divides)) &&
                          (info(reduction.type).is_float || !divides);
-  if (!in_one_go) return Tiles(reduction, inputs, outputs, isa).run(count);
-  reduce({inputs.data(), inputs.size(), 0, outputs.data(), outputs.size(), count, divides ? reduction.nranks : 0,
-          reduction.stream});
+  if (in_one_go) {
+    reduce({inputs.data(), inputs.size(), 0, outputs.data(), outputs.size(), count, divides ? reduction.nranks : 0,
+            reduction.stream});
+  } else {
+    Tiles(reduction, inputs, outputs, isa).run(count);
+  }
+  if (reduction.stream) flush_streams();
+}
+
+void copy_streamed(DataType type, const std::byte* from, std::byte* to, size_t count, Isa isa) {
+  const DataType bytes = collUint8;  // a sum of one input is a copy
+  const bool plain = accumulator_of(type) != type || !info(type).is_float;
+  const size_t lanes = plain ? count * size_of(type) : count;
+  many_kernels(isa).reduce[plain ? bytes : type][collSum]({&from, 1, 0, &to, 1, lanes, 0, true});
 }
 
 }  // namespace coll::reduce

@@ -131,7 +131,6 @@ void reduce_many(const ManyArgs& args) {
   for (; i + 4 * lanes <= args.count; i += 4 * lanes) reduce_at<Source, Op, 4>(whole, args, i, streams);
   for (; i + lanes <= args.count; i += lanes) reduce_at<Source, Op, 1>(whole, args, i, streams);
   for (; i < args.count; ++i) reduce_at<Source, Op, 1>(single, args, i, nullptr);
-  if (plan.any) hwy::FlushStream();
 }
 
 struct FirstOp {
@@ -193,6 +192,8 @@ const ManyKernels& kernels(Isa isa) { return COLL_SIMD_TABLE(isa); }
 }  // namespace many
 
 const ManyKernels& many_kernels(Isa isa) { return many::kernels(isa); }
+
+void flush_streams() { hwy::FlushStream(); }
 
 }  // namespace coll::reduce
 #endif

@@ -46,4 +46,9 @@ struct Reduction {
 void reduce_many(const Reduction& reduction, std::span<const std::byte* const> inputs,
                  std::span<std::byte* const> outputs, size_t count, Isa isa = best_isa());
 
+// to[0..count) = from[0..count), native elements, past the caches; NaN of float32 and float64 becomes canonical. For
+// pieces of an output: they are visible to other cores in order only after flush_streams().
+void copy_streamed(DataType type, const std::byte* from, std::byte* to, size_t count, Isa isa = best_isa());
+void flush_streams();
+
 }  // namespace coll::reduce

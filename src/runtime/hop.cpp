@@ -42,6 +42,7 @@ class TileLoop {
       finish();
       emit();
     }
+    if (hop_.stream) reduce::flush_streams();
   }
 
  private:
@@ -188,16 +189,9 @@ class TileLoop {
   void store() {
     std::byte* const to = native();
     if (!hop_.stream) return reduce::store(hop_.type, value_, to, tile_.count, hop_.isa);
-    if (hop_.type == accumulator_) return stream(hop_.type, value_, to, tile_.count);
+    if (hop_.type == accumulator_) return reduce::copy_streamed(hop_.type, value_, to, tile_.count, hop_.isa);
     reduce::store(hop_.type, value_, scratch_.native, tile_.count, hop_.isa);
-    stream(collUint8, scratch_.native, to, tile_.count * native_size_);
-  }
-
-  // A sum of one input is a copy; NaN becomes canonical.
-  void stream(DataType type, const std::byte* from, std::byte* to, size_t count) const {
-    reduce::Reduction copy{type, collSum};
-    copy.stream = true;
-    reduce::reduce_many(copy, {&from, 1}, {&to, 1}, count, hop_.isa);
+    reduce::copy_streamed(hop_.type, scratch_.native, to, tile_.count, hop_.isa);
   }
 
   const Hop& hop_;

@@ -137,11 +137,12 @@ Hop hop_of(const Recipe& recipe) {
 // Every combination of products, and the output in the place of each native contribution.
 void expect_same(const Recipe& recipe) {
   Inputs inputs = inputs_of(recipe);
-  for (int wanted = 1; wanted < 8; ++wanted) {
+  for (int wanted = 1; wanted < 16; ++wanted) {
     const bool native = (wanted & 1) != 0;
     const bool partial = (wanted & 2) != 0;
     const bool coded = (wanted & 4) != 0;
-    if (coded && recipe.codec == nullptr) continue;
+    const bool stream = (wanted & 8) != 0;
+    if ((coded && recipe.codec == nullptr) || wanted == 8) continue;
     const Products due = slowly_run(recipe, inputs, coded);
     Products got{Bytes(native ? due.native.size() : 0), Bytes(partial ? due.partial.size() : 0),
                  Bytes(coded ? due.coded.size() : 0)};
@@ -149,6 +150,7 @@ void expect_same(const Recipe& recipe) {
     hop.native = native ? got.native.data() : nullptr;
     hop.partial = partial ? got.partial.data() : nullptr;
     hop.coded = coded ? got.coded.data() : nullptr;
+    hop.stream = stream;
     run_hop(hop, contributions_of(recipe, inputs));
     EXPECT_TRUE(!native || got.native == due.native) << "native of " << wanted;
     EXPECT_TRUE(!partial || got.partial == due.partial) << "partial of " << wanted;
