@@ -73,6 +73,19 @@ struct Case {
   Scalar scalar;
 };
 
+TEST(InstructionSets, HoldWhatTheProcessorHas) {
+  const std::vector<Isa> all = list_isas();
+  ASSERT_FALSE(all.empty());
+  EXPECT_EQ(best_isa(), all.back());
+#if defined(__aarch64__)
+  EXPECT_EQ(all, std::vector{Isa::kNeon});
+#elif defined(__x86_64__)
+  EXPECT_EQ(all.front(), Isa::kScalar);
+  const auto has = [&all](Isa isa) { return std::find(all.begin(), all.end(), isa) != all.end(); };
+  EXPECT_EQ(has(Isa::kAvx512), has(Isa::kAvx2) && __builtin_cpu_supports("avx512bw") != 0);
+#endif
+}
+
 std::vector<Case> cases() {
   std::vector<Case> all;
   for (const Isa isa : list_isas()) {
