@@ -18,7 +18,6 @@ set(INSTALL_GTEST OFF)
 set(BUILD_GMOCK OFF)
 add_subdirectory(${COLL_GTEST_SOURCE} googletest EXCLUDE_FROM_ALL)
 target_compile_options(gtest PRIVATE -w)
-target_compile_definitions(gtest PRIVATE GTEST_CAN_STREAM_RESULTS_=0) # needs shared libraries
 include(${PROJECT_SOURCE_DIR}/tests/coll_test.cmake)
 add_subdirectory(tests/unit/compression)
 coll_test(hop_test SOURCES tests/unit/runtime/hop_test.cpp tests/support/elements.cpp TIMEOUT 300)
