@@ -46,11 +46,18 @@ template <class D>
 HWY_INLINE hn::Vec<D> largest_magnitudes(D d, const std::byte* floats, size_t m) {
   const auto mask = hn::Set(d, static_cast<int32_t>(kAbsMask32));
   const size_t lanes = hn::Lanes(d);
-  auto even = hn::Zero(d), odd = hn::Zero(d);
+  const auto at = [&](size_t element) HWY_ATTR { return hn::And(mask, load(d, floats + element * sizeof(float))); };
+  auto first = hn::Zero(d), second = hn::Zero(d), third = hn::Zero(d), fourth = hn::Zero(d);
   size_t i = 0;
+  for (; i + 4 * lanes <= m; i += 4 * lanes) {
+    first = hn::Max(first, at(i));
+    second = hn::Max(second, at(i + lanes));
+    third = hn::Max(third, at(i + 2 * lanes));
+    fourth = hn::Max(fourth, at(i + 3 * lanes));
+  }
   for (; i + 2 * lanes <= m; i += 2 * lanes) {
-    even = hn::Max(even, hn::And(mask, load(d, floats + i * sizeof(float))));
-    odd = hn::Max(odd, hn::And(mask, load(d, floats + (i + lanes) * sizeof(float))));
+    first = hn::Max(first, at(i));
+    second = hn::Max(second, at(i + lanes));
   }
   if (i < m) {
     int32_t rest = 0;
@@ -60,9 +67,9 @@ HWY_INLINE hn::Vec<D> largest_magnitudes(D d, const std::byte* floats, size_t m)
       bits &= static_cast<int32_t>(kAbsMask32);
       rest = bits > rest ? bits : rest;
     }
-    even = hn::Max(even, hn::Set(d, rest));
+    first = hn::Max(first, hn::Set(d, rest));
   }
-  return hn::Max(even, odd);
+  return hn::Max(hn::Max(first, second), hn::Max(third, fourth));
 }
 
 // Blocks whose scales are found before the first is encoded, so that one block's latency hides in the others' work;
@@ -140,29 +147,44 @@ HWY_INLINE void encode_block(const std::byte* floats, size_t m, float inverse, s
   if (m % 2 != 0) Lanes::encode_middle(floats, half, inverse, codes);
 }
 
+// Encodes the blocks of a group.
+template <class Packing, class Lanes>
+HWY_INLINE void encode_group(const std::byte* in, size_t elements, size_t block, const Group& group, std::byte* codes) {
+  const size_t blocks = block_count(elements, block);
+  for (size_t g = 0; g < blocks; ++g) {
+    const size_t m = g + 1 < blocks ? block : elements - g * block;
+    if (group.scale[g] == kNanScale) {
+      std::memset(codes, 0, code_bytes(m, Packing::kBits));
+    } else {
+      encode_block<Lanes>(in, m, group.inverse[g], codes);
+    }
+    in += m * sizeof(float);
+    codes += code_bytes(m, Packing::kBits);
+  }
+}
+
+// A group's scales are found while the group before it is encoded: the long way from magnitudes to scales keeps nobody
+// waiting.
 template <class Packing, class Lanes>
 void encode_blocks(const void* floats, size_t count, size_t block, std::byte* scales, std::byte* codes) {
   const std::byte* in = static_cast<const std::byte*>(floats);
   const size_t most = kGroupElements / block < 1 ? 1 : kGroupElements / block;
   const size_t stride = (most < kGroupBlocks ? most : kGroupBlocks) * block;
-  Group group;
-  while (count != 0) {
-    const size_t elements = count < stride ? count : stride;
-    const size_t blocks = block_count(elements, block);
-    find_scales<Packing::kBits>(in, elements, block, &group);
-    std::memcpy(scales, group.scale, blocks * sizeof group.scale[0]);
-    for (size_t g = 0; g < blocks; ++g) {
-      const size_t m = g + 1 < blocks ? block : elements - g * block;
-      if (group.scale[g] == kNanScale) {
-        std::memset(codes, 0, code_bytes(m, Packing::kBits));
-      } else {
-        encode_block<Lanes>(in, m, group.inverse[g], codes);
-      }
-      in += m * sizeof(float);
-      codes += code_bytes(m, Packing::kBits);
-    }
-    scales += blocks * sizeof group.scale[0];
-    count -= elements;
+  Group groups[2];
+  size_t elements = count < stride ? count : stride;
+  if (count != 0) find_scales<Packing::kBits>(in, elements, block, &groups[0]);
+  for (size_t turn = 0; count != 0; turn ^= 1) {
+    const std::byte* const next = in + elements * sizeof(float);
+    const size_t left = count - elements, then = left < stride ? left : stride;
+    if (then != 0) find_scales<Packing::kBits>(next, then, block, &groups[turn ^ 1]);
+    const size_t scale_bytes = block_count(elements, block) * sizeof groups[turn].scale[0];
+    std::memcpy(scales, groups[turn].scale, scale_bytes);
+    encode_group<Packing, Lanes>(in, elements, block, groups[turn], codes);
+    scales += scale_bytes;
+    codes += code_bytes(elements, Packing::kBits);
+    in = next;
+    count = left;
+    elements = then;
   }
 }
 
@@ -177,46 +199,57 @@ struct BlockParts {
   float scales[kMostMessages];
 };
 
-// A chain's first value, the rest of the chain, and its end. Decoded products of plain scales are finite, so that a
+// What is known of a chain when it is compiled: loops over one or two messages are shorter than those over any number.
+template <size_t kMessages, bool kFirst>
+struct Shape {
+  static HWY_INLINE size_t messages(const BlockParts&) { return kMessages; }
+  static HWY_INLINE bool has_first(const BlockParts&) { return kFirst; }
+};
+struct AnyShape {
+  static HWY_INLINE size_t messages(const BlockParts& parts) { return parts.messages; }
+  static HWY_INLINE bool has_first(const BlockParts& parts) { return parts.first != nullptr; }
+};
+
+// The end of a chain. Decoded products of plain scales are finite, so that a
 // chain needs to be made canonical only where it has a start of its own, or is long enough for infinities to meet.
-template <class Op, class D>
+template <class Chain, class D>
 HWY_INLINE hn::Vec<D> chain_end(D d, const BlockParts& parts, hn::Vec<D> value) {
-  return parts.first != nullptr || parts.messages > 2 ? canonical(d, value) : value;
+  return Chain::has_first(parts) || Chain::messages(parts) > 2 ? canonical(d, value) : value;
 }
 
-template <class Lanes, class Op, class D>
+template <class Lanes, class Op, class Chain, class D>
 HWY_INLINE void decode_at(D d, const BlockParts& parts, size_t half, size_t i) {
   using Decoder = typename Lanes::template Decoder<D>;
   const size_t low = i * sizeof(float), high = (i + half) * sizeof(float);
   Pair<D> v = Decoder(d, parts.scales[0]).get(d, parts.codes[0], half, i);
-  if (parts.first != nullptr) {
+  if (Chain::has_first(parts)) {
     v.low = Op::merge(d, load(d, parts.first + low), v.low);
     v.high = Op::merge(d, load(d, parts.first + high), v.high);
   }
-  for (size_t j = 1; j < parts.messages; ++j) {
+  for (size_t j = 1; j < Chain::messages(parts); ++j) {
     const Pair<D> more = Decoder(d, parts.scales[j]).get(d, parts.codes[j], half, i);
     v.low = Op::merge(d, v.low, more.low);
     v.high = Op::merge(d, v.high, more.high);
   }
-  store(d, chain_end<Op>(d, parts, v.low), parts.out + low);
-  store(d, chain_end<Op>(d, parts, v.high), parts.out + high);
+  store(d, chain_end<Chain>(d, parts, v.low), parts.out + low);
+  store(d, chain_end<Chain>(d, parts, v.high), parts.out + high);
 }
 
 // The same for vectors i and i + lanes: four chains hide each other's latency.
-template <class Lanes, class Op, class D>
+template <class Lanes, class Op, class Chain, class D>
 HWY_INLINE void decode_two_at(D d, const BlockParts& parts, size_t half, size_t i) {
   using Decoder = typename Lanes::template Decoder<D>;
   const size_t lanes = hn::Lanes(d), step = lanes * sizeof(float);
   const size_t low = i * sizeof(float), high = (i + half) * sizeof(float);
   const Decoder decoder(d, parts.scales[0]);
   Pair<D> v = decoder.get(d, parts.codes[0], half, i), w = decoder.get(d, parts.codes[0], half, i + lanes);
-  if (parts.first != nullptr) {
+  if (Chain::has_first(parts)) {
     v.low = Op::merge(d, load(d, parts.first + low), v.low);
     w.low = Op::merge(d, load(d, parts.first + low + step), w.low);
     v.high = Op::merge(d, load(d, parts.first + high), v.high);
     w.high = Op::merge(d, load(d, parts.first + high + step), w.high);
   }
-  for (size_t j = 1; j < parts.messages; ++j) {
+  for (size_t j = 1; j < Chain::messages(parts); ++j) {
     const Decoder next(d, parts.scales[j]);
     const Pair<D> x = next.get(d, parts.codes[j], half, i), y = next.get(d, parts.codes[j], half, i + lanes);
     v.low = Op::merge(d, v.low, x.low);
@@ -224,14 +257,14 @@ HWY_INLINE void decode_two_at(D d, const BlockParts& parts, size_t half, size_t 
     v.high = Op::merge(d, v.high, x.high);
     w.high = Op::merge(d, w.high, y.high);
   }
-  store(d, chain_end<Op>(d, parts, v.low), parts.out + low);
-  store(d, chain_end<Op>(d, parts, w.low), parts.out + low + step);
-  store(d, chain_end<Op>(d, parts, v.high), parts.out + high);
-  store(d, chain_end<Op>(d, parts, w.high), parts.out + high + step);
+  store(d, chain_end<Chain>(d, parts, v.low), parts.out + low);
+  store(d, chain_end<Chain>(d, parts, w.low), parts.out + low + step);
+  store(d, chain_end<Chain>(d, parts, v.high), parts.out + high);
+  store(d, chain_end<Chain>(d, parts, w.high), parts.out + high + step);
 }
 
 // Element by element, for odd blocks' middles and for scales that need a look at each product.
-template <class Packing, class Op>
+template <class Packing, class Op, class Chain>
 HWY_INLINE void decode_one(const BlockParts& parts, const uint16_t* scales, size_t m, size_t i) {
   const hn::CappedTag<float, 1> d;
   const auto value = [&](size_t j) HWY_ATTR {
@@ -239,63 +272,65 @@ HWY_INLINE void decode_one(const BlockParts& parts, const uint16_t* scales, size
     return hn::Set(d, dequantise(code, scales[j]));
   };
   auto v = value(0);
-  if (parts.first != nullptr) v = Op::merge(d, load(d, parts.first + i * sizeof(float)), v);
-  for (size_t j = 1; j < parts.messages; ++j) v = Op::merge(d, v, value(j));
+  if (Chain::has_first(parts)) v = Op::merge(d, load(d, parts.first + i * sizeof(float)), v);
+  for (size_t j = 1; j < Chain::messages(parts); ++j) v = Op::merge(d, v, value(j));
   store(d, canonical(d, v), parts.out + i * sizeof(float));
 }
 
-template <class Packing, class Lanes, class Op>
+template <class Packing, class Lanes, class Op, class Chain>
 HWY_INLINE void decode_block(const BlockParts& parts, const uint16_t* scales, size_t m) {
   const hn::ScalableTag<float> whole;
   const hn::CappedTag<float, 1> single;
   const size_t half = m / 2 + m % 2, paired = m / 2, lanes = hn::Lanes(whole);
   size_t i = 0;
-  for (; i + 2 * lanes <= paired; i += 2 * lanes) decode_two_at<Lanes, Op>(whole, parts, half, i);
-  for (; i + lanes <= paired; i += lanes) decode_at<Lanes, Op>(whole, parts, half, i);
-  for (; i < paired; ++i) decode_at<Lanes, Op>(single, parts, half, i);
-  if (m % 2 != 0) decode_one<Packing, Op>(parts, scales, m, half - 1);
+  for (; i + 2 * lanes <= paired; i += 2 * lanes) decode_two_at<Lanes, Op, Chain>(whole, parts, half, i);
+  for (; i + lanes <= paired; i += lanes) decode_at<Lanes, Op, Chain>(whole, parts, half, i);
+  for (; i < paired; ++i) decode_at<Lanes, Op, Chain>(single, parts, half, i);
+  if (m % 2 != 0) decode_one<Packing, Op, Chain>(parts, scales, m, half - 1);
 }
 
-template <class Packing, class Op>
+template <class Packing, class Op, class Chain>
 HWY_NOINLINE void decode_odd_block(const BlockParts& parts, const uint16_t* scales, size_t m) {
-  for (size_t i = 0; i < m; ++i) decode_one<Packing, Op>(parts, scales, m, i);
+  for (size_t i = 0; i < m; ++i) decode_one<Packing, Op, Chain>(parts, scales, m, i);
 }
 
-// One message is the common case, and its loops are shorter without the others' parts.
-template <class Packing, class Lanes, class Op, bool kAlone>
-HWY_INLINE void decode_messages(const BlockSource* messages, size_t message_count, const void* first, size_t count,
-                                size_t block, void* floats) {
-  BlockParts parts;
-  parts.messages = kAlone ? 1 : message_count;
-  parts.first = kAlone ? nullptr : static_cast<const std::byte*>(first);
-  parts.out = static_cast<std::byte*>(floats);
+template <class Packing, class Lanes, class Op, class Chain>
+HWY_NOINLINE void decode_chain(const BlockSource* messages, BlockParts parts, size_t count, size_t block) {
   for (size_t begin = 0, at = 0; begin < count; begin += block, ++at) {
     const size_t m = count - begin < block ? count - begin : block;
     uint16_t scales[kMostMessages];
     bool plain = true;
-    for (size_t j = 0; j < parts.messages; ++j) {
+    for (size_t j = 0; j < Chain::messages(parts); ++j) {
       std::memcpy(&scales[j], messages[j].scales + at * sizeof scales[j], sizeof scales[j]);
       plain = plain && plain_scale<Packing::kBits>(scales[j]);
       parts.scales[j] = scale_value(scales[j]);
       parts.codes[j] = messages[j].codes + code_bytes(begin, Packing::kBits);
     }
     if (plain) {
-      decode_block<Packing, Lanes, Op>(parts, scales, m);
+      decode_block<Packing, Lanes, Op, Chain>(parts, scales, m);
     } else {
-      decode_odd_block<Packing, Op>(parts, scales, m);
+      decode_odd_block<Packing, Op, Chain>(parts, scales, m);
     }
     parts.out += m * sizeof(float);
-    if (parts.first != nullptr) parts.first += m * sizeof(float);
+    if (Chain::has_first(parts)) parts.first += m * sizeof(float);
   }
 }
 
 template <class Packing, class Lanes, class Op>
 void decode_blocks(const BlockSource* messages, size_t message_count, const void* first, size_t count, size_t block,
                    void* floats) {
-  if (message_count == 1 && first == nullptr) {
-    decode_messages<Packing, Lanes, Op, true>(messages, 1, nullptr, count, block, floats);
+  BlockParts parts;
+  parts.messages = message_count;
+  parts.first = static_cast<const std::byte*>(first);
+  parts.out = static_cast<std::byte*>(floats);
+  if (first == nullptr && message_count == 1) {
+    decode_chain<Packing, Lanes, Op, Shape<1, false>>(messages, parts, count, block);
+  } else if (first == nullptr && message_count == 2) {
+    decode_chain<Packing, Lanes, Op, Shape<2, false>>(messages, parts, count, block);
+  } else if (first != nullptr && message_count == 1) {
+    decode_chain<Packing, Lanes, Op, Shape<1, true>>(messages, parts, count, block);
   } else {
-    decode_messages<Packing, Lanes, Op, false>(messages, message_count, first, count, block, floats);
+    decode_chain<Packing, Lanes, Op, AnyShape>(messages, parts, count, block);
   }
 }
 

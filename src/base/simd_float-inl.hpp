@@ -94,12 +94,27 @@ struct Bf16Format {
   }
   template <class D>
   static HWY_INLINE void put(D d, hn::Vec<D> value, std::byte* to) {
-    const hn::RebindToUnsigned<D> d32;
     const hn::Rebind<uint16_t, D> d16;
+    store(d16, hn::TruncateTo(d16, hn::ShiftRight<16>(rounded(d, value))), to);
+  }
+#if HWY_TARGET != HWY_SCALAR
+  // Two vectors at once: the upper halves of their lanes, which are the odd 16-bit lanes, fill one.
+  template <class D>
+  static HWY_INLINE void put2(D d, hn::Vec<D> low, hn::Vec<D> high, std::byte* to) {
+    const hn::Repartition<uint16_t, D> d16;
+    const auto odd = hn::ConcatOdd(d16, hn::BitCast(d16, rounded(d, high)), hn::BitCast(d16, rounded(d, low)));
+    store(d16, odd, to);
+  }
+#endif
+
+ private:
+  // The code is the upper half of each lane.
+  template <class D>
+  static HWY_INLINE hn::Vec<hn::RebindToUnsigned<D>> rounded(D d, hn::Vec<D> value) {
+    const hn::RebindToUnsigned<D> d32;
     const auto bits = hn::BitCast(d32, canonical(d, value));
     const auto to_even = hn::And(hn::ShiftRight<16>(bits), hn::Set(d32, 1u));
-    const auto rounded = hn::Add(bits, hn::Add(to_even, hn::Set(d32, 0x7fffu)));
-    store(d16, hn::TruncateTo(d16, hn::ShiftRight<16>(rounded)), to);
+    return hn::Add(bits, hn::Add(to_even, hn::Set(d32, 0x7fffu)));
   }
 };
 
@@ -291,7 +306,20 @@ void get_array(const void* from, void* floats, size_t count) {
 // to[0..count) = floats[0..count), rounded
 template <class Format>
 void put_array(const void* floats, void* to, size_t count) {
-  each_vector<float>(count, PutStep<Format>{static_cast<const std::byte*>(floats), static_cast<std::byte*>(to)});
+  const auto* from = static_cast<const std::byte*>(floats);
+  auto* out = static_cast<std::byte*>(to);
+#if HWY_TARGET != HWY_SCALAR
+  if constexpr (std::is_same_v<Format, Bf16Format>) {
+    const hn::ScalableTag<float> d;
+    const size_t lanes = hn::Lanes(d);
+    for (; count >= 2 * lanes; count -= 2 * lanes) {
+      Format::put2(d, load(d, from), load(d, from + lanes * sizeof(float)), out);
+      from += 2 * lanes * sizeof(float);
+      out += 2 * lanes * Format::kBytes;
+    }
+  }
+#endif
+  each_vector<float>(count, PutStep<Format>{from, out});
 }
 
 // floats[i] = op(floats[i], from[i])

@@ -35,7 +35,7 @@ class TileLoop {
   void run() {
     const size_t most = std::min(kTileBytes / size_, kMostElements);
     const size_t grain = hop_.codec != nullptr ? std::max<size_t>(hop_.codec->traits().tile_elements, 1) : 1;
-    const size_t tile = std::max(most / grain * grain, grain);
+    const size_t tile = one_call() ? hop_.count : std::max(most / grain * grain, grain);
     for (size_t begin = 0; begin < hop_.count; begin += tile) {
       tile_ = {begin, std::min(tile, hop_.count - begin), hop_.count};
       accumulate();
@@ -65,6 +65,16 @@ class TileLoop {
     const std::byte* const output = hop_.partial != nullptr ? hop_.partial : hop_.native;
     return std::none_of(contributions_.begin(), contributions_.end(),
                         [output](const Contribution& c) { return c.data == output; });
+  }
+
+  // Whether nothing goes through scratch: a codec reads the contributions and writes the output in one call.
+  bool one_call() const {
+    const bool one_output = (hop_.native != nullptr) + (hop_.partial != nullptr) + (hop_.coded != nullptr) == 1;
+    if (accumulator_ != collFloat32 || !one_output || (hop_.finish && hop_.op == collAvg)) return false;
+    if (hop_.coded != nullptr) return contributions_.size() == 1 && ready(contributions_[0]);
+    return direct_ && contributions_.size() <= kMostAtOnce &&
+           std::all_of(contributions_.begin(), contributions_.end(),
+                       [this](const Contribution& c) { return coded_floats(c); });
   }
 
   // Leaves the tile's value at value_: in scratch, where it is wanted, or as the only contribution has it.
