@@ -69,9 +69,9 @@ class Codec {
   virtual void encode(const float* in, const Tile& tile, const Draw& draw, std::byte* message) const = 0;
   // The tile's part of a validated message -> out[0..tile.count).
   virtual void decode(const std::byte* message, const Tile& tile, float* out) const = 0;
-  // out[i] = first[i], unless `first` is NULL, combined with what messages[0], messages[1], ... decode to, in this order;
-  // collAvg adds. Same result as decode() and reductions one after the other. At least one message, all validated; `out`
-  // may be `first`.
+  // out[i] = first[i], unless `first` is NULL, combined with what messages[0], messages[1], ... decode to, in this
+  // order; collAvg adds. Same result as decode() and reductions one after the other. At least one message, all
+  // validated; `out` may be `first`.
   virtual void decode_reduce(std::span<const std::byte* const> messages, const Tile& tile, RedOp op, const float* first,
                              float* out) const = 0;
 
