@@ -22,6 +22,22 @@ struct Scratch {
   alignas(64) std::byte native[kMostElements * sizeof(uint16_t)];  // small floats before they are streamed
 };
 
+// Values may lie in the user's buffers, at any address: doubles go through memcpy.
+void widen(const float* floats, std::byte* doubles, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    const double x = floats[i];
+    std::memcpy(doubles + i * sizeof x, &x, sizeof x);
+  }
+}
+
+void narrow(const std::byte* doubles, float* floats, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    double x;
+    std::memcpy(&x, doubles + i * sizeof x, sizeof x);
+    floats[i] = static_cast<float>(x);
+  }
+}
+
 class TileLoop {
  public:
   TileLoop(const Hop& hop, std::span<const Contribution> contributions)
@@ -170,14 +186,13 @@ class TileLoop {
       return;
     }
     hop_.codec->decode(message, tile_, scratch_.floats);
-    std::copy_n(scratch_.floats, tile_.count, reinterpret_cast<double*>(accumulators));
+    widen(scratch_.floats, accumulators, tile_.count);
   }
 
   void encode(const std::byte* accumulators, const Draw& draw, std::byte* message) {
     const auto* floats = reinterpret_cast<const float*>(accumulators);
     if (accumulator_ != collFloat32) {
-      const auto* doubles = reinterpret_cast<const double*>(accumulators);
-      std::transform(doubles, doubles + tile_.count, scratch_.floats, [](double x) { return static_cast<float>(x); });
+      narrow(accumulators, scratch_.floats, tile_.count);
       floats = scratch_.floats;
     }
     hop_.codec->encode(floats, tile_, draw, message);

@@ -85,6 +85,7 @@ TEST_P(OverMpi, AbortTellsThePeers) {
     const Comm comm(MPI_COMM_WORLD);
     ASSERT_TRUE(comm);
     EXPECT_EQ(sum_of_ones(comm.get(), kLarge).code, collSuccess);
+    meet();  // an abort also ends what others have not finished
     if (world_.rank == aborting) {
       const Outcome aborted = outcome_of(comm.get(), [&] { return collCommAbort(comm.get()); });
       EXPECT_EQ(aborted.code, collSuccess);
