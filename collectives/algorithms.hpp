@@ -10,6 +10,7 @@
   Plan plan(const topo::Topology& topology, const PlanQuery& query);   \
   }
 
+COLL_DECLARE_ALGORITHM(board, "board")
 COLL_DECLARE_ALGORITHM(direct, "direct")
 COLL_DECLARE_ALGORITHM(oneshot, "oneshot")
 COLL_DECLARE_ALGORITHM(ring, "ring")

@@ -13,6 +13,7 @@ constexpr double kReduceGbs = 10;  // of each contribution's bytes
 constexpr double kCopyGbs = 10;
 constexpr double kNetworkCpuGbs = 3;    // what the system's network stack moves, charged to both sides
 constexpr double kOverheadShare = 0.2;  // of a link's latency that keeps a core of sender and receiver busy
+constexpr double kFlagShare = 0.1;      // of a message's cost and latency: a flag that is polled, and nothing queued
 
 // Streams from several nodes that meet at one node's link fill its queue, lose packets and send them again: measured
 // with TCP on 1 Gbit/s links, where the direct exchange of 4 nodes takes a quarter longer than their ring.
@@ -59,6 +60,9 @@ class Meter {
     if (wire == Wire::kCoded) return elements * query_.codec.bytes_per_element;
     return elements * (wire == Wire::kPartial ? partial_ : native_);
   }
+  double message_us(const topo::LinkCost& link) const {
+    return kOverheadShare * link.latency_us * (plan_.on_board ? kFlagShare : 1);
+  }
   double encode_us(double elements) const { return us(elements * 4, query_.codec.encode_gbs); }
   double decode_us(double elements) const { return us(elements * 4, query_.codec.decode_gbs); }
 
@@ -69,7 +73,7 @@ class Meter {
       if (peer == plan_.rank) continue;
       const topo::LinkKind kind = topology_.link_between(plan_.rank, peer);
       const topo::LinkCost& link = topology_.cost(kind);
-      load_.message_us += kOverheadShare * link.latency_us;
+      load_.message_us += message_us(link);
       if (kind == topo::LinkKind::kNetwork) {
         load_.net_in += message;
         heard_[static_cast<size_t>(topology_.node_of[static_cast<size_t>(peer)])] = true;
@@ -86,6 +90,7 @@ class Meter {
   }
 
   void compute(const Step& step, double elements) {
+    if (plan_.on_board && step.to.count > 0) load_.work_us += us(bytes(Wire::kNative, elements), kCopyGbs);
     if (step.local != Local::kNone && (step.reduce || step.to_output)) {
       load_.work_us += us(bytes(step.local == Local::kSlot ? Wire::kPartial : Wire::kNative, elements),
                           step.reduce ? kReduceGbs : kCopyGbs);
@@ -103,7 +108,8 @@ class Meter {
       const int peer = plan_.entry(step.to, round, j);
       if (peer == plan_.rank) continue;
       const topo::LinkKind kind = topology_.link_between(plan_.rank, peer);
-      load_.message_us += kOverheadShare * topology_.cost(kind).latency_us;
+      if (plan_.on_board) continue;  // posted once, whoever reads it
+      load_.message_us += message_us(topology_.cost(kind));
       if (kind != topo::LinkKind::kNetwork) continue;
       load_.net_out += message;
       load_.work_us += us(message, kNetworkCpuGbs);
@@ -148,6 +154,7 @@ double node_us(const topo::Topology& topology, const PlanQuery& query, const Alg
   Load most;
   Load sum;
   Hops hops;
+  double flag_share = 1;
   double chunks = 1;
   const int root = query.func == collFuncBroadcast ? query.root : -1;
   for (const auto& [rank, weight] : samples_of(node, root)) {
@@ -156,6 +163,7 @@ double node_us(const topo::Topology& topology, const PlanQuery& query, const Alg
     const Plan plan = algorithm.plan(topology, as_rank);
     const Load load = Meter(topology, query, plan).run();
     chunks = static_cast<double>(plan.chunks);
+    if (plan.on_board) flag_share = kFlagShare;
     hops.in_node = std::max(hops.in_node, plan.hops.in_node);
     hops.between_nodes = std::max(hops.between_nodes, plan.hops.between_nodes);
     most.message_us = std::max(most.message_us, load.message_us);
@@ -173,7 +181,7 @@ double node_us(const topo::Topology& topology, const PlanQuery& query, const Alg
   const double core_us = std::max(most.message_us, sum.message_us / cores) +
                          std::max(most.work_us, sum.work_us / cores) / chunks;  // of one chunk
   // One chunk from end to end, then one more whenever the busiest part is free and a chunk's memory is.
-  const double latency_us = hops.in_node * topology.cost(topo::LinkKind::kSharedMemory).latency_us +
+  const double latency_us = flag_share * hops.in_node * topology.cost(topo::LinkKind::kSharedMemory).latency_us +
                             hops.between_nodes * topology.cost(topo::LinkKind::kNetwork).latency_us;
   // In a broadcast a whole piece moves at every hop; elsewhere a rank's own steps show all that happens to a chunk.
   const int relays = query.func == collFuncBroadcast ? std::max(hops.total(), 1) : 1;

@@ -49,6 +49,8 @@ enum class Local : uint8_t { kNone, kInput, kSlot };
 using Leg = uint8_t;
 inline constexpr int kMaxLegs = 8;
 
+inline constexpr int kMostBoardRanks = 64;  // whose posts one step reads
+
 struct Step {
   std::string_view what;  // "send", "recv-reduce-send", ...: for people
   int rounds = 1;
@@ -96,6 +98,7 @@ struct Plan {
   size_t piece = 1;  // elements of a shard in one chunk; a multiple of the codec's block
   size_t chunks = 1;
   int encodings = 0;        // most encodings an element goes through
+  bool on_board = false;    // what is sent is posted on the node's board, once for all readers
   bool rank_order = false;  // every element is reduced in rank order from all ranks' own data
   Hops hops;                // for the cost model
   double predicted_us = 0;

@@ -34,6 +34,7 @@ struct PlanQuery {
   bool deterministic = false;       // only plans that reduce in rank order
   size_t buffer_bytes = 16u << 20;  // staging that the chunks in flight may take together
   int chunks_in_flight = 4;
+  size_t board_bytes = 0;  // that one rank can post on the board of its node; 0: there is none
   size_t chunk_bytes = 0;  // of the user's type, all shards' pieces together; 0: chosen from the call's size
   CodecCost codec;
 };

@@ -9,6 +9,7 @@ namespace {
 
 // In order of preference where predictions are equal.
 constexpr Algorithm kAlgorithms[] = {
+    {board::kName, "everyone posts its data where all of the node read it", board::serves, board::plan},
     {direct::kName, "a shard's owner reduces everyone's contributions", direct::serves, direct::plan},
     {oneshot::kName, "everyone sends everything to everyone", oneshot::serves, oneshot::plan},
     {doubling::kName, "sums are exchanged at doubling distances", doubling::serves, doubling::plan},

@@ -3,13 +3,15 @@
 #include <thread>
 
 #include "runtime/backoff.hpp"
+#include "runtime/board_run.hpp"
 #include "runtime/stream.hpp"
 
 namespace coll {
 
 namespace {
 
-constexpr uint64_t kCheckedCalls = 16;  // with check=1, the ranks' first calls are compared
+constexpr uint64_t kCheckedCalls = 16;
+constexpr int kSpins = 2000;            // looks at the board before a waiting rank does anything else
 constexpr int kMostPending = 16;        // calls in flight; half of what message tags can tell apart
 
 }  // namespace
@@ -30,17 +32,25 @@ Communicator::Communicator(Foundation foundation)
       process_(Process::acquire()),
       watchdog_(*base_.fabric, *base_.log, base_.rank, base_.nranks, base_.config.timeout_ms),
       around_{base_.fabric.get(), process_->staging().get(), &stats_, base_.rank,
-              base_.nranks,       base_.config.check == 2} {}
+              base_.nranks,       base_.config.check == 2, base_.topology.oversubscribed() ? 0 : kSpins} {}
 
 Communicator::~Communicator() = default;
 
 Status Communicator::run(const Call& call, const std::shared_ptr<Stream>& stream) {
   const std::lock_guard lock(busy_);
+  bool done = false;
+  if (!stream) COLL_TRY(run_on_board(call, &done));
+  if (done) return {};
   std::unique_ptr<Operation> operation;
   COLL_TRY(begin(call, &operation));
   if (!stream) return complete(*operation);
   stream->enqueue(std::move(operation));
   return {};
+}
+
+// With check=1, the ranks' first calls are compared.
+bool Communicator::to_check(uint64_t sequence) const {
+  return base_.config.check == 2 || (base_.config.check == 1 && sequence < kCheckedCalls);
 }
 
 Status Communicator::begin(const Call& call, std::unique_ptr<Operation>* operation) {
@@ -58,10 +68,48 @@ Status Communicator::begin(const Call& call, std::unique_ptr<Operation>* operati
   std::shared_ptr<const Plan> plan;
   if (call.function != Function::kBarrier && call.count > 0) COLL_TRY(plan_for(call, &plan));
   const uint64_t sequence = next_sequence_++;
-  const bool check = base_.config.check == 2 || (base_.config.check == 1 && sequence < kCheckedCalls);
-  const bool agree = check || call.function == Function::kBarrier;
+  const bool agree = to_check(sequence) || call.function == Function::kBarrier;
   auto execution = std::make_unique<Execution>(around_, call, std::move(plan), sequence, agree);
   *operation = std::make_unique<Operation>(*this, std::move(execution));
+  return {};
+}
+
+Status Communicator::run_on_board(const Call& call, bool* taken) {
+  if (pending_.load() > 0 || to_check(next_sequence_) || call.function == Function::kBarrier) return {};
+  const std::shared_ptr<const Plan> plan = plans_.find(call);
+  if (!plan || !plan->on_board) return {};
+  COLL_TRY(failure());
+  if (Status status = watchdog_.listen(); !status.ok()) return poison(status, false);
+  BoardRun run(call, *plan, *base_.fabric->board());
+  const uint64_t sequence = next_sequence_++;
+  bool done = run.advance();
+  for (int look = 0; !done && look < around_.spins; ++look) done = run.advance();
+  if (!done) COLL_TRY(wait_on_board(run, sequence, name(call.function)));
+  *taken = true;
+  ++stats_.calls;
+  ++stats_.exact_calls;
+  const size_t bytes = run.posted_bytes();
+  stats_.sent_bytes += bytes;
+  stats_.exact_bytes += bytes;
+  return {};
+}
+
+// Peers are not there yet: waits for them as patiently as any call.
+Status Communicator::wait_on_board(BoardRun& run, uint64_t sequence, std::string_view function) {
+  const auto begun = Clock::now();
+  Patience patience;
+  Backoff backoff(base_.topology.oversubscribed());
+  const auto waiting = [&] { return WaitingCall{sequence, function, {run.awaited_rank()}}; };
+  while (!run.advance()) {
+    if (abort_requested_.load()) return poison(aborted(), true);
+    bool moved = false;
+    if (Status status = base_.fabric->progress(&moved); !status.ok()) return poison(status, true);
+    if (Status status = watchdog_.listen(); !status.ok()) return poison(status, false);
+    if (Status status = watchdog_.look(patience, waiting); !status.ok()) return poison(status, true);
+    process_->advance_streams(&moved);
+    backoff.pause(moved);
+  }
+  stats_.wait_s += std::chrono::duration<double>(Clock::now() - begun).count();
   return {};
 }
 
@@ -134,6 +182,7 @@ void Communicator::abort() {
 }
 
 Status Communicator::failure() const {
+  if (!failed_.load(std::memory_order_acquire)) return {};
   const std::lock_guard lock(failure_mutex_);
   return failure_;
 }
@@ -143,6 +192,7 @@ Status Communicator::poison(const Status& failure, bool tell_others) {
     const std::lock_guard lock(failure_mutex_);
     if (!failure_.ok()) return failure_;
     failure_ = failure;
+    failed_.store(true, std::memory_order_release);
   }
   base_.log->warn(LogPart::kInit, "the communicator can no longer be used: ", failure.message());
   if (tell_others) watchdog_.report(failure);

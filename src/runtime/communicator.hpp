@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -16,7 +15,9 @@
 #include "runtime/config.hpp"
 #include "runtime/execution.hpp"
 #include "runtime/fabric.hpp"
+#include "runtime/plan_cache.hpp"
 #include "runtime/process.hpp"
+#include "runtime/turn.hpp"
 #include "runtime/watchdog.hpp"
 #include "topology/topology.hpp"
 
@@ -83,6 +84,10 @@ class Communicator {
   friend class Operation;
   Status begin(const Call& call, std::unique_ptr<Operation>* operation);
   Status complete(Operation& operation);
+  // The short way of a blocking call through the node's board; sets *taken where that way is open.
+  Status run_on_board(const Call& call, bool* taken);
+  Status wait_on_board(BoardRun& run, uint64_t sequence, std::string_view function);
+  bool to_check(uint64_t sequence) const;
   Status step(Operation& operation, bool* moved, bool* done);
   Status plan_for(const Call& call, std::shared_ptr<const Plan>* plan);
   PlanQuery query_of(const Call& call) const;
@@ -95,13 +100,14 @@ class Communicator {
   Watchdog watchdog_;
   Surroundings around_;
   collStats_t stats_{};
-  std::recursive_mutex busy_;  // one thread at a time moves the communicator on
+  Turn busy_;  // one thread at a time moves the communicator on
   uint64_t next_sequence_ = 0;
-  std::map<std::string, std::shared_ptr<const Plan>> plans_;
+  PlanCache plans_;
   std::set<std::string> logged_;
   std::atomic<int> pending_{0};
   std::atomic<bool> abort_requested_{false};
   bool memory_still_accessed_ = false;  // after a failure: pending receives cannot be cancelled
+  std::atomic<bool> failed_{false};
   mutable std::mutex failure_mutex_;
   Status failure_;
 };

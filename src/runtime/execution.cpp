@@ -37,6 +37,7 @@ Execution::Execution(const Surroundings& around, const Call& call, std::shared_p
     : around_(around), call_(call), plan_(std::move(plan)), sequence_(sequence) {
   const size_t whole = call.count * size_of(call.type) * static_cast<size_t>(around.nranks);
   overwrites_input_ = call.send != nullptr && overlap(call.send, whole, call.recv, whole);
+  if (plan_ && plan_->on_board) board_run_.emplace(call_, *plan_, *around.fabric->board());
   if (agree && around.nranks > 1) {
     agreement_.emplace(*around.fabric, fingerprint_of(call, sequence, around.rank), around.nranks,
                        tag_of(sequence, 0, kAgreementLeg, 0));
@@ -47,6 +48,10 @@ Status Execution::advance(bool* moved) {
   if (done_) return {};
   if (agreement_) COLL_TRY(agree(moved));
   if (agreement_) return {};
+  if (board_run_) {
+    advance_on_board(moved);
+    return {};
+  }
   const size_t chunks = plan_ ? plan_->chunks : 0;
   while (running_.size() < kChunksInFlight && next_chunk_ < chunks) {
     COLL_TRY(start_chunk());
@@ -68,6 +73,14 @@ Status Execution::agree(bool* moved) {
   COLL_TRY(agreement_->verdict());
   agreement_.reset();
   return {};
+}
+
+void Execution::advance_on_board(bool* moved) {
+  if (!board_run_->advance()) return;
+  const size_t bytes = board_run_->posted_bytes();
+  around_.stats->sent_bytes += bytes;
+  around_.stats->exact_bytes += bytes;
+  done_ = *moved = true;
 }
 
 Status Execution::start_chunk() {
@@ -270,6 +283,7 @@ bool Execution::finished(const ChunkRun& run) const {
 std::vector<int> Execution::awaited_ranks() const {
   std::vector<int> ranks;
   if (agreement_ && agreement_->waiting_for() >= 0) ranks.push_back(agreement_->waiting_for());
+  if (board_run_ && board_run_->awaited_rank() >= 0) ranks.push_back(board_run_->awaited_rank());
   for (const ChunkRun& run : running_) {
     for (size_t i = run.taken; i < run.incoming.size(); ++i) {
       if (!run.incoming[i].request.done) ranks.push_back(run.incoming[i].peer);

@@ -10,6 +10,7 @@
 
 #include "collectives/plan.hpp"
 #include "runtime/agreement.hpp"
+#include "runtime/board_run.hpp"
 #include "runtime/call.hpp"
 #include "runtime/fabric.hpp"
 #include "runtime/hop.hpp"
@@ -27,6 +28,7 @@ struct Surroundings {
   int rank;
   int nranks;
   bool checksums;  // every message carries a checksum of its bytes
+  int spins;       // looks at the board before a waiting rank gives its core away
 };
 
 class Execution {
@@ -75,6 +77,7 @@ class Execution {
   };
 
   Status agree(bool* moved);
+  void advance_on_board(bool* moved);
   Status start_chunk();
   Status post_receives(ChunkRun& run);
   Status advance_chunk(ChunkRun& run, bool* moved);
@@ -103,6 +106,7 @@ class Execution {
   uint64_t sequence_;
   bool overwrites_input_;
   std::optional<Agreement> agreement_;
+  std::optional<BoardRun> board_run_;
   std::deque<ChunkRun> running_;
   size_t next_chunk_ = 0;
   bool done_ = false;

@@ -19,6 +19,8 @@ std::vector<std::string_view> Fabric::names() const {
   return names;
 }
 
+Board* Fabric::board() const { return transports_.size() == 1 ? transports_.front()->board() : nullptr; }
+
 Status Fabric::progress(bool* moved) {
   for (const auto& transport : transports_) COLL_TRY(transport->progress(moved));
   return {};

@@ -19,6 +19,9 @@ class Fabric {
   Transport& to(int peer) const { return *route_[static_cast<size_t>(peer)]; }
   std::vector<std::string_view> names() const;  // of the transports in use
 
+  // The board of a communicator whose ranks all share one node; else NULL.
+  Board* board() const;
+
   Status progress(bool* moved);
   void send_control_to_all(Control control, int own_rank);  // best effort
   bool poll_control(Control* control);

@@ -2,12 +2,11 @@
 #include <bit>
 
 #include "runtime/communicator.hpp"
+#include "transport/board.hpp"
 
 namespace coll {
 
 namespace {
-
-constexpr size_t kMostCachedPlans = 256;
 
 collFunc_t public_function(Function function) {
   switch (function) {
@@ -37,11 +36,6 @@ CodecCost cost_of(const Call& call) {
   return cost;
 }
 
-std::string key_of(const PlanQuery& query, const Call& call) {
-  return text(static_cast<int>(query.func), " ", query.count, " ", static_cast<int>(query.type), " ",
-              static_cast<int>(query.op), " ", query.root, " ", lossy(call) ? call.codec->spec() : std::string("none"));
-}
-
 }  // namespace
 
 PlanQuery Communicator::query_of(const Call& call) const {
@@ -55,23 +49,22 @@ PlanQuery Communicator::query_of(const Call& call) const {
   query.deterministic = base_.config.deterministic;
   query.buffer_bytes = base_.config.buffer_bytes;
   query.chunk_bytes = base_.config.env.chunk_bytes;
+  Board* const board = base_.fabric->board();
+  // What is posted has no checksum.
+  if (board != nullptr && !around_.checksums) query.board_bytes = board->capacity();
   query.chunks_in_flight = kChunksInFlight;
   query.codec = cost_of(call);
   return query;
 }
 
 Status Communicator::plan_for(const Call& call, std::shared_ptr<const Plan>* plan) {
+  if (*plan = plans_.find(call); *plan) return {};
   const PlanQuery query = query_of(call);
-  const std::string key = key_of(query, call);
-  if (const auto known = plans_.find(key); known != plans_.end()) {
-    *plan = known->second;
-    return {};
-  }
   auto chosen = std::make_shared<Plan>();
   COLL_TRY(choose_plan(base_.topology, query, base_.algorithms, chosen.get()));
   log_choice(name(call.function), query, *chosen);
-  if (plans_.size() >= kMostCachedPlans) plans_.clear();
-  *plan = plans_[key] = std::move(chosen);
+  *plan = std::move(chosen);
+  plans_.keep(call, *plan);
   return {};
 }
 

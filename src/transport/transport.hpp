@@ -16,6 +16,8 @@
 
 namespace coll {
 
+class Board;
+
 // Completion of one send or receive; `bytes` is what really arrived (never more than the buffer's size; a longer
 // message sets `truncated`).
 struct Request {
@@ -49,6 +51,9 @@ class Transport {
   // Moves everything on and marks what is done; `*moved` is set where a message moved, and left alone otherwise.
   // Control messages do not count: a rank that only hears of its peers still waits for them.
   virtual Status progress(bool* moved) = 0;
+
+  // Where all ranks it reaches may post and read; NULL where there is no such place. Lives as long as the transport.
+  virtual Board* board() { return nullptr; }
 
   virtual Status send_control(int peer, const Control& control) = 0;
   virtual bool poll_control(Control* control) = 0;

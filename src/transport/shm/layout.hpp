@@ -3,16 +3,19 @@
 //
 //   offset 0                   SegmentHeader            one page
 //   + kPage                    Bell[nlocal]             one cache line per rank: "somebody left you a control message"
+//   + board_offset()           slots                    the board: see transport/board.hpp
 //   + pair_offset(from, to)    PairHeader, ring bytes   one for each ordered pair of different ranks
 //
 // A ring holds messages back to back: MessageHeader, payload, padding to kMessageAlign. Positions count bytes since the
 // beginning and are taken modulo the ring's size, a power of two; headers therefore never wrap, payloads may.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 
+#include "transport/board.hpp"
 #include "transport/transport.hpp"
 
 namespace coll::shm {
@@ -22,8 +25,9 @@ inline constexpr size_t kCacheLine = 64;
 inline constexpr size_t kMessageAlign = 16;
 inline constexpr size_t kTokenBytes = 16;
 inline constexpr size_t kControlSlots = 16;
-inline constexpr uint32_t kLayoutVersion = 1;
+inline constexpr uint32_t kLayoutVersion = 2;
 
+inline constexpr size_t kMaxSlotBytes = size_t{32} << 10;
 inline constexpr size_t kMinRingBytes = 4096;
 inline constexpr size_t kMaxRingBytes = size_t{1} << 20;
 inline constexpr size_t kRankBytes = size_t{2} << 20;  // what the rings towards one rank's peers may add up to
@@ -63,7 +67,9 @@ struct Layout {
   size_t nlocal;
   size_t ring_bytes;
 
-  size_t pairs_offset() const { return (kPage + nlocal * sizeof(Bell) + kPage - 1) / kPage * kPage; }
+  size_t slot_bytes() const { return std::min(kMaxSlotBytes, ring_bytes); }
+  size_t board_offset() const { return (kPage + nlocal * sizeof(Bell) + kPage - 1) / kPage * kPage; }
+  size_t pairs_offset() const { return board_offset() + Board::bytes(nlocal, slot_bytes()); }
   size_t pair_bytes() const { return sizeof(PairHeader) + ring_bytes; }
   size_t pair_offset(size_t from, size_t to) const {
     return pairs_offset() + (from * (nlocal - 1) + (to < from ? to : to - 1)) * pair_bytes();

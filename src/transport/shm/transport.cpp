@@ -29,6 +29,13 @@ struct Peer {
   std::deque<Control> controls;  // those that found no free slot
 };
 
+// By rank: its place among the node's ranks; the others count as the first.
+std::vector<int> places(const std::vector<int>& local_ranks, int nranks) {
+  std::vector<int> all(static_cast<size_t>(nranks), 0);
+  for (size_t i = 0; i < local_ranks.size(); ++i) all[static_cast<size_t>(local_ranks[i])] = static_cast<int>(i);
+  return all;
+}
+
 class ShmTransport final : public Transport {
  public:
   ShmTransport(Segment segment, const std::vector<int>& local_ranks, int rank, int nranks);
@@ -38,6 +45,7 @@ class ShmTransport final : public Transport {
   Status send(int peer, uint32_t tag, std::span<const std::byte> message, Request* request) override;
   Status receive(int peer, uint32_t tag, std::span<std::byte> buffer, Request* request) override;
   Status progress(bool* moved) override;
+  Board* board() override { return &board_; }
   Status send_control(int peer, const Control& control) override;
   bool poll_control(Control* control) override;
   bool abandon() override;
@@ -60,6 +68,7 @@ class ShmTransport final : public Transport {
   void flush_controls(Peer& peer);
 
   Segment segment_;
+  Board board_;
   int rank_;
   bool abandoned_ = false;
   std::vector<int> index_;  // of the communicator's ranks in peers_; -1: not on this node
@@ -74,6 +83,8 @@ class ShmTransport final : public Transport {
 
 ShmTransport::ShmTransport(Segment segment, const std::vector<int>& local_ranks, int rank, int nranks)
     : segment_(std::move(segment)),
+      board_(segment_.board(), segment_.layout().slot_bytes(), places(local_ranks, nranks),
+             local_index(local_ranks, rank)),
       rank_(rank),
       index_(static_cast<size_t>(nranks), -1),
       matcher_(local_ranks.size() - 1) {

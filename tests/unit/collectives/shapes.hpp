@@ -51,6 +51,7 @@ inline PlanQuery exact(collFunc_t func, size_t count) {
   PlanQuery query;
   query.func = func;
   query.count = count;
+  query.board_bytes = size_t{32} << 10;
   return query;
 }
 
