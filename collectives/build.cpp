@@ -13,6 +13,10 @@ constexpr size_t kChunksWanted = 8;           // of a call that is long enough
 constexpr size_t kChunksPerHop = 2;           // at least, so that chains of hops fill
 constexpr double kMinPieceWireBytes = 16384;  // below this a message costs mostly latency
 constexpr size_t kCacheLine = 64;
+// In a node the memory of the messages is read where it lies: pieces that stay in the L2 cache until then, and chunks of
+// which four fit a rank's arena (transport/shm).
+constexpr size_t kMostNodePieceBytes = size_t{256} << 10;
+constexpr size_t kMostNodeChunkBytes = size_t{1} << 20;
 
 size_t ceil_div(size_t a, size_t b) { return a / b + (a % b != 0); }
 size_t align_up(size_t value, size_t unit) { return ceil_div(value, unit) * unit; }
@@ -21,7 +25,7 @@ size_t align_down(size_t value, size_t unit) { return std::max(value / unit * un
 }  // namespace
 
 PlanBuilder::PlanBuilder(std::string_view algorithm, const topo::Topology& topology, const PlanQuery& query)
-    : query_(query) {
+    : query_(query), one_node_(topology.nodes.size() == 1) {
   plan_.algorithm = algorithm;
   plan_.func = query.func;
   plan_.rank = query.rank;
@@ -93,7 +97,11 @@ void PlanBuilder::cut_pieces(double staging, int hops) {
   const double element_bytes =
       static_cast<double>(std::max(size_of(query_.type), size_of(accumulator_of(query_.type))));
   const double chunk_budget = static_cast<double>(query_.buffer_bytes) / std::max(query_.chunks_in_flight, 1);
-  const size_t most = align_down(static_cast<size_t>(chunk_budget / (staging * element_bytes * pieces)), grain);
+  size_t most = align_down(static_cast<size_t>(chunk_budget / (staging * element_bytes * pieces)), grain);
+  if (one_node_ && query_.chunk_bytes == 0) {
+    const size_t most_bytes = std::min(kMostNodePieceBytes, kMostNodeChunkBytes / active);
+    most = std::min(most, align_down(most_bytes / size_of(query_.type), grain));
+  }
 
   const double wire_bytes =
       query_.codec.lossy ? query_.codec.bytes_per_element : static_cast<double>(size_of(query_.type));

@@ -43,6 +43,7 @@ class PlanBuilder {
   size_t unit() const;
 
   const PlanQuery& query_;
+  const bool one_node_;
   Plan plan_;
 };
 

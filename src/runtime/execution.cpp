@@ -7,6 +7,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "reduce/reduce.hpp"
+
 namespace coll {
 
 namespace {
@@ -18,6 +20,8 @@ static_assert(kCallBits + kChunkBits + kLegBits + kShardBits < kTagBits);
 static_assert(kChunksInFlight <= 1 << kChunkBits && kMaxLegs <= 1 << kLegBits);
 constexpr Leg kAgreementLeg = kMaxLegs - 1;  // plans use the legs below it
 
+// Shorter messages are copied: that costs less than giving their memory back.
+constexpr size_t kLeastLentBytes = 4096;
 constexpr size_t kChecksumBytes = sizeof(uint64_t);
 
 uint32_t tag_of(uint64_t sequence, size_t chunk, Leg leg, int shard) {
@@ -35,7 +39,9 @@ bool overlap(const std::byte* a, size_t a_bytes, const std::byte* b, size_t b_by
 Execution::Execution(const Surroundings& around, const Call& call, std::shared_ptr<const Plan> plan, uint64_t sequence,
                      bool agree)
     : around_(around), call_(call), plan_(std::move(plan)), sequence_(sequence) {
-  const size_t whole = call.count * size_of(call.type) * static_cast<size_t>(around.nranks);
+  const size_t block_bytes = call.count * size_of(call.type);
+  const size_t whole = block_bytes * static_cast<size_t>(around.nranks);
+  streams_ = (call.function == Function::kAllGather ? whole : block_bytes) >= kStreamedBytes;
   overwrites_input_ = call.send != nullptr && overlap(call.send, whole, call.recv, whole);
   if (plan_ && plan_->on_board) board_run_.emplace(call_, *plan_, *around.fabric->board());
   if (agree && around.nranks > 1) {
@@ -101,6 +107,7 @@ Status Execution::post_receives(ChunkRun& run) {
         const int peer = plan_->entry(step.from, round, j);
         if (peer == around_.rank) continue;
         Incoming& in = run.incoming.emplace_back(Incoming{peer, shard, step.from_wire, part, {}, {}});
+        in.request.may_view = step.reduce || step.to.count == 0;  // it is done with when the step is
         COLL_TRY(take_block(message_bytes(step.from_wire, part.count), &in.block));
         COLL_TRY(around_.fabric->to(peer).receive(peer, tag(run, step.from_leg, shard),
                                                   {in.block.data(), in.block.capacity()}, &in.request));
@@ -154,7 +161,11 @@ Status Execution::perform(ChunkRun& run, const Step& step, const Shard& part, si
     COLL_TRY(produce(run, step, part, gather(run, step, part, messages), &value));
   }
   // Receives that have been used give their memory back; a value that is sent on holds its own reference.
-  for (size_t i = 0; i < messages; ++i) run.incoming[run.taken + i].block = {};
+  for (size_t i = 0; i < messages; ++i) {
+    Incoming& in = run.incoming[run.taken + i];
+    if (in.request.view != nullptr) around_.fabric->to(in.peer).give_back(&in.request);
+    in.block = {};
+  }
   return send_all(run, step, part, value);
 }
 
@@ -174,11 +185,11 @@ Status Execution::verify(const Incoming& in, const Step& step) const {
   }
   if (around_.checksums) {
     uint64_t sent = 0;
-    std::memcpy(&sent, in.block.data() + bytes, kChecksumBytes);
-    if (sent != XXH3_64bits(in.block.data(), bytes)) return damaged("does not have the checksum it was sent with");
+    std::memcpy(&sent, in.data() + bytes, kChecksumBytes);
+    if (sent != XXH3_64bits(in.data(), bytes)) return damaged("does not have the checksum it was sent with");
   }
   if (in.wire != Wire::kCoded) return {};
-  if (const Status valid = call_.codec->validate({in.block.data(), bytes}, in.part.count); !valid.ok()) {
+  if (const Status valid = call_.codec->validate({in.data(), bytes}, in.part.count); !valid.ok()) {
     return damaged(text("is not a message of codec ", call_.codec->spec(), ": ", valid.message()));
   }
   return {};
@@ -198,7 +209,7 @@ std::vector<Contribution> Execution::gather(ChunkRun& run, const Step& step, con
       all.push_back(own);
     } else {
       const Incoming& in = run.incoming[next++];
-      all.push_back({in.wire, in.block.data()});
+      all.push_back({in.wire, in.data()});
     }
   }
   return all;
@@ -207,13 +218,12 @@ std::vector<Contribution> Execution::gather(ChunkRun& run, const Step& step, con
 // A message that goes on as it came: to the output, to other peers, or both.
 Status Execution::pass_on(const ChunkRun& run, const Step& step, const Shard& part, Value* value) {
   const Incoming& in = run.incoming[run.taken];
-  const size_t bytes = std::min(in.request.bytes, message_bytes(in.wire, part.count));
   if (step.to_output && in.wire == Wire::kNative) {
-    std::memcpy(output(part), in.block.data(), bytes);
+    copy_to_output(in.data(), part);
   } else if (step.to_output) {
     Hop hop{call_.type, call_.op, around_.nranks, call_.codec.get(), {}, part.count};
     hop.native = output(part);
-    const Contribution only{in.wire, in.block.data()};
+    const Contribution only{in.wire, in.data()};
     run_timed(hop, {&only, 1});
   }
   *value = {{in.block.data(), in.request.bytes}, in.block};
@@ -226,38 +236,47 @@ Status Execution::produce(ChunkRun& run, const Step& step, const Shard& part, st
       !step.reduce && step.local == Local::kInput && step.to_wire == Wire::kNative && step.keep_slot < 0;
   const size_t native_bytes = part.count * size_of(call_.type);
   if (copies) {
-    if (step.to_output && output(part) != input(part)) std::memcpy(output(part), input(part), native_bytes);
-    return step.to.count > 0 ? send_user_memory(input(part), native_bytes, value) : Status();
+    if (step.to_output && output(part) != input(part)) copy_to_output(input(part), part);
+    return step.to.count > 0 ? send_user_memory(run, step, {input(part), native_bytes}, value) : Status();
   }
   Hop hop{call_.type, call_.op, around_.nranks, call_.codec.get(), {}, part.count, step.finish};
   hop.draw = {call_.draw, around_.rank, part.offset};
   if (step.to_output) hop.native = output(part);
+  hop.stream = streams_ && !call_.codec;
   const bool sends = step.to.count > 0;
   const size_t bytes = message_bytes(step.to_wire, part.count);
   if (step.keep_slot >= 0 || (sends && step.to_wire == Wire::kPartial)) {
-    COLL_TRY(take_block(message_bytes(Wire::kPartial, part.count), &value->block));
+    COLL_TRY(take_outgoing(run, step, message_bytes(Wire::kPartial, part.count), &value->block));
     hop.partial = value->block.data();
   } else if (sends && (step.to_wire == Wire::kCoded || hop.native == nullptr)) {
-    COLL_TRY(take_block(bytes, &value->block));
+    COLL_TRY(take_outgoing(run, step, bytes, &value->block));
     (step.to_wire == Wire::kCoded ? hop.coded : hop.native) = value->block.data();
+  } else if (sends) {
+    value->block = take_lent(run, step, bytes);
+    if (value->block) hop.native = value->block.data();
   }
+  hop.stream &= !value->block;  // what is sent is read soon
   run_timed(hop, from);
+  if (step.to_output && hop.native != output(part) && !hop.coded) copy_to_output(hop.native, part);
   if (step.keep_slot >= 0) run.slots[static_cast<size_t>(step.keep_slot)] = value->block;
   if (!sends) return {};
-  if (!value->block) return send_user_memory(hop.native, bytes, value);
+  if (!value->block) return send_user_memory(run, step, {hop.native, bytes}, value);
   seal(value->block, bytes);
   value->message = {value->block.data(), bytes + (around_.checksums ? kChecksumBytes : 0)};
   return {};
 }
 
-// Sends straight from the user's buffer, unless a checksum has to travel behind the bytes.
-Status Execution::send_user_memory(const std::byte* memory, size_t bytes, Value* value) {
-  value->message = {memory, bytes};
-  if (!around_.checksums) return {};
-  COLL_TRY(take_block(bytes, &value->block));
-  std::memcpy(value->block.data(), memory, bytes);
-  seal(value->block, bytes);
-  value->message = {value->block.data(), bytes + kChecksumBytes};
+// Sends straight from the user's buffer, unless a checksum has to travel behind the bytes, or a copy where all the
+// receivers can read it takes the place of a copy to each of them.
+Status Execution::send_user_memory(const ChunkRun& run, const Step& step, std::span<const std::byte> memory,
+                                   Value* value) {
+  value->message = memory;
+  value->block = take_lent(run, step, memory.size());
+  if (!value->block && !around_.checksums) return {};
+  if (!value->block) COLL_TRY(take_block(memory.size(), &value->block));
+  std::memcpy(value->block.data(), memory.data(), memory.size());
+  seal(value->block, memory.size());
+  value->message = {value->block.data(), memory.size() + (around_.checksums ? kChecksumBytes : 0)};
   return {};
 }
 
@@ -311,6 +330,32 @@ Status Execution::take_block(size_t bytes, Block* block) const {
   *block = around_.staging->take(bytes + kChecksumBytes);
   if (*block) return {};
   return {collSystemError, text("no memory for ", bytes, " bytes of staging; lower COLL_BUFFSIZE or free memory")};
+}
+
+// A block that a receiver of the step reads where it lies; empty where there is none, or where a copy costs less.
+Block Execution::take_lent(const ChunkRun& run, const Step& step, size_t bytes) const {
+  if (bytes < kLeastLentBytes) return {};
+  for (int j = 0; j < step.to.count; ++j) {
+    const int peer = plan_->entry(step.to, run.round, j);
+    if (peer == around_.rank) continue;
+    if (Arena* const arena = around_.fabric->arena(peer)) return arena->take(bytes + kChecksumBytes);
+  }
+  return {};
+}
+
+Status Execution::take_outgoing(const ChunkRun& run, const Step& step, size_t bytes, Block* block) const {
+  *block = take_lent(run, step, bytes);
+  return *block ? Status() : take_block(bytes, block);
+}
+
+void Execution::copy_to_output(const std::byte* from, const Shard& part) const {
+  const size_t bytes = part.count * size_of(call_.type);
+  if (!streams_) {
+    std::memcpy(output(part), from, bytes);
+    return;
+  }
+  reduce::copy_streamed(collUint8, from, output(part), bytes);
+  reduce::flush_streams();
 }
 
 uint32_t Execution::tag(const ChunkRun& run, Leg leg, int shard) const {

@@ -55,6 +55,7 @@ class Execution {
     Shard part;
     Block block;
     Request request;
+    const std::byte* data() const { return request.view != nullptr ? request.view : block.data(); }
   };
   struct Outgoing {
     Block block;  // empty where the user's memory is sent
@@ -88,7 +89,7 @@ class Execution {
   std::vector<Contribution> gather(ChunkRun& run, const Step& step, const Shard& part, size_t messages) const;
   Status pass_on(const ChunkRun& run, const Step& step, const Shard& part, Value* value);
   Status produce(ChunkRun& run, const Step& step, const Shard& part, std::span<const Contribution> from, Value* value);
-  Status send_user_memory(const std::byte* memory, size_t bytes, Value* value);
+  Status send_user_memory(const ChunkRun& run, const Step& step, std::span<const std::byte> memory, Value* value);
   Status send_all(ChunkRun& run, const Step& step, const Shard& part, const Value& value);
   bool finished(const ChunkRun& run) const;
 
@@ -96,6 +97,9 @@ class Execution {
   std::byte* output(const Shard& part) const;
   size_t message_bytes(Wire wire, size_t elements) const;
   Status take_block(size_t message_bytes, Block* block) const;
+  Block take_lent(const ChunkRun& run, const Step& step, size_t message_bytes) const;
+  Status take_outgoing(const ChunkRun& run, const Step& step, size_t message_bytes, Block* block) const;
+  void copy_to_output(const std::byte* from, const Shard& part) const;
   uint32_t tag(const ChunkRun& run, Leg leg, int shard) const;
   void seal(const Block& block, size_t message_bytes) const;
   void run_timed(const Hop& hop, std::span<const Contribution> contributions);
@@ -105,6 +109,7 @@ class Execution {
   std::shared_ptr<const Plan> plan_;
   uint64_t sequence_;
   bool overwrites_input_;
+  bool streams_;  // the output is too long to stay in the caches
   std::optional<Agreement> agreement_;
   std::optional<BoardRun> board_run_;
   std::deque<ChunkRun> running_;

@@ -19,6 +19,15 @@ std::vector<std::string_view> Fabric::names() const {
   return names;
 }
 
+Arena* Fabric::arena(int peer) {
+  Transport* const transport = route_[static_cast<size_t>(peer)];
+  const auto [found, is_new] = arenas_.try_emplace(transport, nullptr);
+  if (is_new) {
+    if (const auto memory = transport->arena(); !memory.empty()) found->second = std::make_shared<Arena>(memory);
+  }
+  return found->second.get();
+}
+
 Board* Fabric::board() const { return transports_.size() == 1 ? transports_.front()->board() : nullptr; }
 
 Status Fabric::progress(bool* moved) {

@@ -1,10 +1,12 @@
 // The fabric of one communicator: which transport reaches which rank, and everything that is done to all of them.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string_view>
 #include <vector>
 
+#include "runtime/arena.hpp"
 #include "transport/transport.hpp"
 
 namespace coll {
@@ -19,6 +21,8 @@ class Fabric {
   Transport& to(int peer) const { return *route_[static_cast<size_t>(peer)]; }
   std::vector<std::string_view> names() const;  // of the transports in use
 
+  // Memory that `peer` can read where it lies; NULL where it has to be sent copies.
+  Arena* arena(int peer);
   // The board of a communicator whose ranks all share one node; else NULL.
   Board* board() const;
 
@@ -30,6 +34,7 @@ class Fabric {
  private:
   std::vector<std::unique_ptr<Transport>> transports_;
   std::vector<Transport*> route_;
+  std::map<Transport*, std::shared_ptr<Arena>> arenas_;  // of those that were asked for; NULL: has none
 };
 
 }  // namespace coll

@@ -9,6 +9,7 @@
 
 namespace coll {
 
+class Arena;
 class StagingPool;
 
 // A counted reference to a block; the block goes back to its pool with the last one. Values passed on by several sends
@@ -23,6 +24,7 @@ class Block {
   void leak();
 
  private:
+  friend class Arena;
   friend class StagingPool;
   std::shared_ptr<std::byte> memory_;
   size_t capacity_ = 0;

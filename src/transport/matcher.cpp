@@ -8,17 +8,17 @@ namespace coll {
 
 namespace {
 
-void complete(Request* request, size_t bytes, size_t capacity) {
-  request->bytes = std::min(bytes, capacity);
-  request->truncated = bytes > capacity;
-  request->done = true;
-}
-
 void copy_bytes(std::byte* to, const std::byte* from, size_t bytes) {
   if (bytes > 0) std::memcpy(to, from, bytes);  // empty spans may hold null
 }
 
 }  // namespace
+
+void complete(Request* request, size_t bytes, size_t capacity) {
+  request->bytes = std::min(bytes, capacity);
+  request->truncated = bytes > capacity;
+  request->done = true;
+}
 
 // Hands a message that came before its receive over to it, with the bytes that are here already.
 void Matcher::adopt(Message& message, std::span<std::byte> buffer, Request* request) {
@@ -28,10 +28,15 @@ void Matcher::adopt(Message& message, std::span<std::byte> buffer, Request* requ
   message.request = request;
 }
 
-void Matcher::post(size_t peer, uint32_t tag, std::span<std::byte> buffer, Request* request) {
+std::optional<LentMatch> Matcher::post(size_t peer, uint32_t tag, std::span<std::byte> buffer, Request* request) {
   Peer& p = peers_[peer];
   const auto early =
       std::find_if(p.unexpected.begin(), p.unexpected.end(), [&](const auto& m) { return m.tag == tag; });
+  if (early != p.unexpected.end() && early->lent) {
+    const LentMatch match{buffer, request, *early->lent};
+    p.unexpected.erase(early);
+    return match;
+  }
   if (early != p.unexpected.end()) {
     adopt(*early, buffer, request);
     complete(request, early->bytes, buffer.size());
@@ -41,11 +46,28 @@ void Matcher::post(size_t peer, uint32_t tag, std::span<std::byte> buffer, Reque
   } else {
     p.posted.push_back({tag, buffer, request});
   }
+  return std::nullopt;
+}
+
+std::optional<LentMatch> Matcher::begin_lent(size_t peer, uint32_t tag, const Lent& lent) {
+  Peer& p = peers_[peer];
+  const auto match = std::find_if(p.posted.begin(), p.posted.end(), [&](const auto& r) { return r.tag == tag; });
+  if (match == p.posted.end()) {
+    Message& kept = p.unexpected.emplace_back();
+    kept.tag = tag;
+    kept.lent = lent;
+    return std::nullopt;
+  }
+  const LentMatch found{match->buffer, match->request, lent};
+  p.posted.erase(match);
+  return found;
 }
 
 void Matcher::begin(size_t peer, uint32_t tag, size_t bytes) {
   Peer& p = peers_[peer];
-  p.current = Message{.tag = tag, .bytes = bytes, .arrived = 0, .heap = nullptr, .buffer = {}, .request = nullptr};
+  p.current = Message{};
+  p.current.tag = tag;
+  p.current.bytes = bytes;
   p.streaming = true;
   const auto match = std::find_if(p.posted.begin(), p.posted.end(), [&](const auto& r) { return r.tag == tag; });
   if (match != p.posted.end()) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -13,11 +14,31 @@
 
 namespace coll {
 
+// A message that the receiver reads where it lies.
+struct Lent {
+  std::span<const std::byte> message;
+  unsigned number = 0;  // of the loan
+};
+
+// A receive, and the lent message that is for it.
+struct LentMatch {
+  std::span<std::byte> buffer;
+  Request* request;
+  Lent lent;
+};
+
+// Marks a receive of `capacity` bytes as done.
+void complete(Request* request, size_t bytes, size_t capacity);
+
 class Matcher {
  public:
   explicit Matcher(size_t npeers) : peers_(npeers) {}
 
-  void post(size_t peer, uint32_t tag, std::span<std::byte> buffer, Request* request);
+  // The match where the message is here already, and lent.
+  std::optional<LentMatch> post(size_t peer, uint32_t tag, std::span<std::byte> buffer, Request* request);
+
+  // A lent message arrives: the match where its receive has been posted; else it is kept until it is.
+  std::optional<LentMatch> begin_lent(size_t peer, uint32_t tag, const Lent& lent);
 
   // One message of a peer arrives at a time: begin(), then feed() until all of its bytes have come.
   void begin(size_t peer, uint32_t tag, size_t bytes);
@@ -48,6 +69,7 @@ class Matcher {
     std::unique_ptr<std::byte[]> heap;  // used while `request` is null
     std::span<std::byte> buffer;
     Request* request = nullptr;
+    std::optional<Lent> lent{};
   };
   struct Peer {
     std::vector<Posted> posted;

@@ -24,6 +24,13 @@ struct Request {
   bool done = false;
   bool truncated = false;
   size_t bytes = 0;
+
+  // Of a receive. Where `may_view` is set, a message that the receiver can read where it lies is not copied to the
+  // buffer: `view` says where it is, until give_back().
+  bool may_view = false;
+  const std::byte* view = nullptr;
+  int lender = -1;    // the peer whose memory it is
+  unsigned loan = 0;  // the transport's number of it
 };
 
 // Small out-of-band news between ranks: who is where, who failed. Fixed size, delivered in order per peer, unmatched.
@@ -51,6 +58,12 @@ class Transport {
   // Moves everything on and marks what is done; `*moved` is set where a message moved, and left alone otherwise.
   // Control messages do not count: a rank that only hears of its peers still waits for them.
   virtual Status progress(bool* moved) = 0;
+
+  // Memory that the peers can read: messages in it are not copied on their way, and are the caller's again when their
+  // requests are done. Empty where there is none. The same on every call, and lives as long as the transport.
+  virtual std::span<std::byte> arena() { return {}; }
+  // Ends a view.
+  virtual void give_back(Request* request) { request->view = nullptr; }
 
   // Where all ranks it reaches may post and read; NULL where there is no such place. Lives as long as the transport.
   virtual Board* board() { return nullptr; }

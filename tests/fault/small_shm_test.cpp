@@ -80,8 +80,9 @@ Attempt attempt_on_transport(size_t room) {
     options.allgather = [&](std::span<const std::byte> mine, std::byte* all) {
       return bootstrap.allgather(mine, all, Clock::now() + std::chrono::seconds(30));
     };
-    options.allocate = [room](int fd, size_t bytes) {
-      return bytes > room ? ENOSPC : ::posix_fallocate(fd, 0, static_cast<off_t>(bytes));
+    options.allocate = [room](int fd, size_t offset, size_t bytes) {
+      if (offset + bytes > room) return ENOSPC;
+      return ::posix_fallocate(fd, static_cast<off_t>(offset), static_cast<off_t>(bytes));
     };
     std::unique_ptr<Transport> transport;
     Attempt& attempt = attempts[static_cast<size_t>(rank)];

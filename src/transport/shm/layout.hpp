@@ -5,9 +5,14 @@
 //   + kPage                    Bell[nlocal]             one cache line per rank: "somebody left you a control message"
 //   + board_offset()           slots                    the board: see transport/board.hpp
 //   + pair_offset(from, to)    PairHeader, ring bytes   one for each ordered pair of different ranks
+//   + arena_offset(local)      arena_bytes()            a rank's own memory that its peers read; has no pages before the
+//                                                       rank first wants it
 //
 // A ring holds messages back to back: MessageHeader, payload, padding to kMessageAlign. Positions count bytes since the
 // beginning and are taken modulo the ring's size, a power of two; headers therefore never wrap, payloads may.
+//
+// A message that lies in memory which the receiver has mapped is lent: its payload is a Loan, which says where. The
+// receiver reads it there and flips the loan's bit in PairHeader::returned.
 #pragma once
 
 #include <algorithm>
@@ -25,12 +30,16 @@ inline constexpr size_t kCacheLine = 64;
 inline constexpr size_t kMessageAlign = 16;
 inline constexpr size_t kTokenBytes = 16;
 inline constexpr size_t kControlSlots = 16;
-inline constexpr uint32_t kLayoutVersion = 2;
+inline constexpr uint32_t kLayoutVersion = 3;
 
 inline constexpr size_t kMaxSlotBytes = size_t{32} << 10;
 inline constexpr size_t kMinRingBytes = 4096;
 inline constexpr size_t kMaxRingBytes = size_t{1} << 20;
 inline constexpr size_t kRankBytes = size_t{2} << 20;  // what the rings towards one rank's peers may add up to
+
+inline constexpr size_t kArenasBytes = size_t{64} << 20;  // of a node
+inline constexpr size_t kMinArenaBytes = size_t{256} << 10;
+inline constexpr size_t kMaxArenaBytes = size_t{4} << 20;
 
 struct SegmentHeader {
   uint32_t version;
@@ -51,17 +60,25 @@ struct PairHeader {
   alignas(kCacheLine) std::atomic<uint64_t> read;
   alignas(kCacheLine) std::atomic<uint64_t> controls_written;
   alignas(kCacheLine) std::atomic<uint64_t> controls_read;
+  alignas(kCacheLine) std::atomic<uint64_t> returned;  // a bit for each loan; written by the reader
   alignas(kCacheLine) Control controls[kControlSlots];
 };
-static_assert(sizeof(PairHeader) == 4 * kCacheLine + kControlSlots * sizeof(Control));
+static_assert(sizeof(PairHeader) == 5 * kCacheLine + kControlSlots * sizeof(Control));
 static_assert(std::atomic<uint64_t>::is_always_lock_free, "atomics must work between processes");
 
 struct MessageHeader {
-  uint64_t bytes;
+  uint64_t bytes;  // of the message
   uint32_t tag;
-  uint32_t reserved;
+  uint32_t lent;  // 1: a Loan follows in place of the bytes
 };
 static_assert(sizeof(MessageHeader) == kMessageAlign && kMinRingBytes % kMessageAlign == 0);
+
+struct Loan {
+  uint64_t offset;  // from the segment's beginning
+  uint64_t number;  // below kMostLoans: its bit
+};
+static_assert(sizeof(Loan) == kMessageAlign);
+inline constexpr unsigned kMostLoans = 64;
 
 struct Layout {
   size_t nlocal;
@@ -74,7 +91,12 @@ struct Layout {
   size_t pair_offset(size_t from, size_t to) const {
     return pairs_offset() + (from * (nlocal - 1) + (to < from ? to : to - 1)) * pair_bytes();
   }
-  size_t total_bytes() const { return pairs_offset() + nlocal * (nlocal - 1) * pair_bytes(); }
+  // What has its pages from the beginning.
+  size_t fixed_bytes() const { return pairs_offset() + nlocal * (nlocal - 1) * pair_bytes(); }
+  // 4 MiB for up to 16 ranks on the node; 256 KiB at the least.
+  size_t arena_bytes() const { return std::clamp(kArenasBytes / nlocal / kPage * kPage, kMinArenaBytes, kMaxArenaBytes); }
+  size_t arena_offset(size_t local) const { return (fixed_bytes() + kPage - 1) / kPage * kPage + local * arena_bytes(); }
+  size_t total_bytes() const { return arena_offset(nlocal); }
 };
 
 // The ring size of a pair: as large as kRankBytes allows, so 1 MiB for up to 3 ranks on the node, 256 KiB for 8, 16 KiB

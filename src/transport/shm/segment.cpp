@@ -14,20 +14,6 @@ namespace coll::shm {
 
 namespace {
 
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  ~FileDescriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
 Status system_error(const std::string& what, int error) {
   return {collSystemError, text(what, ": ", std::strerror(error))};
 }
@@ -47,9 +33,14 @@ std::string hex(std::span<const std::byte> bytes) {
   return all;
 }
 
-int allocate_retrying(const Allocate& allocate, int fd, size_t bytes) {
+struct Part {
+  size_t offset;
+  size_t bytes;
+};
+
+int allocate_retrying(const Allocate& allocate, int fd, const Part& part) {
   int error = EINTR;
-  for (int attempt = 0; error == EINTR && attempt < 100; ++attempt) error = allocate(fd, bytes);
+  for (int attempt = 0; error == EINTR && attempt < 100; ++attempt) error = allocate(fd, part.offset, part.bytes);
   return error;
 }
 
@@ -63,16 +54,16 @@ Status too_small(const CreateRequest& request, int error) {
   const Layout least{request.nlocal, kMinRingBytes};
   return {collSystemError,
           text(request.directory, " has ", free_text(request.directory), " bytes free, but ", request.nlocal,
-               " ranks on this node need ", least.total_bytes(), " at the least (", std::strerror(error),
+               " ranks on this node need ", least.fixed_bytes(), " at the least (", std::strerror(error),
                "). Make it larger (containers: --shm-size=256m, or --ipc=host)")};
 }
 
 // Gives the file pages for the largest rings that fit.
 Status allocate_rings(const CreateRequest& request, int fd, Layout* layout, std::string* warning) {
   *layout = Layout{request.nlocal, request.ring_bytes};
-  while (const int error = allocate_retrying(request.allocate, fd, layout->total_bytes())) {
+  while (const int error = allocate_retrying(request.allocate, fd, {0, layout->fixed_bytes()})) {
     if (error != ENOSPC && error != ENOMEM && error != EFBIG && error != EDQUOT) {
-      return system_error(text("cannot allocate ", layout->total_bytes(), " bytes in ", request.directory), error);
+      return system_error(text("cannot allocate ", layout->fixed_bytes(), " bytes in ", request.directory), error);
     }
     if (layout->ring_bytes <= kMinRingBytes) return too_small(request, error);
     layout->ring_bytes /= 2;
@@ -84,19 +75,33 @@ Status allocate_rings(const CreateRequest& request, int fd, Layout* layout, std:
              " instead of ", request.ring_bytes,
              " bytes of shared memory per pair of ranks, which is slower. Make it larger (containers: --shm-size)");
   }
+  if (::ftruncate(fd, static_cast<off_t>(layout->total_bytes())) != 0) {
+    return system_error(text("cannot extend a file in ", request.directory), errno);
+  }
   return {};
 }
 
 }  // namespace
 
-Status Segment::map(int fd, const Layout& layout) {
-  void* at = ::mmap(nullptr, layout.total_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+FileDescriptor::~FileDescriptor() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Status Segment::map(FileDescriptor file, const Layout& layout) {
+  void* at = ::mmap(nullptr, layout.total_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
   if (at == MAP_FAILED)
     return system_error(text("cannot map ", layout.total_bytes(), " bytes of shared memory"), errno);
   close();
   base_ = static_cast<std::byte*>(at);
   layout_ = layout;
+  file_ = std::move(file);
   return {};
+}
+
+std::span<std::byte> Segment::allocate_arena(size_t local, const Allocate& allocate) const {
+  const Part part{layout_.arena_offset(local), layout_.arena_bytes()};
+  if (allocate_retrying(allocate, file_.get(), part) != 0) return {};
+  return {base_ + part.offset, part.bytes};
 }
 
 void Segment::close() {
@@ -115,12 +120,12 @@ Status create_segment(const CreateRequest& request, Segment* segment, FileName* 
   COLL_TRY(random_bytes(unique));
   COLL_TRY(random_bytes(*token));
   const std::string path = text(request.directory, "/libcoll-", hex(unique));
-  const FileDescriptor file(::open(path.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600));
+  FileDescriptor file(::open(path.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (file.get() < 0) return system_error(text("cannot create ", path), errno);
   name->set(path);
   Layout layout{};
   COLL_TRY(allocate_rings(request, file.get(), &layout, warning));
-  COLL_TRY(segment->map(file.get(), layout));
+  COLL_TRY(segment->map(std::move(file), layout));
   SegmentHeader* header = segment->header();  // the rest of a new file is zero, as rings and bells start
   header->version = kLayoutVersion;
   header->nlocal = static_cast<uint32_t>(layout.nlocal);
@@ -130,14 +135,14 @@ Status create_segment(const CreateRequest& request, Segment* segment, FileName* 
 }
 
 Status open_segment(const std::string& path, const Layout& layout, const Token& token, Segment* segment) {
-  const FileDescriptor file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  FileDescriptor file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   if (file.get() < 0) return system_error(text("cannot open ", path), errno);
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) return system_error(text("cannot inspect ", path), errno);
   if (!S_ISREG(info.st_mode) || info.st_uid != ::geteuid() || info.st_size < static_cast<off_t>(layout.total_bytes())) {
     return {collSystemError, text(path, " is not the file that the other rank made")};
   }
-  COLL_TRY(segment->map(file.get(), layout));
+  COLL_TRY(segment->map(std::move(file), layout));
   const SegmentHeader* header = segment->header();
   if (header->version == kLayoutVersion && header->nlocal == layout.nlocal && header->ring_bytes == layout.ring_bytes &&
       std::memcmp(header->token, token.data(), token.size()) == 0) {

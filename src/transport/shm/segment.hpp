@@ -3,7 +3,9 @@
 
 #include <array>
 #include <functional>
+#include <span>
 #include <string>
+#include <utility>
 
 #include "base/status.hpp"
 #include "transport/shm/layout.hpp"
@@ -11,9 +13,25 @@
 namespace coll::shm {
 
 using Token = std::array<std::byte, kTokenBytes>;
-// Gives the file its pages, like posix_fallocate: 0 or an errno value. Replaceable so that tests can have a full file
-// system anywhere.
-using Allocate = std::function<int(int fd, size_t bytes)>;
+// Gives a part of the file its pages, like posix_fallocate: 0 or an errno value. Replaceable so that tests can have a
+// full file system anywhere.
+using Allocate = std::function<int(int fd, size_t offset, size_t bytes)>;
+
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int fd = -1) : fd_(fd) {}
+  ~FileDescriptor();
+  FileDescriptor(FileDescriptor&& other) noexcept { swap(other); }
+  FileDescriptor& operator=(FileDescriptor&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+  int get() const { return fd_; }
+
+ private:
+  void swap(FileDescriptor& other) noexcept { std::swap(fd_, other.fd_); }
+  int fd_ = -1;
+};
 
 // A mapping of a segment; unmapped at the end of its life.
 class Segment {
@@ -35,17 +53,21 @@ class Segment {
     return reinterpret_cast<PairHeader*>(base_ + layout_.pair_offset(from, to));
   }
 
-  Status map(int fd, const Layout& layout);
+  Status map(FileDescriptor file, const Layout& layout);
+  // The arena of the rank that this is, with its pages; empty where the file system has none left.
+  std::span<std::byte> allocate_arena(size_t local, const Allocate& allocate) const;
   void close();
 
  private:
   void swap(Segment& other) noexcept {
     std::swap(base_, other.base_);
     std::swap(layout_, other.layout_);
+    std::swap(file_, other.file_);
   }
 
   std::byte* base_ = nullptr;
   Layout layout_{};
+  FileDescriptor file_;
 };
 
 // A name in the file system that goes away with this object.

@@ -48,14 +48,19 @@ Status validate(const ShmOptions& options) {
   return {collInternalError, text("rank ", options.rank, ": bad options for the shm transport")};
 }
 
+Allocate allocate_of(const ShmOptions& options) {
+  if (options.allocate) return options.allocate;
+  return [](int fd, size_t offset, size_t bytes) {
+    return ::posix_fallocate(fd, static_cast<off_t>(offset), static_cast<off_t>(bytes));
+  };
+}
+
 Status lead(const ShmOptions& options, Segment* segment, FileName* name, Offer* offer, std::string* warning) {
   const size_t nlocal = options.local_ranks.size();
   const CreateRequest request{.directory = options.directory,
                               .nlocal = nlocal,
                               .ring_bytes = options.ring_bytes != 0 ? options.ring_bytes : default_ring_bytes(nlocal),
-                              .allocate = options.allocate ? options.allocate : [](int fd, size_t bytes) {
-                                return ::posix_fallocate(fd, 0, static_cast<off_t>(bytes));
-                              }};
+                              .allocate = allocate_of(options)};
   COLL_TRY(create_segment(request, segment, name, &offer->token, warning));
   if (name->path().size() >= sizeof offer->path) {
     return {collInvalidArgument, text("the path ", name->path(), " is too long")};
@@ -112,7 +117,9 @@ Status make_shm(const ShmOptions& options, std::unique_ptr<Transport>* transport
   std::vector<shm::Verdict> verdicts;
   COLL_TRY(shm::exchange(options, verdict, &verdicts));
   COLL_TRY(shm::judge(verdicts));
-  if (!alone) *transport = shm::make_transport(std::move(segment), options.local_ranks, options.rank, options.nranks);
+  if (alone) return {};
+  const shm::Place place{options.local_ranks, options.rank, options.nranks};
+  *transport = shm::make_transport(std::move(segment), place, shm::allocate_of(options));
   return {};
 }
 

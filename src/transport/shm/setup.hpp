@@ -13,6 +13,14 @@ inline size_t local_index(const std::vector<int>& local_ranks, int rank) {
   return static_cast<size_t>(std::find(local_ranks.begin(), local_ranks.end(), rank) - local_ranks.begin());
 }
 
-std::unique_ptr<Transport> make_transport(Segment segment, const std::vector<int>& local_ranks, int rank, int nranks);
+// Where a rank stands among the others.
+struct Place {
+  std::vector<int> local_ranks;
+  int rank;
+  int nranks;
+};
+
+// `allocate` gives the rank's arena its pages.
+std::unique_ptr<Transport> make_transport(Segment segment, const Place& place, Allocate allocate);
 
 }  // namespace coll::shm

@@ -3,6 +3,9 @@
 // A message streams through its pair's ring in pieces, so it may be larger than the ring. A send is done when its last
 // byte is in the ring. The reader leaves a peer's bytes in the ring while it waits for nothing of that peer, so large
 // sends may wait for their receive, as in MPI. What lies before a message that is waited for goes to the heap.
+//
+// A message that lies in its sender's arena, which all ranks of the node have mapped, is not copied: the ring carries
+// where it is, and the receiver reads it there.
 #pragma once
 
 #include <functional>

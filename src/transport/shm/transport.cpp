@@ -1,4 +1,7 @@
+#include <array>
+#include <bit>
 #include <deque>
+#include <optional>
 #include <utility>
 
 #include "transport/matcher.hpp"
@@ -20,13 +23,24 @@ struct Outgoing {
   Request* request;
 };
 
+// Messages that the peer reads in this rank's arena.
+struct Loans {
+  std::atomic<uint64_t>* returned;
+  uint64_t seen = 0;  // of *returned
+  uint64_t out = 0;   // a bit for each loan that has not come back
+  std::array<Request*, kMostLoans> requests{};
+};
+
 struct Peer {
   int rank;
+  Loans loans;
+  std::atomic<uint64_t>* returned;  // of what it has lent to this rank
   RingWriter out;
   RingReader in;
   Bell* bell;
   std::deque<Outgoing> queue;
   std::deque<Control> controls;  // those that found no free slot
+  bool busy() const { return !queue.empty() || loans.out != 0; }
 };
 
 // By rank: its place among the node's ranks; the others count as the first.
@@ -38,13 +52,15 @@ std::vector<int> places(const std::vector<int>& local_ranks, int nranks) {
 
 class ShmTransport final : public Transport {
  public:
-  ShmTransport(Segment segment, const std::vector<int>& local_ranks, int rank, int nranks);
+  ShmTransport(Segment segment, const Place& place, Allocate allocate);
 
   std::string_view name() const override { return "shm"; }
   bool reaches(int peer) const override { return index_of(peer) >= 0; }
   Status send(int peer, uint32_t tag, std::span<const std::byte> message, Request* request) override;
   Status receive(int peer, uint32_t tag, std::span<std::byte> buffer, Request* request) override;
   Status progress(bool* moved) override;
+  std::span<std::byte> arena() override;
+  void give_back(Request* request) override;
   Board* board() override { return &board_; }
   Status send_control(int peer, const Control& control) override;
   bool poll_control(Control* control) override;
@@ -62,6 +78,10 @@ class ShmTransport final : public Transport {
     if (abandoned_) return {collInvalidUsage, text("rank ", rank_, ": transport shm was abandoned after a failure")};
     return {};
   }
+  bool lendable(const Outgoing& out) const;
+  bool lend(Peer& peer, const Outgoing& out);
+  bool collect(Peer& peer);
+  void take_lent(Peer& peer, const LentMatch& match);
   bool push(Peer& peer);
   bool pull(size_t index);
   bool begin_next(size_t index);
@@ -69,11 +89,14 @@ class ShmTransport final : public Transport {
 
   Segment segment_;
   Board board_;
+  Allocate allocate_;
+  size_t own_;
+  std::optional<std::span<std::byte>> arena_;  // once somebody has asked for it
   int rank_;
   bool abandoned_ = false;
   std::vector<int> index_;  // of the communicator's ranks in peers_; -1: not on this node
   std::vector<Peer> peers_;
-  std::vector<size_t> sending_;    // peers with a queue, so that an idle pair costs nothing
+  std::vector<size_t> sending_;    // peers with a queue or loans, so that an idle pair costs nothing
   std::vector<size_t> receiving_;  // peers that something was posted for
   Matcher matcher_;
   Bell* my_bell_ = nullptr;
@@ -81,20 +104,25 @@ class ShmTransport final : public Transport {
   size_t next_control_peer_ = 0;
 };
 
-ShmTransport::ShmTransport(Segment segment, const std::vector<int>& local_ranks, int rank, int nranks)
+ShmTransport::ShmTransport(Segment segment, const Place& place, Allocate allocate)
     : segment_(std::move(segment)),
-      board_(segment_.board(), segment_.layout().slot_bytes(), places(local_ranks, nranks),
-             local_index(local_ranks, rank)),
-      rank_(rank),
-      index_(static_cast<size_t>(nranks), -1),
-      matcher_(local_ranks.size() - 1) {
-  const size_t me = local_index(local_ranks, rank);
+      board_(segment_.board(), segment_.layout().slot_bytes(), places(place.local_ranks, place.nranks),
+             local_index(place.local_ranks, place.rank)),
+      allocate_(std::move(allocate)),
+      own_(local_index(place.local_ranks, place.rank)),
+      rank_(place.rank),
+      index_(static_cast<size_t>(place.nranks), -1),
+      matcher_(place.local_ranks.size() - 1) {
+  const auto& local_ranks = place.local_ranks;
+  const size_t me = own_;
   const size_t ring_bytes = segment_.layout().ring_bytes;
   my_bell_ = segment_.bell(me);
   for (size_t other = 0; other < local_ranks.size(); ++other) {
     if (other == me) continue;
     index_[static_cast<size_t>(local_ranks[other])] = static_cast<int>(peers_.size());
     peers_.push_back({.rank = local_ranks[other],
+                      .loans = {.returned = &segment_.pair(me, other)->returned},
+                      .returned = &segment_.pair(other, me)->returned,
                       .out = RingWriter(segment_.pair(me, other), ring_bytes),
                       .in = RingReader(segment_.pair(other, me), ring_bytes),
                       .bell = segment_.bell(other),
@@ -106,11 +134,70 @@ ShmTransport::ShmTransport(Segment segment, const std::vector<int>& local_ranks,
 Status ShmTransport::send(int peer, uint32_t tag, std::span<const std::byte> message, Request* request) {
   COLL_TRY(check(peer));
   Peer& p = peers_[static_cast<size_t>(index_of(peer))];
+  const bool was_busy = p.busy();
   p.queue.push_back({tag, message, 0, false, request});
   if (p.queue.size() > 1) return {};  // in order: behind those that wait for room
   push(p);
-  if (!p.queue.empty()) sending_.push_back(static_cast<size_t>(index_of(peer)));
+  if (!was_busy && p.busy()) sending_.push_back(static_cast<size_t>(index_of(peer)));
   return {};
+}
+
+std::span<std::byte> ShmTransport::arena() {
+  if (!arena_) arena_ = segment_.allocate_arena(own_, allocate_);
+  return *arena_;
+}
+
+bool ShmTransport::lendable(const Outgoing& out) const {
+  if (out.started || !arena_ || out.message.empty()) return false;
+  return out.message.data() >= arena_->data() && out.message.data() < arena_->data() + arena_->size();
+}
+
+// Writes where the message lies in place of its bytes. False where there is no room, or as many loans as there can be.
+bool ShmTransport::lend(Peer& peer, const Outgoing& out) {
+  constexpr size_t kNeeded = sizeof(MessageHeader) + sizeof(Loan);
+  if (peer.out.free_bytes(kNeeded) < kNeeded || peer.loans.out == ~uint64_t{0}) return false;
+  const auto number = static_cast<unsigned>(std::countr_one(peer.loans.out));
+  const MessageHeader header{out.message.size(), out.tag, 1};
+  const Loan loan{static_cast<uint64_t>(out.message.data() - segment_.base()), number};
+  peer.out.write(std::as_bytes(std::span(&header, 1)));
+  peer.out.write(std::as_bytes(std::span(&loan, 1)));
+  peer.out.publish();
+  peer.loans.out |= uint64_t{1} << number;
+  peer.loans.requests[number] = out.request;
+  out.request->bytes = out.message.size();
+  return true;
+}
+
+// Completes the sends whose loans have come back.
+bool ShmTransport::collect(Peer& peer) {
+  Loans& loans = peer.loans;
+  if (loans.out == 0) return false;
+  const uint64_t returned = loans.returned->load(std::memory_order_acquire);
+  uint64_t changed = returned ^ loans.seen;
+  if (changed == 0) return false;
+  loans.seen = returned;
+  loans.out &= ~changed;
+  for (; changed != 0; changed &= changed - 1) loans.requests[static_cast<size_t>(std::countr_zero(changed))]->done = true;
+  return true;
+}
+
+// A receive and its lent message have met.
+void ShmTransport::take_lent(Peer& peer, const LentMatch& match) {
+  const auto& message = match.lent.message;
+  Request* const request = match.request;
+  request->lender = peer.rank;
+  request->loan = match.lent.number;
+  request->view = message.data();
+  complete(request, message.size(), match.buffer.size());
+  if (request->may_view) return;
+  if (request->bytes > 0) std::memcpy(match.buffer.data(), message.data(), request->bytes);
+  give_back(request);
+}
+
+void ShmTransport::give_back(Request* request) {
+  Peer& peer = peers_[static_cast<size_t>(index_of(request->lender))];
+  peer.returned->fetch_xor(uint64_t{1} << request->loan, std::memory_order_release);
+  request->view = nullptr;
 }
 
 // Writes as much of the peer's queue as there is room for.
@@ -118,6 +205,12 @@ bool ShmTransport::push(Peer& peer) {
   bool moved = false;
   while (!peer.queue.empty()) {
     Outgoing& o = peer.queue.front();
+    if (lendable(o)) {
+      if (!lend(peer, o)) return moved;
+      peer.queue.pop_front();
+      moved = true;
+      continue;
+    }
     if (!o.started) {
       if (peer.out.free_bytes(sizeof(MessageHeader)) < sizeof(MessageHeader)) return moved;
       const MessageHeader header{o.message.size(), o.tag, 0};
@@ -150,7 +243,7 @@ Status ShmTransport::receive(int peer, uint32_t tag, std::span<std::byte> buffer
   COLL_TRY(check(peer));
   const size_t index = static_cast<size_t>(index_of(peer));
   const bool was_waiting = matcher_.waiting(index);
-  matcher_.post(index, tag, buffer, request);
+  if (const auto match = matcher_.post(index, tag, buffer, request)) take_lent(peers_[index], *match);
   if (!was_waiting && matcher_.waiting(index)) receiving_.push_back(index);
   return {};
 }
@@ -161,6 +254,15 @@ bool ShmTransport::begin_next(size_t index) {
   MessageHeader header{};
   std::memcpy(&header, in.peek(sizeof header).data(), sizeof header);
   in.skip(sizeof header);
+  if (header.lent != 0) {  // published in one piece with its loan
+    Loan loan{};
+    std::memcpy(&loan, in.peek(sizeof loan).data(), sizeof loan);
+    in.skip(sizeof loan);
+    in.release();
+    const Lent lent{{segment_.base() + loan.offset, header.bytes}, static_cast<unsigned>(loan.number)};
+    if (const auto match = matcher_.begin_lent(index, header.tag, lent)) take_lent(peers_[index], *match);
+    return true;
+  }
   matcher_.begin(index, header.tag, header.bytes);
   if (!matcher_.streaming(index)) in.release();  // an empty message
   return true;
@@ -190,8 +292,9 @@ bool ShmTransport::pull(size_t index) {
 Status ShmTransport::progress(bool* moved) {
   for (size_t i = 0; i < sending_.size();) {
     Peer& peer = peers_[sending_[i]];
-    if (push(peer)) *moved = true;
-    if (peer.queue.empty()) {
+    const bool collected = collect(peer);
+    if (push(peer) || collected) *moved = true;
+    if (!peer.busy()) {
       sending_[i] = sending_.back();
       sending_.pop_back();
     } else {
@@ -242,7 +345,10 @@ bool ShmTransport::poll_control(Control* control) {
 bool ShmTransport::abandon() {
   abandoned_ = true;
   matcher_.clear();
-  for (Peer& peer : peers_) peer.queue.clear();
+  for (Peer& peer : peers_) {
+    peer.queue.clear();
+    peer.loans.out = 0;
+  }
   sending_.clear();
   receiving_.clear();
   return false;  // only this process reads and writes the caller's buffers
@@ -250,8 +356,8 @@ bool ShmTransport::abandon() {
 
 }  // namespace
 
-std::unique_ptr<Transport> make_transport(Segment segment, const std::vector<int>& local_ranks, int rank, int nranks) {
-  return std::make_unique<ShmTransport>(std::move(segment), local_ranks, rank, nranks);
+std::unique_ptr<Transport> make_transport(Segment segment, const Place& place, Allocate allocate) {
+  return std::make_unique<ShmTransport>(std::move(segment), place, std::move(allocate));
 }
 
 }  // namespace coll::shm

@@ -54,9 +54,9 @@ std::vector<Result> setup(int nranks, const std::function<void(ShmOptions&)>& ch
 
 // A file system with room for `bytes`.
 shm::Allocate room_for(size_t bytes) {
-  return [bytes](int fd, size_t wanted) {
-    if (wanted > bytes) return ENOSPC;
-    return ::posix_fallocate(fd, 0, static_cast<off_t>(wanted));
+  return [bytes](int fd, size_t offset, size_t wanted) {
+    if (offset + wanted > bytes) return ENOSPC;
+    return ::posix_fallocate(fd, static_cast<off_t>(offset), static_cast<off_t>(wanted));
   };
 }
 
@@ -124,7 +124,7 @@ TEST(Shm, TooSmallFileSystemIsAnErrorThatSaysWhatToDo) {
 }
 
 TEST(Shm, SmallestRingNeedsWhatTheErrorSays) {
-  const size_t least = shm::Layout{3, shm::kMinRingBytes}.total_bytes();
+  const size_t least = shm::Layout{3, shm::kMinRingBytes}.fixed_bytes();
   const auto enough = setup(3, [&](ShmOptions& o) { o.allocate = room_for(least); });
   const auto less = setup(3, [&](ShmOptions& o) { o.allocate = room_for(least - 1); });
   EXPECT_TRUE(enough[2].status.ok()) << enough[2].status.message();
