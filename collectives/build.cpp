@@ -15,6 +15,7 @@ constexpr double kMinPieceWireBytes = 16384;  // below this a message costs most
 constexpr size_t kCacheLine = 64;
 // In a node the memory of the messages is read where it lies: pieces that stay in the L2 cache until then, and chunks of
 // which four fit a rank's arena (transport/shm).
+constexpr size_t kLeastNodeChunkBytes = size_t{256} << 10;  // shorter ones spend more on their messages than on their bytes
 constexpr size_t kMostNodePieceBytes = size_t{256} << 10;
 constexpr size_t kMostNodeChunkBytes = size_t{1} << 20;
 
@@ -105,7 +106,9 @@ void PlanBuilder::cut_pieces(double staging, int hops) {
 
   const double wire_bytes =
       query_.codec.lossy ? query_.codec.bytes_per_element : static_cast<double>(size_of(query_.type));
-  const size_t least = align_up(static_cast<size_t>(kMinPieceWireBytes / std::max(wire_bytes, 1e-3)), grain);
+  const double least_bytes =
+      one_node_ ? std::max(kMinPieceWireBytes, kLeastNodeChunkBytes / pieces) : kMinPieceWireBytes;
+  const size_t least = align_up(static_cast<size_t>(least_bytes / std::max(wire_bytes, 1e-3)), grain);
   const size_t wanted = std::max(kChunksWanted, kChunksPerHop * static_cast<size_t>(hops));
 
   size_t piece = std::max(least, ceil_div(longest, wanted));

@@ -76,11 +76,11 @@ Status Communicator::begin(const Call& call, std::unique_ptr<Operation>* operati
 
 Status Communicator::run_on_board(const Call& call, bool* taken) {
   if (pending_.load() > 0 || to_check(next_sequence_) || call.function == Function::kBarrier) return {};
-  const std::shared_ptr<const Plan> plan = plans_.find(call);
-  if (!plan || !plan->on_board) return {};
+  const auto* const known = plans_.find(call);
+  if (known == nullptr || !(*known)->on_board) return {};
   COLL_TRY(failure());
   if (Status status = watchdog_.listen(); !status.ok()) return poison(status, false);
-  BoardRun run(call, *plan, *base_.fabric->board());
+  BoardRun run(call, **known, *base_.fabric->board());
   const uint64_t sequence = next_sequence_++;
   bool done = run.advance();
   for (int look = 0; !done && look < around_.spins; ++look) done = run.advance();

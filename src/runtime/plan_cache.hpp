@@ -11,12 +11,17 @@ namespace coll {
 
 class PlanCache {
  public:
-  // Empty where no such call has been planned; never allocates.
-  std::shared_ptr<const Plan> find(const Call& call) const {
-    const auto known = plans_.find(key_of(call));
-    return known == plans_.end() ? nullptr : known->second.plan;
+  // NULL where no such call has been planned; else valid until the next keep(). Never allocates.
+  const std::shared_ptr<const Plan>* find(const Call& call) {
+    const Key key = key_of(call);
+    if (last_ != nullptr && last_->first == key) return &last_->second.plan;
+    const auto known = plans_.find(key);
+    if (known == plans_.end()) return nullptr;
+    last_ = &*known;
+    return &last_->second.plan;
   }
   void keep(const Call& call, std::shared_ptr<const Plan> plan) {
+    last_ = nullptr;
     if (plans_.size() >= kMostPlans) plans_.clear();
     plans_[key_of(call)] = {call.codec, std::move(plan)};
   }
@@ -49,6 +54,7 @@ class PlanCache {
   }
 
   std::unordered_map<Key, Kept, Hash> plans_;
+  const std::pair<const Key, Kept>* last_ = nullptr;  // most calls are like the one before
 };
 
 }  // namespace coll

@@ -58,7 +58,10 @@ PlanQuery Communicator::query_of(const Call& call) const {
 }
 
 Status Communicator::plan_for(const Call& call, std::shared_ptr<const Plan>* plan) {
-  if (*plan = plans_.find(call); *plan) return {};
+  if (const auto* known = plans_.find(call); known != nullptr) {
+    *plan = *known;
+    return {};
+  }
   const PlanQuery query = query_of(call);
   auto chosen = std::make_shared<Plan>();
   COLL_TRY(choose_plan(base_.topology, query, base_.algorithms, chosen.get()));
