@@ -29,9 +29,8 @@ Operation::~Operation() {
 
 Communicator::Communicator(Foundation foundation)
     : base_(std::move(foundation)),
-      process_(Process::acquire()),
       watchdog_(*base_.fabric, *base_.log, base_.rank, base_.nranks, base_.config.timeout_ms),
-      around_{base_.fabric.get(), process_->staging().get(), &stats_, base_.rank,
+      around_{base_.fabric.get(), base_.process->staging().get(), &stats_, base_.rank,
               base_.nranks,       base_.config.check == 2, base_.topology.oversubscribed() ? 0 : kSpins} {}
 
 Communicator::~Communicator() = default;
@@ -57,7 +56,7 @@ Status Communicator::begin(const Call& call, std::unique_ptr<Operation>* operati
   COLL_TRY(failure());
   while (pending_.load() >= kMostPending) {
     bool moved = false;
-    process_->advance_streams(&moved);
+    base_.process->advance_streams(&moved);
     COLL_TRY(failure());
     if (!moved) std::this_thread::yield();
   }
@@ -106,7 +105,7 @@ Status Communicator::wait_on_board(BoardRun& run, uint64_t sequence, std::string
     if (Status status = base_.fabric->progress(&moved); !status.ok()) return poison(status, true);
     if (Status status = watchdog_.listen(); !status.ok()) return poison(status, false);
     if (Status status = watchdog_.look(patience, waiting); !status.ok()) return poison(status, true);
-    process_->advance_streams(&moved);
+    base_.process->advance_streams(&moved);
     backoff.pause(moved);
   }
   stats_.wait_s += std::chrono::duration<double>(Clock::now() - begun).count();
@@ -122,7 +121,7 @@ Status Communicator::complete(Operation& operation) {
     bool moved = false;
     COLL_TRY(step(operation, &moved, &done));
     if (done) break;
-    process_->advance_streams(&moved);
+    base_.process->advance_streams(&moved);
     backoff.pause(moved);
   }
   const std::chrono::duration<double> spent = Clock::now() - begun;
@@ -166,7 +165,7 @@ Status Communicator::finalize() {
   // On a communicator that has failed, every operation fails at once and leaves its stream.
   while (pending()) {
     bool moved = false;
-    process_->advance_streams(&moved);
+    base_.process->advance_streams(&moved);
     backoff.pause(moved);
   }
   return failure();

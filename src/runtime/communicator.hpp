@@ -49,6 +49,7 @@ struct Foundation {
   int nranks = 1;
   Config config;
   topo::Topology topology;
+  std::shared_ptr<Process> process;
   std::unique_ptr<Fabric> fabric;
   std::unique_ptr<Log> log;
   std::shared_ptr<const Codec> codec;        // of the plain calls; empty: exact
@@ -96,7 +97,6 @@ class Communicator {
   Status aborted() const;
 
   Foundation base_;
-  std::shared_ptr<Process> process_;
   Watchdog watchdog_;
   Surroundings around_;
   collStats_t stats_{};

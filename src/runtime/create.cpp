@@ -62,6 +62,7 @@ class Creation {
     base_.nranks = bootstrap.nranks();
     base_.config = config;
     base_.log = std::make_unique<Log>(config.env, base_.rank);
+    base_.process = Process::acquire();
     base_.fabric = std::make_unique<Fabric>(base_.nranks);
   }
 
@@ -131,6 +132,7 @@ class Creation {
     const auto node = static_cast<size_t>(base_.topology.node_of[static_cast<size_t>(base_.rank)]);
     options.local_ranks = base_.topology.nodes[node].ranks;
     options.allgather = allgather();
+    options.regions = base_.process->regions();
     std::unique_ptr<Transport> shm;
     std::string warning;
     Status joined = make_shm(options, &shm, &warning);

@@ -148,8 +148,12 @@ bool Execution::ready(const ChunkRun& run, const Step& step, size_t messages) co
   if (!std::all_of(first, last, [](const Incoming& in) { return in.request.done; })) return false;
   if (!step.to_output || !overwrites_input_) return true;
   // The output takes the input's place: what is being sent from there has to be gone first.
-  return std::all_of(run.outgoing.begin(), run.outgoing.end(),
-                     [](const Outgoing& out) { return out.block || out.request.done; });
+  const Shard part = plan_->part(plan_->shard_of(step, run.round), run.chunk);
+  const std::byte* const to = output(part);
+  const size_t bytes = part.count * size_of(call_.type);
+  return std::all_of(run.outgoing.begin(), run.outgoing.end(), [&](const Outgoing& out) {
+    return out.block || out.request.done || !overlap(to, bytes, out.message.data(), out.message.size());
+  });
 }
 
 Status Execution::perform(ChunkRun& run, const Step& step, const Shard& part, size_t messages) {
@@ -163,7 +167,7 @@ Status Execution::perform(ChunkRun& run, const Step& step, const Shard& part, si
   // Receives that have been used give their memory back; a value that is sent on holds its own reference.
   for (size_t i = 0; i < messages; ++i) {
     Incoming& in = run.incoming[run.taken + i];
-    if (in.request.view != nullptr) around_.fabric->to(in.peer).give_back(&in.request);
+    if (in.request.view != nullptr) COLL_TRY(around_.fabric->to(in.peer).give_back(&in.request));
     in.block = {};
   }
   return send_all(run, step, part, value);
@@ -252,7 +256,7 @@ Status Execution::produce(ChunkRun& run, const Step& step, const Shard& part, st
     COLL_TRY(take_outgoing(run, step, bytes, &value->block));
     (step.to_wire == Wire::kCoded ? hop.coded : hop.native) = value->block.data();
   } else if (sends) {
-    value->block = take_lent(run, step, bytes);
+    if (!lends_user_memory(run, step, {output(part), bytes})) value->block = take_lent(run, step, bytes);
     if (value->block) hop.native = value->block.data();
   }
   hop.stream &= !value->block;  // what is sent is read soon
@@ -271,6 +275,9 @@ Status Execution::produce(ChunkRun& run, const Step& step, const Shard& part, st
 Status Execution::send_user_memory(const ChunkRun& run, const Step& step, std::span<const std::byte> memory,
                                    Value* value) {
   value->message = memory;
+  const int shard = plan_->entry(step.shard, run.round, 0);
+  const bool may_lend = !overwrites_input_ || step.reduce || !reduces_into(shard);
+  if (may_lend && lends_user_memory(run, step, memory)) return {};
   value->block = take_lent(run, step, memory.size());
   if (!value->block && !around_.checksums) return {};
   if (!value->block) COLL_TRY(take_block(memory.size(), &value->block));
@@ -285,7 +292,7 @@ Status Execution::send_all(ChunkRun& run, const Step& step, const Shard& part, c
   for (int j = 0; j < step.to.count; ++j) {
     const int peer = plan_->entry(step.to, run.round, j);
     if (peer == around_.rank) continue;
-    Outgoing& out = run.outgoing.emplace_back(Outgoing{value.block, {}});
+    Outgoing& out = run.outgoing.emplace_back(Outgoing{value.block, value.message, {}});
     COLL_TRY(around_.fabric->to(peer).send(peer, tag(run, step.to_leg, shard), value.message, &out.request));
     around_.stats->sent_bytes += value.message.size();
     around_.stats->exact_bytes +=
@@ -330,6 +337,27 @@ Status Execution::take_block(size_t bytes, Block* block) const {
   *block = around_.staging->take(bytes + kChecksumBytes);
   if (*block) return {};
   return {collSystemError, text("no memory for ", bytes, " bytes of staging; lower COLL_BUFFSIZE or free memory")};
+}
+
+// Whether a receiver of the step reads this memory of the user's where it lies.
+bool Execution::lends_user_memory(const ChunkRun& run, const Step& step, std::span<const std::byte> memory) const {
+  if (around_.checksums) return false;
+  for (int j = 0; j < step.to.count; ++j) {
+    const int peer = plan_->entry(step.to, run.round, j);
+    if (peer != around_.rank && around_.fabric->to(peer).lends(peer, memory)) return true;
+  }
+  return false;
+}
+
+// Whether this rank makes the shard's result itself. In place, peers then have to have copies of its input: lent, it
+// would stay until they have read it, while they wait likewise for this rank.
+bool Execution::reduces_into(int shard) const {
+  for (const Step& step : plan_->steps) {
+    for (int round = 0; step.reduce && step.to_output && round < step.rounds; ++round) {
+      if (plan_->entry(step.shard, round, 0) == shard) return true;
+    }
+  }
+  return false;
 }
 
 // A block that a receiver of the step reads where it lies; empty where there is none, or where a copy costs less.

@@ -59,6 +59,7 @@ class Execution {
   };
   struct Outgoing {
     Block block;  // empty where the user's memory is sent
+    std::span<const std::byte> message;
     Request request;
   };
   // One chunk's walk through the steps.
@@ -97,6 +98,8 @@ class Execution {
   std::byte* output(const Shard& part) const;
   size_t message_bytes(Wire wire, size_t elements) const;
   Status take_block(size_t message_bytes, Block* block) const;
+  bool lends_user_memory(const ChunkRun& run, const Step& step, std::span<const std::byte> memory) const;
+  bool reduces_into(int shard) const;
   Block take_lent(const ChunkRun& run, const Step& step, size_t message_bytes) const;
   Status take_outgoing(const ChunkRun& run, const Step& step, size_t message_bytes, Block* block) const;
   void copy_to_output(const std::byte* from, const Shard& part) const;

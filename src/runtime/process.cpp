@@ -13,6 +13,20 @@ std::shared_ptr<Process> Process::acquire() {
   return process;
 }
 
+Status Process::allocate(size_t bytes, void** memory) {
+  COLL_TRY(regions_->allocate(bytes, memory));
+  const std::lock_guard lock(mutex_);
+  self_ = shared_from_this();
+  return {};
+}
+
+Status Process::release(void* memory) {
+  COLL_TRY(regions_->release(memory));
+  const std::lock_guard lock(mutex_);
+  if (regions_->empty()) self_.reset();  // the caller holds another reference
+  return {};
+}
+
 void Process::add(const std::shared_ptr<Stream>& stream) {
   const std::lock_guard lock(mutex_);
   streams_.push_back(stream);

@@ -62,8 +62,13 @@ class Transport {
   // Memory that the peers can read: messages in it are not copied on their way, and are the caller's again when their
   // requests are done. Empty where there is none. The same on every call, and lives as long as the transport.
   virtual std::span<std::byte> arena() { return {}; }
-  // Ends a view.
-  virtual void give_back(Request* request) { request->view = nullptr; }
+  // Whether `peer` reads messages in this memory where they lie, though it is not in the arena.
+  virtual bool lends(int, std::span<const std::byte>) const { return false; }
+  // Ends a view. collRemoteError where the lender has failed, so that what was read may be anything.
+  virtual Status give_back(Request* request) {
+    request->view = nullptr;
+    return {};
+  }
 
   // Where all ranks it reaches may post and read; NULL where there is no such place. Lives as long as the transport.
   virtual Board* board() { return nullptr; }

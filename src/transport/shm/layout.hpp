@@ -2,7 +2,7 @@
 // libcoll, so native byte order and alignment are used.
 //
 //   offset 0                   SegmentHeader            one page
-//   + kPage                    Bell[nlocal]             one cache line per rank: "somebody left you a control message"
+//   + kPage                    Bell[nlocal]             one cache line per rank: what it and its peers say of it
 //   + board_offset()           slots                    the board: see transport/board.hpp
 //   + pair_offset(from, to)    PairHeader, ring bytes   one for each ordered pair of different ranks
 //   + arena_offset(local)      arena_bytes()            a rank's own memory that its peers read; has no pages before the
@@ -50,7 +50,8 @@ struct SegmentHeader {
 static_assert(sizeof(SegmentHeader) == 32 && sizeof(SegmentHeader) <= kPage);
 
 struct Bell {
-  alignas(kCacheLine) std::atomic<uint64_t> rung;
+  alignas(kCacheLine) std::atomic<uint64_t> rung;  // control messages left for the rank
+  std::atomic<uint64_t> withdrawn;                 // not 0: it has failed, and its regions may have changed
 };
 static_assert(sizeof(Bell) == kCacheLine);
 
@@ -61,6 +62,7 @@ struct PairHeader {
   alignas(kCacheLine) std::atomic<uint64_t> controls_written;
   alignas(kCacheLine) std::atomic<uint64_t> controls_read;
   alignas(kCacheLine) std::atomic<uint64_t> returned;  // a bit for each loan; written by the reader
+  std::atomic<uint64_t> opens;                         // not 0: the reader can open the writer's regions
   alignas(kCacheLine) Control controls[kControlSlots];
 };
 static_assert(sizeof(PairHeader) == 5 * kCacheLine + kControlSlots * sizeof(Control));
@@ -74,10 +76,14 @@ struct MessageHeader {
 static_assert(sizeof(MessageHeader) == kMessageAlign && kMinRingBytes % kMessageAlign == 0);
 
 struct Loan {
-  uint64_t offset;  // from the segment's beginning
   uint64_t number;  // below kMostLoans: its bit
+  uint64_t region;  // 0: `offset` is from the segment's beginning, and the rest means nothing; see RegionPart
+  uint64_t releases;
+  uint64_t region_bytes;
+  uint64_t offset;
+  int64_t fd;
 };
-static_assert(sizeof(Loan) == kMessageAlign);
+static_assert(sizeof(Loan) % kMessageAlign == 0);
 inline constexpr unsigned kMostLoans = 64;
 
 struct Layout {

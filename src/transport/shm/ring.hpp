@@ -74,6 +74,15 @@ class RingReader {
     return {ring_ + at, std::min({wanted, available_bytes(), capacity_ - at})};
   }
   void skip(size_t bytes) { read_ += bytes; }
+  // The next bytes, which are available, wherever they lie.
+  void read(std::span<std::byte> to) {
+    while (!to.empty()) {
+      const auto piece = peek(to.size());
+      std::memcpy(to.data(), piece.data(), piece.size());
+      skip(piece.size());
+      to = to.subspan(piece.size());
+    }
+  }
   void skip_padding() { read_ = padded(read_); }
   // Gives what was read back to the writer, in whole alignment units: so a message's padding always has room.
   void release() { pair_->read.store(read_ / kMessageAlign * kMessageAlign, std::memory_order_release); }

@@ -18,11 +18,6 @@ Status system_error(const std::string& what, int error) {
   return {collSystemError, text(what, ": ", std::strerror(error))};
 }
 
-Status random_bytes(std::span<std::byte> bytes) {
-  if (::getrandom(bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size())) return {};
-  return system_error("cannot get random bytes", errno);
-}
-
 std::string hex(std::span<const std::byte> bytes) {
   static constexpr char kDigits[] = "0123456789abcdef";
   std::string all;
@@ -82,6 +77,11 @@ Status allocate_rings(const CreateRequest& request, int fd, Layout* layout, std:
 }
 
 }  // namespace
+
+Status random_bytes(std::span<std::byte> bytes) {
+  if (::getrandom(bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size())) return {};
+  return system_error("cannot get random bytes", errno);
+}
 
 FileDescriptor::~FileDescriptor() {
   if (fd_ >= 0) ::close(fd_);

@@ -33,6 +33,8 @@ class FileDescriptor {
   int fd_ = -1;
 };
 
+Status random_bytes(std::span<std::byte> bytes);
+
 // A mapping of a segment; unmapped at the end of its life.
 class Segment {
  public:

@@ -17,11 +17,12 @@ namespace shm {
 
 namespace {
 
-// First exchange: what the lowest rank of each node has made.
+// First exchange: what the lowest rank of each node has made, and how to try whether a rank's regions can be opened.
 struct Offer {
+  Proof proof;  // every rank's own
   uint64_t ring_bytes;
   Token token;
-  char path[232];
+  char path[200];
 };
 static_assert(sizeof(Offer) == 256 && std::is_trivially_copyable_v<Offer>);
 
@@ -70,6 +71,15 @@ Status lead(const ShmOptions& options, Segment* segment, FileName* name, Offer* 
   return {};
 }
 
+// Tells the peers of the node whether this rank can open their regions.
+void try_regions(const ShmOptions& options, const std::vector<Offer>& offers, const Segment& segment) {
+  const size_t me = local_index(options.local_ranks, options.rank);
+  for (size_t other = 0; other < options.local_ranks.size(); ++other) {
+    const Proof& proof = offers[static_cast<size_t>(options.local_ranks[other])].proof;
+    if (other != me && can_open(proof)) segment.pair(other, me)->opens.store(1);
+  }
+}
+
 Status follow(const ShmOptions& options, const Offer& offer, Segment* segment) {
   if (offer.path[0] == '\0') return {};  // the leader failed, and says so in its verdict
   const Layout layout{options.local_ranks.size(), offer.ring_bytes};
@@ -103,6 +113,9 @@ Status make_shm(const ShmOptions& options, std::unique_ptr<Transport>* transport
   shm::Segment segment;
   shm::FileName name;  // removes the file on every way out of here
   shm::Offer mine{};
+  shm::FileDescriptor proof;  // open until the peers have tried
+  // Without a proof, messages in regions are copied.
+  if (!alone && options.regions) static_cast<void>(shm::show(&proof, &mine.proof));
   Status status = shm::validate(options);
   if (status.ok() && !alone && options.rank == leader) status = shm::lead(options, &segment, &name, &mine, warning);
 
@@ -111,6 +124,7 @@ Status make_shm(const ShmOptions& options, std::unique_ptr<Transport>* transport
   if (status.ok() && !alone && options.rank != leader) {
     status = shm::follow(options, offers[static_cast<size_t>(leader)], &segment);
   }
+  if (status.ok() && segment.base() != nullptr) shm::try_regions(options, offers, segment);
   shm::Verdict verdict{};
   verdict.code = status.code();
   status.message().copy(verdict.words, sizeof verdict.words - 1);
@@ -118,7 +132,10 @@ Status make_shm(const ShmOptions& options, std::unique_ptr<Transport>* transport
   COLL_TRY(shm::exchange(options, verdict, &verdicts));
   COLL_TRY(shm::judge(verdicts));
   if (alone) return {};
-  const shm::Place place{options.local_ranks, options.rank, options.nranks};
+  shm::Place place{options.local_ranks, options.rank, options.nranks, {}, options.regions};
+  for (const int rank : options.local_ranks) {
+    place.processes.push_back(static_cast<pid_t>(offers[static_cast<size_t>(rank)].proof.process));
+  }
   *transport = shm::make_transport(std::move(segment), place, shm::allocate_of(options));
   return {};
 }

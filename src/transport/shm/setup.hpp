@@ -18,6 +18,8 @@ struct Place {
   std::vector<int> local_ranks;
   int rank;
   int nranks;
+  std::vector<pid_t> processes;  // beside local_ranks
+  std::shared_ptr<Regions> regions;
 };
 
 // `allocate` gives the rank's arena its pages.

@@ -4,8 +4,8 @@
 // byte is in the ring. The reader leaves a peer's bytes in the ring while it waits for nothing of that peer, so large
 // sends may wait for their receive, as in MPI. What lies before a message that is waited for goes to the heap.
 //
-// A message that lies in its sender's arena, which all ranks of the node have mapped, is not copied: the ring carries
-// where it is, and the receiver reads it there.
+// A message that lies in its sender's arena, which all ranks of the node have mapped, or in a region of its process is not
+// copied: the ring carries where it is, and the receiver reads it there.
 #pragma once
 
 #include <functional>
@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/status.hpp"
+#include "transport/shm/regions.hpp"
 #include "transport/shm/segment.hpp"
 #include "transport/transport.hpp"
 
@@ -33,6 +34,7 @@ struct ShmOptions {
   std::string directory = kShmDirectory;
   size_t ring_bytes = 0;   // per ordered pair, a power of two; 0: shm::default_ring_bytes()
   shm::Allocate allocate;  // empty: posix_fallocate
+  std::shared_ptr<shm::Regions> regions;  // of this process; empty: none
 };
 
 // Collective over all ranks of the communicator, also those that are alone on their node. `*transport` reaches the

@@ -1,10 +1,9 @@
-#include <array>
-#include <bit>
 #include <deque>
 #include <optional>
 #include <utility>
 
 #include "transport/matcher.hpp"
+#include "transport/shm/loans.hpp"
 #include "transport/shm/ring.hpp"
 #include "transport/shm/setup.hpp"
 
@@ -14,6 +13,7 @@ namespace {
 
 // Bytes are published and given back in pieces of this size, so that writer and reader work at the same time.
 constexpr size_t kPieceBytes = 32 << 10;
+constexpr size_t kLeastRegionBytes = 4 << 10;  // less is copied, which costs no more than giving a loan back
 
 struct Outgoing {
   uint32_t tag;
@@ -23,24 +23,18 @@ struct Outgoing {
   Request* request;
 };
 
-// Messages that the peer reads in this rank's arena.
-struct Loans {
-  std::atomic<uint64_t>* returned;
-  uint64_t seen = 0;  // of *returned
-  uint64_t out = 0;   // a bit for each loan that has not come back
-  std::array<Request*, kMostLoans> requests{};
-};
-
 struct Peer {
   int rank;
-  Loans loans;
+  Loans loans;                      // to it
   std::atomic<uint64_t>* returned;  // of what it has lent to this rank
+  PeerRegions regions;
+  bool opens_regions;  // of this process
   RingWriter out;
   RingReader in;
   Bell* bell;
   std::deque<Outgoing> queue;
   std::deque<Control> controls;  // those that found no free slot
-  bool busy() const { return !queue.empty() || loans.out != 0; }
+  bool busy() const { return !queue.empty() || loans.any(); }
 };
 
 // By rank: its place among the node's ranks; the others count as the first.
@@ -60,7 +54,8 @@ class ShmTransport final : public Transport {
   Status receive(int peer, uint32_t tag, std::span<std::byte> buffer, Request* request) override;
   Status progress(bool* moved) override;
   std::span<std::byte> arena() override;
-  void give_back(Request* request) override;
+  bool lends(int peer, std::span<const std::byte> memory) const override;
+  Status give_back(Request* request) override;
   Board* board() override { return &board_; }
   Status send_control(int peer, const Control& control) override;
   bool poll_control(Control* control) override;
@@ -78,18 +73,19 @@ class ShmTransport final : public Transport {
     if (abandoned_) return {collInvalidUsage, text("rank ", rank_, ": transport shm was abandoned after a failure")};
     return {};
   }
-  bool lendable(const Outgoing& out) const;
-  bool lend(Peer& peer, const Outgoing& out);
-  bool collect(Peer& peer);
-  void take_lent(Peer& peer, const LentMatch& match);
+  bool find_loan(const Peer& peer, std::span<const std::byte> message, Loan* loan) const;
+  bool lend(Peer& peer, const Outgoing& out, Loan loan);
+  Status take_lent(Peer& peer, const LentMatch& match);
   bool push(Peer& peer);
-  bool pull(size_t index);
-  bool begin_next(size_t index);
+  Status pull(size_t index, bool* moved);
+  Status begin_next(size_t index, bool* begun);
+  Status begin_lent(size_t index, const MessageHeader& header);
   void flush_controls(Peer& peer);
 
   Segment segment_;
   Board board_;
   Allocate allocate_;
+  std::shared_ptr<Regions> regions_;
   size_t own_;
   std::optional<std::span<std::byte>> arena_;  // once somebody has asked for it
   int rank_;
@@ -109,6 +105,7 @@ ShmTransport::ShmTransport(Segment segment, const Place& place, Allocate allocat
       board_(segment_.board(), segment_.layout().slot_bytes(), places(place.local_ranks, place.nranks),
              local_index(place.local_ranks, place.rank)),
       allocate_(std::move(allocate)),
+      regions_(place.regions),
       own_(local_index(place.local_ranks, place.rank)),
       rank_(place.rank),
       index_(static_cast<size_t>(place.nranks), -1),
@@ -121,8 +118,10 @@ ShmTransport::ShmTransport(Segment segment, const Place& place, Allocate allocat
     if (other == me) continue;
     index_[static_cast<size_t>(local_ranks[other])] = static_cast<int>(peers_.size());
     peers_.push_back({.rank = local_ranks[other],
-                      .loans = {.returned = &segment_.pair(me, other)->returned},
+                      .loans = Loans(&segment_.pair(me, other)->returned),
                       .returned = &segment_.pair(other, me)->returned,
+                      .regions = PeerRegions(place.processes[other]),
+                      .opens_regions = segment_.pair(me, other)->opens.load() != 0,
                       .out = RingWriter(segment_.pair(me, other), ring_bytes),
                       .in = RingReader(segment_.pair(other, me), ring_bytes),
                       .bell = segment_.bell(other),
@@ -147,57 +146,59 @@ std::span<std::byte> ShmTransport::arena() {
   return *arena_;
 }
 
-bool ShmTransport::lendable(const Outgoing& out) const {
-  if (out.started || !arena_ || out.message.empty()) return false;
-  return out.message.data() >= arena_->data() && out.message.data() < arena_->data() + arena_->size();
+bool ShmTransport::lends(int peer, std::span<const std::byte> memory) const {
+  return regions_ && peers_[static_cast<size_t>(index_of(peer))].opens_regions && regions_->find(memory);
+}
+
+// Where the peer can read the message; false where it cannot.
+bool ShmTransport::find_loan(const Peer& peer, std::span<const std::byte> message, Loan* loan) const {
+  if (message.empty()) return false;
+  if (arena_ && message.data() >= arena_->data() && message.data() < arena_->data() + arena_->size()) {
+    loan->offset = static_cast<uint64_t>(message.data() - segment_.base());
+    return true;
+  }
+  if (!regions_ || !peer.opens_regions || message.size() < kLeastRegionBytes) return false;
+  const auto part = regions_->find(message);
+  if (part) *loan = {0, part->region, part->releases, part->region_bytes, part->offset, part->fd};
+  return part.has_value();
 }
 
 // Writes where the message lies in place of its bytes. False where there is no room, or as many loans as there can be.
-bool ShmTransport::lend(Peer& peer, const Outgoing& out) {
+bool ShmTransport::lend(Peer& peer, const Outgoing& out, Loan loan) {
   constexpr size_t kNeeded = sizeof(MessageHeader) + sizeof(Loan);
-  if (peer.out.free_bytes(kNeeded) < kNeeded || peer.loans.out == ~uint64_t{0}) return false;
-  const auto number = static_cast<unsigned>(std::countr_one(peer.loans.out));
+  if (peer.out.free_bytes(kNeeded) < kNeeded || peer.loans.full()) return false;
   const MessageHeader header{out.message.size(), out.tag, 1};
-  const Loan loan{static_cast<uint64_t>(out.message.data() - segment_.base()), number};
+  loan.number = peer.loans.add(out.request);
   peer.out.write(std::as_bytes(std::span(&header, 1)));
   peer.out.write(std::as_bytes(std::span(&loan, 1)));
   peer.out.publish();
-  peer.loans.out |= uint64_t{1} << number;
-  peer.loans.requests[number] = out.request;
   out.request->bytes = out.message.size();
   return true;
 }
 
-// Completes the sends whose loans have come back.
-bool ShmTransport::collect(Peer& peer) {
-  Loans& loans = peer.loans;
-  if (loans.out == 0) return false;
-  const uint64_t returned = loans.returned->load(std::memory_order_acquire);
-  uint64_t changed = returned ^ loans.seen;
-  if (changed == 0) return false;
-  loans.seen = returned;
-  loans.out &= ~changed;
-  for (; changed != 0; changed &= changed - 1) loans.requests[static_cast<size_t>(std::countr_zero(changed))]->done = true;
-  return true;
-}
-
 // A receive and its lent message have met.
-void ShmTransport::take_lent(Peer& peer, const LentMatch& match) {
+Status ShmTransport::take_lent(Peer& peer, const LentMatch& match) {
   const auto& message = match.lent.message;
   Request* const request = match.request;
   request->lender = peer.rank;
   request->loan = match.lent.number;
   request->view = message.data();
   complete(request, message.size(), match.buffer.size());
-  if (request->may_view) return;
+  if (request->may_view) return {};
   if (request->bytes > 0) std::memcpy(match.buffer.data(), message.data(), request->bytes);
-  give_back(request);
+  return give_back(request);
 }
 
-void ShmTransport::give_back(Request* request) {
+Status ShmTransport::give_back(Request* request) {
   Peer& peer = peers_[static_cast<size_t>(index_of(request->lender))];
+  const bool of_region = peer.regions.unpin(request->loan);
   peer.returned->fetch_xor(uint64_t{1} << request->loan, std::memory_order_release);
   request->view = nullptr;
+  if (!of_region) return {};
+  // A rank that gives up says so before its program can change the memory.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (peer.bell->withdrawn.load() == 0) return {};
+  return {collRemoteError, text("rank ", peer.rank, " gave up while its memory was being read")};
 }
 
 // Writes as much of the peer's queue as there is room for.
@@ -205,8 +206,8 @@ bool ShmTransport::push(Peer& peer) {
   bool moved = false;
   while (!peer.queue.empty()) {
     Outgoing& o = peer.queue.front();
-    if (lendable(o)) {
-      if (!lend(peer, o)) return moved;
+    if (Loan loan{}; !o.started && find_loan(peer, o.message, &loan)) {
+      if (!lend(peer, o, loan)) return moved;
       peer.queue.pop_front();
       moved = true;
       continue;
@@ -243,39 +244,49 @@ Status ShmTransport::receive(int peer, uint32_t tag, std::span<std::byte> buffer
   COLL_TRY(check(peer));
   const size_t index = static_cast<size_t>(index_of(peer));
   const bool was_waiting = matcher_.waiting(index);
-  if (const auto match = matcher_.post(index, tag, buffer, request)) take_lent(peers_[index], *match);
+  const auto match = matcher_.post(index, tag, buffer, request);
   if (!was_waiting && matcher_.waiting(index)) receiving_.push_back(index);
+  return match ? take_lent(peers_[index], *match) : Status();
+}
+
+Status ShmTransport::begin_next(size_t index, bool* begun) {
+  RingReader& in = peers_[index].in;
+  if (in.available_bytes() < sizeof(MessageHeader)) return {};
+  MessageHeader header{};
+  in.read(std::as_writable_bytes(std::span(&header, 1)));
+  *begun = true;
+  if (header.lent != 0) return begin_lent(index, header);
+  matcher_.begin(index, header.tag, header.bytes);
+  if (!matcher_.streaming(index)) in.release();  // an empty message
   return {};
 }
 
-bool ShmTransport::begin_next(size_t index) {
-  RingReader& in = peers_[index].in;
-  if (in.available_bytes() < sizeof(MessageHeader)) return false;
-  MessageHeader header{};
-  std::memcpy(&header, in.peek(sizeof header).data(), sizeof header);
-  in.skip(sizeof header);
-  if (header.lent != 0) {  // published in one piece with its loan
-    Loan loan{};
-    std::memcpy(&loan, in.peek(sizeof loan).data(), sizeof loan);
-    in.skip(sizeof loan);
-    in.release();
-    const Lent lent{{segment_.base() + loan.offset, header.bytes}, static_cast<unsigned>(loan.number)};
-    if (const auto match = matcher_.begin_lent(index, header.tag, lent)) take_lent(peers_[index], *match);
-    return true;
+// The loan was published in one piece with its header.
+Status ShmTransport::begin_lent(size_t index, const MessageHeader& header) {
+  Peer& peer = peers_[index];
+  Loan loan{};
+  peer.in.read(std::as_writable_bytes(std::span(&loan, 1)));
+  peer.in.release();
+  const auto number = static_cast<unsigned>(loan.number % kMostLoans);
+  const std::byte* at = segment_.base() + loan.offset;
+  if (loan.region != 0) {
+    const RegionPart part{loan.region, loan.releases, loan.region_bytes, loan.offset, loan.fd};
+    const Status pinned = peer.regions.pin(part, number, &at);
+    if (!pinned.ok()) return {pinned.code(), text("rank ", rank_, ", from rank ", peer.rank, ": ", pinned.message())};
   }
-  matcher_.begin(index, header.tag, header.bytes);
-  if (!matcher_.streaming(index)) in.release();  // an empty message
-  return true;
+  const auto match = matcher_.begin_lent(index, header.tag, {{at, header.bytes}, number});
+  return match ? take_lent(peer, *match) : Status();
 }
 
 // Reads what has come from one peer, for as long as something of it is waited for.
-bool ShmTransport::pull(size_t index) {
+Status ShmTransport::pull(size_t index, bool* moved) {
   RingReader& in = peers_[index].in;
-  bool moved = false;
   while (matcher_.waiting(index)) {
     if (!matcher_.streaming(index)) {
-      if (!begin_next(index)) break;
-      moved = true;
+      bool begun = false;
+      COLL_TRY(begin_next(index, &begun));
+      if (!begun) break;
+      *moved = true;
       continue;
     }
     const auto piece = in.peek(std::min(matcher_.missing_bytes(index), kPieceBytes));
@@ -284,15 +295,15 @@ bool ShmTransport::pull(size_t index) {
     in.skip(piece.size());
     if (!matcher_.streaming(index)) in.skip_padding();
     in.release();
-    moved = true;
+    *moved = true;
   }
-  return moved;
+  return {};
 }
 
 Status ShmTransport::progress(bool* moved) {
   for (size_t i = 0; i < sending_.size();) {
     Peer& peer = peers_[sending_[i]];
-    const bool collected = collect(peer);
+    const bool collected = peer.loans.collect();
     if (push(peer) || collected) *moved = true;
     if (!peer.busy()) {
       sending_[i] = sending_.back();
@@ -303,7 +314,7 @@ Status ShmTransport::progress(bool* moved) {
   }
   for (size_t i = 0; i < receiving_.size();) {
     const size_t index = receiving_[i];
-    if (pull(index)) *moved = true;
+    COLL_TRY(pull(index, moved));
     if (!matcher_.waiting(index)) {
       receiving_[i] = receiving_.back();
       receiving_.pop_back();
@@ -344,10 +355,11 @@ bool ShmTransport::poll_control(Control* control) {
 
 bool ShmTransport::abandon() {
   abandoned_ = true;
+  my_bell_->withdrawn.store(1);
   matcher_.clear();
   for (Peer& peer : peers_) {
     peer.queue.clear();
-    peer.loans.out = 0;
+    peer.loans.forget();
   }
   sending_.clear();
   receiving_.clear();
