@@ -15,23 +15,40 @@ constexpr size_t kGuard = 64;
 // Memory between two guards, at an odd address where asked for.
 class Buffer {
  public:
-  Buffer(size_t bytes, bool odd)
-      : at_(kGuard + (odd ? 1 : 0)), bytes_(bytes), memory_(bytes + 3 * kGuard, kUntouched) {}
+  Buffer(size_t bytes, const Case& test)
+      : at_(kGuard + (test.odd ? 1 : 0)), bytes_(bytes), mapped_(test.mapped), size_(bytes + 3 * kGuard) {
+    if (mapped_) {
+      EXPECT_EQ(collMemAlloc(reinterpret_cast<void**>(&memory_), size_), collSuccess) << collGetLastError(nullptr);
+    } else {
+      memory_ = new std::byte[size_];
+    }
+    std::fill_n(memory_, size_, kUntouched);
+  }
+  ~Buffer() {
+    if (mapped_) {
+      EXPECT_EQ(collMemFree(memory_), collSuccess);
+    } else {
+      delete[] memory_;
+    }
+  }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
 
-  std::byte* data() { return memory_.data() + at_; }
+  std::byte* data() { return memory_ + at_; }
   void put(const Bytes& bytes, size_t offset = 0) { std::copy(bytes.begin(), bytes.end(), data() + offset); }
   Bytes part(size_t offset, size_t bytes) { return Bytes(data() + offset, data() + offset + bytes); }
   bool guards_hold() const {
-    const auto end = memory_.begin() + static_cast<std::ptrdiff_t>(at_ + bytes_);
     const auto touched = [](std::byte b) { return b != kUntouched; };
-    return std::none_of(memory_.begin(), memory_.begin() + static_cast<std::ptrdiff_t>(at_), touched) &&
-           std::none_of(end, memory_.end(), touched);
+    return std::none_of(memory_, memory_ + at_, touched) &&
+           std::none_of(memory_ + at_ + bytes_, memory_ + size_, touched);
   }
 
  private:
   size_t at_;
   size_t bytes_;
-  Bytes memory_;
+  bool mapped_;
+  size_t size_;
+  std::byte* memory_ = nullptr;
 };
 
 bool reduces(Function function) { return function == Function::kAllReduce || function == Function::kReduceScatter; }
@@ -54,8 +71,8 @@ Outcome run_apart(Communicator& communicator, const SharedCodec& codec, const Ca
   const int n = communicator.nranks();
   const size_t bytes = recv_count(test, n) * size_of(test.type);
   const Bytes input = input_of(test, communicator.rank(), n);
-  Buffer send(input.size(), test.odd);
-  Buffer recv(bytes, test.odd);
+  Buffer send(input.size(), test);
+  Buffer recv(bytes, test);
   send.put(input);
   Call call = call_of(test, codec);
   const bool sends = test.function != Function::kBroadcast || communicator.rank() == test.root;
@@ -74,7 +91,7 @@ Outcome run_in_place(Communicator& communicator, const SharedCodec& codec, const
   const auto own = static_cast<size_t>(communicator.rank()) * test.count * size_of(test.type);
   const size_t bytes = recv_count(test, n) * size_of(test.type);
   const Bytes input = input_of(test, communicator.rank(), n);
-  Buffer memory(std::max(input.size(), bytes), test.odd);
+  Buffer memory(std::max(input.size(), bytes), test);
   const size_t send_at = test.function == Function::kAllGather ? own : 0;
   const size_t recv_at = test.function == Function::kReduceScatter ? own : 0;
   const bool sends = test.function != Function::kBroadcast || communicator.rank() == test.root;

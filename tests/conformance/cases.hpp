@@ -17,7 +17,8 @@ struct Case {
   RedOp op = collSum;
   int root = 0;
   Pattern pattern{};
-  bool odd = false;  // buffers at odd addresses
+  bool odd = false;     // buffers at odd addresses
+  bool mapped = false;  // buffers of collMemAlloc()
 };
 
 using SharedCodec = std::shared_ptr<const Codec>;  // empty: exact

@@ -9,8 +9,9 @@ namespace coll::test {
 
 namespace {
 
-enum class Links { kInproc, kShm, kLate };  // late: inproc, and rank 0 sends late
-constexpr std::string_view kLinkNames[] = {"inproc", "shm", "late"};
+// late: inproc, and rank 0 sends late; mapped: shm, and the buffers are of collMemAlloc()
+enum class Links { kInproc, kShm, kLate, kMapped };
+constexpr std::string_view kLinkNames[] = {"inproc", "shm", "late", "mapped"};
 
 struct Service {
   std::string algorithm;  // "": the planner chooses
@@ -53,7 +54,7 @@ std::unique_ptr<Transport> late_on_rank_0(int rank, std::unique_ptr<Transport> r
 }
 
 WorldOptions options_for(const Placement& node_of, const Service& service) {
-  WorldOptions options{node_of, service.links == Links::kShm};
+  WorldOptions options{node_of, service.links == Links::kShm || service.links == Links::kMapped};
   if (service.links == Links::kLate) options.wrap = late_on_rank_0;
   return options;
 }
@@ -63,6 +64,11 @@ constexpr bool kSanitized = true;  // each case takes many times as long, so the
 #else
 constexpr bool kSanitized = false;
 #endif
+
+std::vector<Case> with_memory(std::vector<Case> cases, const Service& service) {
+  for (Case& each : cases) each.mapped = service.links == Links::kMapped;
+  return cases;
+}
 
 class Collectives : public testing::TestWithParam<Service> {};
 
@@ -85,7 +91,7 @@ TEST_P(Collectives, Hold) {
     ASSERT_TRUE(world.ok()) << world.why();
     for (const SharedCodec& codec : codecs) {
       SCOPED_TRACE(text("ranks ", shape.name, ", codec ", codec_name(codec)));
-      const Tally tally = run_cases(world, codec, cases_for(codec, world.nranks(), few));
+      const Tally tally = run_cases(world, codec, with_memory(cases_for(codec, world.nranks(), few), service));
       Tally& sum = total[codec_name(codec)];
       sum.served += tally.served;
       sum.unserved += tally.unserved;
@@ -124,7 +130,7 @@ TEST_P(LongCollectives, Hold) {
     ASSERT_TRUE(world.ok()) << world.why();
     for (const SharedCodec& codec : {codecs[0], codecs[3]}) {
       SCOPED_TRACE(text(world.nranks(), " ranks, codec ", codec_name(codec)));
-      run_cases(world, codec, cases);
+      run_cases(world, codec, with_memory(cases, GetParam()));
     }
   }
 }
@@ -142,9 +148,10 @@ const auto kTestName = [](const auto& tested) { return name_of(tested.param); };
 
 INSTANTIATE_TEST_SUITE_P(All, Collectives, testing::ValuesIn(services({Links::kInproc, Links::kShm}, false)),
                          kTestName);
-INSTANTIATE_TEST_SUITE_P(Few, Collectives, testing::ValuesIn(services({Links::kInproc, Links::kLate}, true)),
+INSTANTIATE_TEST_SUITE_P(Few, Collectives, testing::ValuesIn(services({Links::kInproc, Links::kLate, Links::kShm, Links::kMapped}, true)),
                          kTestName);
-INSTANTIATE_TEST_SUITE_P(All, LongCollectives, testing::ValuesIn(services({Links::kInproc, Links::kShm}, false)),
+INSTANTIATE_TEST_SUITE_P(All, LongCollectives,
+                         testing::ValuesIn(services({Links::kInproc, Links::kShm, Links::kMapped}, false)),
                          kTestName);
 
 }  // namespace

@@ -46,6 +46,7 @@ WorldOptions options_for(const Shape& shape, const Fault& fault, int check) {
     config.check = check;
     config.codec = shape.codec;
     config.env.algo = shape.algo;
+    config.env.chunk_bytes = kCount;  // four chunks
     config.env.debug = "NONE";
   };
   options.wrap = [fault](int rank, std::unique_ptr<Transport> real) -> std::unique_ptr<Transport> {

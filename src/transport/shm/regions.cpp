@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 
 namespace coll::shm {
 
@@ -15,6 +16,17 @@ namespace {
 constexpr uint64_t kFirstNumber = 1;
 
 Status system_error(const std::string& what) { return {collSystemError, text(what, ": ", std::strerror(errno))}; }
+
+// What the system could give now without pushing programs out. 0 where it does not tell.
+size_t available_bytes() {
+  std::ifstream file("/proc/meminfo");
+  std::string word;
+  size_t kib = 0;
+  while (file >> word) {
+    if (word == "MemAvailable:") return file >> kib ? kib << 10 : 0;
+  }
+  return 0;
+}
 
 FileDescriptor open_of(pid_t process, int64_t fd) {
   const std::string path = text("/proc/", process, "/fd/", fd);
@@ -28,6 +40,10 @@ Regions::~Regions() {
 }
 
 Status Regions::allocate(size_t bytes, void** memory) {
+  // Asked for more, the system would end programs instead of refusing.
+  if (const size_t most = available_bytes(); most != 0 && bytes > most) {
+    return {collSystemError, text("no memory for ", bytes, " bytes; ", most, " are available")};
+  }
   FileDescriptor file(::memfd_create("libcoll", MFD_CLOEXEC));
   if (file.get() < 0) return system_error("cannot make a file in memory");
   // With its pages now: a page that is missing later would be a signal.

@@ -19,10 +19,10 @@ namespace {
 
 // First exchange: what the lowest rank of each node has made, and how to try whether a rank's regions can be opened.
 struct Offer {
-  Proof proof;  // every rank's own
   uint64_t ring_bytes;
   Token token;
   char path[200];
+  Proof proof;  // every rank's own
 };
 static_assert(sizeof(Offer) == 256 && std::is_trivially_copyable_v<Offer>);
 

@@ -84,8 +84,11 @@ TEST(ChoosePlan, CompressesBetweenNodesWhereLinksAreSlow) {
 }
 
 TEST(ChoosePlan, FewHopsForSmallCalls) {
-  EXPECT_EQ(chosen(even(1, 4), exact(collFuncAllReduce, 1)).algorithm, "oneshot");
-  EXPECT_EQ(chosen(even(1, 64), exact(collFuncAllReduce, 1)).algorithm, "doubling");
+  PlanQuery one = exact(collFuncAllReduce, 1);
+  EXPECT_EQ(chosen(even(1, 4), one).algorithm, "board");
+  one.board_bytes = 0;
+  EXPECT_EQ(chosen(even(1, 4), one).algorithm, "oneshot");
+  EXPECT_EQ(chosen(even(1, 64), one).algorithm, "doubling");
   EXPECT_EQ(chosen(even(1, 8), exact(collFuncAllReduce, 1 << 22)).algorithm, "direct");
   EXPECT_EQ(chosen(even(1, 1), coded(collFuncAllReduce, 5)).encodings, 0);
 }

@@ -67,7 +67,8 @@ TEST(QueryPlan, HasEveryPromisedKey) {
 
 TEST(QueryPlan, NamesTheAlgorithmThatWasAskedFor) {
   for (const Algorithm& algorithm : algorithm_registry()) {
-    World world = world_of(blocks({2, 2}), std::string(algorithm.name), false);
+    const bool on_board = algorithm.name == "board";  // which is where all ranks share memory
+    World world = world_of(on_board ? one_node(4) : blocks({2, 2}), std::string(algorithm.name), on_board);
     ASSERT_TRUE(world.ok()) << world.why();
     bool served = false;
     for (const collFunc_t func : {collFuncAllReduce, collFuncReduceScatter, collFuncAllGather, collFuncBroadcast}) {
@@ -83,7 +84,7 @@ TEST(QueryPlan, NamesTheAlgorithmThatWasAskedFor) {
       served = true;
       const Json plan = query(world.handle(1), func, 5000);
       EXPECT_EQ(plan["algorithm"], algorithm.name);
-      EXPECT_EQ(plan["transports"], Json::array({"inproc"}));
+      EXPECT_EQ(plan["transports"], Json::array({on_board ? "shm" : "inproc"}));
     }
     EXPECT_TRUE(served) << algorithm.name;
   }

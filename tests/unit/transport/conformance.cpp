@@ -167,6 +167,40 @@ void truncation_is_told(Self& self) {
   self.wait(sent[1]);
 }
 
+// Messages from memory that peers can read, where a transport has some: by view, by copy, and before their receive.
+void messages_from_the_arena(Self& self) {
+  constexpr size_t kBytes = 20000, kRounds = 150;  // more than can be lent at once
+  const std::span<std::byte> arena = self.transport().arena();
+  Bytes own(3 * kBytes);
+  const auto memory = arena.empty() ? std::span(own) : arena.first(3 * kBytes);
+  for (uint32_t i = 0; i < 3; ++i) {
+    const Bytes bytes = pattern(self.rank(), i, kBytes);
+    std::copy(bytes.begin(), bytes.end(), memory.begin() + static_cast<std::ptrdiff_t>(i * kBytes));
+  }
+  self.barrier();
+  for (size_t round = 0; round < kRounds; ++round) {
+    Bytes in[3] = {Bytes(kBytes), Bytes(kBytes), Bytes(kBytes)};
+    Request sent[3], received[3];
+    received[0].may_view = true;
+    for (uint32_t i = 0; i < 2; ++i) self.receive(self.previous(), i, in[i], &received[i]);
+    for (uint32_t i = 0; i < 3; ++i) self.send(self.next(), i, memory.subspan(i * kBytes, kBytes), &sent[i]);
+    self.wait(received[0]);
+    self.receive(self.previous(), 2, in[2], &received[2]);
+    for (uint32_t i = 0; i < 3; ++i) {
+      self.wait(received[i]);
+      EXPECT_EQ(received[i].bytes, kBytes);
+      EXPECT_FALSE(received[i].truncated);
+      const std::byte* at = received[i].view != nullptr ? received[i].view : in[i].data();
+      EXPECT_TRUE(Bytes(at, at + kBytes) == pattern(self.previous(), i, kBytes));
+      if (received[i].view == nullptr) continue;
+      EXPECT_TRUE(received[i].may_view);
+      const Status status = self.transport().give_back(&received[i]);
+      EXPECT_TRUE(status.ok()) << status.message();
+    }
+    for (const Request& request : sent) self.wait(request);
+  }
+}
+
 void shorter_than_its_buffer(Self& self) {
   const Bytes out = pattern(self.rank(), 4, 10);
   Bytes in(100, std::byte{0x5a});
@@ -395,6 +429,7 @@ const std::vector<Case>& conformance_cases() {
       {"late_receives_find_everything", late_receives_find_everything},
       {"all_to_all", all_to_all},
       {"truncation_is_told", truncation_is_told},
+      {"messages_from_the_arena", messages_from_the_arena},
       {"shorter_than_its_buffer", shorter_than_its_buffer},
       {"controls_keep_order_among_data", controls_keep_order_among_data},
       {"controls_from_everybody", controls_from_everybody},
