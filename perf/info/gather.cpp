@@ -86,8 +86,8 @@ void check_values(const Env& env, std::vector<std::string>* errors) {
 }
 
 void find_topology(const Env& env, Report* report) {
-  topo::LinkOverrides overrides;
-  if (const Status status = topo::parse_links(env.topo_links, &overrides); !status.ok()) {
+  topo::Tuning tuning;
+  if (const Status status = topo::parse_links(env.topo_links, &tuning.overrides); !status.ok()) {
     report->errors.push_back(status.message());
   }
   const topo::Allgather alone = [](std::span<const std::byte> mine, std::byte* all) {
@@ -95,7 +95,7 @@ void find_topology(const Env& env, Report* report) {
     return Status();
   };
   std::string warning;
-  const Status status = topo::exchange("this node", 0, 1, overrides, alone, &report->topology, &warning);
+  const Status status = topo::exchange("this node", 0, 1, tuning, alone, &report->topology, &warning);
   if (!status.ok()) report->errors.push_back(status.message());
   if (!warning.empty()) report->warnings.push_back(warning);
 }

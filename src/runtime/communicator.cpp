@@ -55,12 +55,19 @@ Status Communicator::begin(const Call& call, std::unique_ptr<Operation>* operati
   bool moved = false;
   if (Status status = base_.fabric->progress(&moved); !status.ok()) return poison(status, true);
   if (Status status = watchdog_.listen(); !status.ok()) return poison(status, false);
+  Call settled = call;
   std::shared_ptr<const Plan> plan;
-  if (call.function != Function::kBarrier && call.count > 0) COLL_TRY(plan_for(call, &plan));
+  if (call.function != Function::kBarrier && call.count > 0) {
+    Selection selection;
+    COLL_TRY(select(call, &selection));
+    settled.codec = std::move(selection.codec);
+    settled.named = call.codec;
+    plan = std::move(selection.plan);
+  }
   const uint64_t sequence = next_sequence_++;
   const bool check = base_.config.check == 2 || (base_.config.check == 1 && sequence < kCheckedCalls);
   const bool agree = check || call.function == Function::kBarrier;
-  auto execution = std::make_unique<Execution>(around_, call, std::move(plan), sequence, agree);
+  auto execution = std::make_unique<Execution>(around_, settled, std::move(plan), sequence, agree);
   *operation = std::make_unique<Operation>(*this, std::move(execution));
   return {};
 }

@@ -84,9 +84,16 @@ class Communicator {
   Status begin(const Call& call, std::unique_ptr<Operation>* operation);
   Status complete(Operation& operation);
   Status step(Operation& operation, bool* moved, bool* done);
-  Status plan_for(const Call& call, std::shared_ptr<const Plan>* plan);
+  // What a call comes to: the codec that it uses, and the plan.
+  struct Selection {
+    std::shared_ptr<const Codec> codec;  // empty: exact
+    std::shared_ptr<const Plan> plan;
+  };
+  Status select(const Call& call, Selection* selection);
+  Status select_among_candidates(const Call& call, Selection* selection) const;
+  Status plan(const Call& call, int max_encodings, Selection* selection) const;
   PlanQuery query_of(const Call& call) const;
-  void log_choice(std::string_view function, const PlanQuery& query, const Plan& plan);
+  void log_choice(const Call& call, const Selection& selection);
   Status poison(const Status& failure, bool tell_others);
   Status aborted() const;
 
@@ -97,7 +104,7 @@ class Communicator {
   collStats_t stats_{};
   std::recursive_mutex busy_;  // one thread at a time moves the communicator on
   uint64_t next_sequence_ = 0;
-  std::map<std::string, std::shared_ptr<const Plan>> plans_;
+  std::map<std::string, Selection> selections_;  // by the shape of the call
   std::set<std::string> logged_;
   std::atomic<int> pending_{0};
   std::atomic<bool> abort_requested_{false};
