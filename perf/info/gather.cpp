@@ -16,6 +16,7 @@
 #include "runtime/create.hpp"
 #include "runtime/module.hpp"
 #include "topology/exchange.hpp"
+#include "topology/tuning_file.hpp"
 
 namespace coll::inspect {
 
@@ -90,6 +91,11 @@ void find_topology(const Env& env, Report* report) {
   if (const Status status = topo::parse_links(env.topo_links, &tuning.overrides); !status.ok()) {
     report->errors.push_back(status.message());
   }
+  std::string ignored;
+  topo::load_tuning(env.tuning_file, &tuning, &report->tuning_file, &ignored);
+  if (!ignored.empty()) report->warnings.push_back(ignored);
+  if (!tuning.refused.empty()) report->errors.push_back(tuning.refused);
+  tuning.refused.clear();
   const topo::Allgather alone = [](std::span<const std::byte> mine, std::byte* all) {
     std::memcpy(all, mine.data(), mine.size());
     return Status();
