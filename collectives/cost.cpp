@@ -8,10 +8,6 @@ namespace coll {
 
 namespace {
 
-// Rates of one core and shares, of the order of what current machines reach; only their proportions matter.
-constexpr double kReduceGbs = 10;  // of each contribution's bytes
-constexpr double kCopyGbs = 10;
-constexpr double kNetworkCpuGbs = 3;    // what the system's network stack moves, charged to both sides
 constexpr double kOverheadShare = 0.2;  // of a link's latency that keeps a core of sender and receiver busy
 constexpr double kFlagShare = 0.1;      // of a message's cost and latency: a flag that is polled, and nothing queued
 
@@ -35,6 +31,7 @@ class Meter {
  public:
   Meter(const topo::Topology& topology, const PlanQuery& query, const Plan& plan)
       : topology_(topology),
+        rates_(topology.rates),
         query_(query),
         plan_(plan),
         native_(static_cast<double>(size_of(query.type))),
@@ -77,14 +74,14 @@ class Meter {
       if (kind == topo::LinkKind::kNetwork) {
         load_.net_in += message;
         heard_[static_cast<size_t>(topology_.node_of[static_cast<size_t>(peer)])] = true;
-        load_.work_us += us(message, kNetworkCpuGbs);
+        load_.work_us += us(message, rates_.network_cpu_gbs);
       } else {
         load_.work_us += us(message, link.bandwidth_gbs);
       }
       if (step.from_wire == Wire::kCoded) {
         if (step.reduce || step.to_output) load_.work_us += decode_us(elements);
       } else {
-        load_.work_us += us(message, step.reduce ? kReduceGbs : kCopyGbs);
+        load_.work_us += us(message, step.reduce ? rates_.reduce_gbs : rates_.copy_gbs);
       }
     }
   }
@@ -93,7 +90,7 @@ class Meter {
     if (plan_.on_board && step.to.count > 0) load_.work_us += us(bytes(Wire::kNative, elements), kCopyGbs);
     if (step.local != Local::kNone && (step.reduce || step.to_output)) {
       load_.work_us += us(bytes(step.local == Local::kSlot ? Wire::kPartial : Wire::kNative, elements),
-                          step.reduce ? kReduceGbs : kCopyGbs);
+                          step.reduce ? rates_.reduce_gbs : rates_.copy_gbs);
     }
     if (step.code_local) load_.work_us += encode_us(elements) + decode_us(elements);
     const bool passed_on = step.from.count > 0 && step.from_wire == Wire::kCoded && !step.reduce;
@@ -112,11 +109,12 @@ class Meter {
       load_.message_us += message_us(topology_.cost(kind));
       if (kind != topo::LinkKind::kNetwork) continue;
       load_.net_out += message;
-      load_.work_us += us(message, kNetworkCpuGbs);
+      load_.work_us += us(message, rates_.network_cpu_gbs);
     }
   }
 
   const topo::Topology& topology_;
+  const topo::Rates& rates_;
   const PlanQuery& query_;
   const Plan& plan_;
   const double native_;  // bytes of an element

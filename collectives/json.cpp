@@ -39,12 +39,13 @@ Json step_json(const Plan& plan, const Step& step) {
 
 }  // namespace
 
-std::string plan_json(const Plan& plan, std::string_view transports_json) {
+std::string plan_json(const Plan& plan, std::string_view codec, std::string_view transports_json) {
   Json transports = Json::parse(transports_json, nullptr, false);
   if (!transports.is_array()) transports = Json::array();
   Json steps = Json::array();
   for (const Step& step : plan.steps) steps.push_back(step_json(plan, step));
   const Json json = {{"algorithm", plan.algorithm},
+                     {"codec", codec},
                      {"transports", std::move(transports)},
                      {"chunks", plan.chunks},
                      {"chunk_elements_per_shard", plan.piece},

@@ -17,10 +17,10 @@ struct CodecCost {
   bool lossy = false;  // a codec is in use (kCoded messages); false: exact
   bool sums_on_wire = false;
   int max_encodings = 2;
-  size_t block = 1;              // shards and pieces are cut at multiples of it
-  double bytes_per_element = 4;  // on the wire
-  double encode_gbs = 4;         // float32 bytes per second, one core
-  double decode_gbs = 8;
+  size_t block = 1;                                           // shards and pieces are cut at multiples of it
+  double bytes_per_element = 4;                               // on the wire
+  double encode_gbs = topo::Rates::kUnknownCodec.encode_gbs;  // of float32 bytes, one core
+  double decode_gbs = topo::Rates::kUnknownCodec.decode_gbs;
 };
 
 // A call as the planner sees it. For reduce-scatter and allgather `count` is that of one rank.
@@ -64,7 +64,7 @@ Status choose_plan(const topo::Topology&, const PlanQuery&, std::span<const Algo
 // encoded more often than allowed, and the input is not read after the output took its place. "" or what is wrong.
 std::string check_plans(std::span<const Plan> plans, const PlanQuery& query);
 
-// The plan as JSON text with algorithm, chunks, quantisations, predicted_us and steps.
-std::string plan_json(const Plan& plan, std::string_view transports_json);
+// The plan as JSON text with algorithm, codec, chunks, quantisations, predicted_us and steps.
+std::string plan_json(const Plan& plan, std::string_view codec, std::string_view transports_json);
 
 }  // namespace coll

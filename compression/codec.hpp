@@ -26,6 +26,7 @@ struct CodecTraits {
   bool lossless = false;
   bool fixed_size = true;     // a message of n elements always has max_bytes(n) bytes
   bool sums_on_wire = false;  // encoded blocks can be added without decoding
+  bool chooses = false;       // stands for other codecs, see Codec::candidates(); its own messages are exact
   bool keeps_state = false;   // error feedback or factors, one handle per tensor
   int max_encodings = 2;      // how often an element may be encoded while the published bound holds
   size_t agree_bytes = 0;     // bytes of the agreement round before encoding; 0 where there is none
@@ -34,6 +35,13 @@ struct CodecTraits {
   double bits_per_element = 32;
   collBoundKind_t bound_kind = collBoundNone;
   double bound_value = 0;  // of one encoding, in the unit that bound_kind names
+};
+
+// A codec that may be used in place of another, and how often it may then encode an element.
+class Codec;
+struct Candidate {
+  std::shared_ptr<const Codec> codec;
+  int max_encodings;
 };
 
 // Elements [begin, begin+count) of a message of `total` elements.
@@ -74,6 +82,9 @@ class Codec {
   // validated; `out` may be `first`.
   virtual void decode_reduce(std::span<const std::byte* const> messages, const Tile& tile, RedOp op, const float* first,
                              float* out) const = 0;
+
+  // Where traits().chooses: what a call may use in place of being exact.
+  virtual std::span<const Candidate> candidates() const { return {}; }
 
   // Worst-case error of one encoding of an element with value x in a block whose largest magnitude is block_max.
   virtual double error_bound(double x, double block_max) const = 0;

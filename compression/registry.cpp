@@ -11,7 +11,8 @@
   X(fp16, "")              \
   X(bf16, "")              \
   X(int8, "block")         \
-  X(int4, "block")
+  X(int4, "block")         \
+  X(auto, "rel,abs")
 
 namespace coll {
 

@@ -129,7 +129,7 @@ RankCard make_rank_card(std::string_view host_key) {
   return card;
 }
 
-NodeCard pack(const Node& node, const LinkOverrides& overrides) {
+NodeCard pack(const Node& node, const Tuning& tuning) {
   NodeCard card{};
   copy_text(node.host, card.host);
   card.packages = node.packages;
@@ -151,7 +151,7 @@ NodeCard pack(const Node& node, const LinkOverrides& overrides) {
     copy_text(node.gpus[i].name, card.gpus[i].name);
     card.gpus[i].numa = node.gpus[i].numa;
   }
-  for (size_t kind = 0; kind < overrides.size(); ++kind) card.links[kind] = overrides[kind].value_or(LinkCost{});
+  card.tuning = pack(tuning);
   return card;
 }
 
@@ -175,12 +175,32 @@ Node unpack(const NodeCard& card) {
   return node;
 }
 
-LinkOverrides unpack_links(const NodeCard& card) {
-  LinkOverrides overrides;
-  for (size_t kind = 0; kind < overrides.size(); ++kind) {
-    if (card.links[kind].bandwidth_gbs > 0) overrides[kind] = card.links[kind];
+TuningCard pack(const Tuning& tuning) {
+  TuningCard card{};
+  for (size_t kind = 0; kind < kLinkKinds; ++kind) {
+    card.measured[kind] = tuning.measured[kind].value_or(LinkCost{});
+    card.overrides[kind] = tuning.overrides[kind].value_or(LinkCost{});
   }
-  return overrides;
+  card.reduce_gbs = tuning.rates.reduce_gbs;
+  card.copy_gbs = tuning.rates.copy_gbs;
+  card.network_cpu_gbs = tuning.rates.network_cpu_gbs;
+  std::copy(tuning.rates.codecs.begin(), tuning.rates.codecs.end(), card.codecs);
+  copy_text(tuning.refused, card.refused);
+  return card;
+}
+
+Tuning unpack(const TuningCard& card) {
+  Tuning tuning;
+  for (size_t kind = 0; kind < kLinkKinds; ++kind) {
+    if (card.measured[kind].bandwidth_gbs > 0) tuning.measured[kind] = card.measured[kind];
+    if (card.overrides[kind].bandwidth_gbs > 0) tuning.overrides[kind] = card.overrides[kind];
+  }
+  tuning.rates.reduce_gbs = card.reduce_gbs;
+  tuning.rates.copy_gbs = card.copy_gbs;
+  tuning.rates.network_cpu_gbs = card.network_cpu_gbs;
+  std::copy(std::begin(card.codecs), std::end(card.codecs), tuning.rates.codecs.begin());
+  tuning.refused = field_text(card.refused);
+  return tuning;
 }
 
 Topology group(std::span<const RankCard> cards) {
@@ -207,7 +227,7 @@ bool first_of_machine(const Topology& groups, size_t node) {
   return std::none_of(groups.nodes.begin(), groups.nodes.begin() + static_cast<std::ptrdiff_t>(node), same_machine);
 }
 
-Topology assemble(std::span<const RankCard> cards, std::span<const Node> nodes, const LinkOverrides& overrides) {
+Topology assemble(std::span<const RankCard> cards, std::span<const Node> nodes, const Tuning& tuning) {
   Topology topology = group(cards);
   for (size_t i = 0; i < topology.nodes.size(); ++i) {
     Node node = nodes[i];
@@ -216,12 +236,13 @@ Topology assemble(std::span<const RankCard> cards, std::span<const Node> nodes, 
     topology.nodes[i] = std::move(node);
   }
   fill_pus(cards, &topology);
-  topology.links = override_links(estimate_links(topology.nodes, topology.oversubscribed()), overrides);
+  topology.links = link_costs(topology.nodes, topology.oversubscribed(), tuning.measured, tuning.overrides);
+  topology.rates = tuning.rates;
   return topology;
 }
 
-Status exchange(const std::string& host_key, int rank, int nranks, const LinkOverrides& overrides,
-                const Allgather& allgather, Topology* topology, std::string* warning) {
+Status exchange(const std::string& host_key, int rank, int nranks, const Tuning& tuning, const Allgather& allgather,
+                Topology* topology, std::string* warning) {
   warning->clear();
   std::vector<RankCard> cards;
   COLL_TRY(gather(make_rank_card(host_key), nranks, allgather, &cards));
@@ -230,15 +251,18 @@ Status exchange(const std::string& host_key, int rank, int nranks, const LinkOve
 
   NodeCard mine{};
   if (groups.nodes[own].ranks.front() == rank) {
-    mine = pack(discover_node(warning), overrides);
+    mine = pack(discover_node(warning), tuning);
     if (!first_of_machine(groups, own)) warning->clear();
   }
   std::vector<NodeCard> found;
   COLL_TRY(gather(mine, nranks, allgather, &found));
 
+  const Tuning shared = unpack(found.front().tuning);
+  if (!shared.refused.empty()) return {collInvalidArgument, shared.refused};
+
   std::vector<Node> nodes;
   for (const Node& node : groups.nodes) nodes.push_back(unpack(found[static_cast<size_t>(node.ranks.front())]));
-  *topology = assemble(cards, nodes, unpack_links(found.front()));
+  *topology = assemble(cards, nodes, shared);
   return {};
 }
 

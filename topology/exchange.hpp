@@ -16,6 +16,7 @@
 #include "base/status.hpp"
 #include "topology/links.hpp"
 #include "topology/topology.hpp"
+#include "topology/tuning.hpp"
 
 namespace coll::topo {
 
@@ -36,6 +37,17 @@ static_assert(sizeof(RankCard) == 160);
 // The card of this process.
 RankCard make_rank_card(std::string_view host_key);
 
+// A Tuning in fixed size; figures of 0 say nothing.
+struct TuningCard {
+  LinkCost measured[kLinkKinds];
+  LinkCost overrides[kLinkKinds];
+  double reduce_gbs, copy_gbs, network_cpu_gbs;
+  CodecRate codecs[Rates::kMostCodecs];
+  char refused[480];
+};
+TuningCard pack(const Tuning& tuning);
+Tuning unpack(const TuningCard& card);
+
 struct NodeCard {
   static constexpr size_t kMostNics = 16;
   static constexpr size_t kMostGpus = 16;
@@ -55,13 +67,12 @@ struct NodeCard {
   uint32_t nic_count, gpu_count;
   NicCard nics[kMostNics];
   GpuCard gpus[kMostGpus];
-  LinkCost links[kLinkKinds];  // overrides; a bandwidth of 0 overrides nothing
+  TuningCard tuning;
 };
 
 // What does not fit a card is cut: long names, and devices beyond kMostNics and kMostGpus.
-NodeCard pack(const Node& node, const LinkOverrides& overrides);
+NodeCard pack(const Node& node, const Tuning& tuning);
 Node unpack(const NodeCard& card);
-LinkOverrides unpack_links(const NodeCard& card);
 
 // The nodes that the ranks form, ordered by their lowest rank, with their ranks and machines; the rest is not known
 // yet.
@@ -70,13 +81,14 @@ Topology group(std::span<const RankCard> cards);
 // Whether no earlier node is on the same machine: its leader speaks about what the machine lacks.
 bool first_of_machine(const Topology& groups, size_t node);
 
-// The whole topology: `nodes` as their leaders found them, in the order of group(), and rank 0's overrides.
-Topology assemble(std::span<const RankCard> cards, std::span<const Node> nodes, const LinkOverrides& overrides);
+// The whole topology: `nodes` as their leaders found them, in the order of group(), and rank 0's tuning.
+Topology assemble(std::span<const RankCard> cards, std::span<const Node> nodes, const Tuning& tuning);
 
 // Collective over all ranks; every rank ends with the same topology. Ranks share a node where their `host_key`s are
 // equal.
+// A tuning that rank 0 had to refuse is every rank's collInvalidArgument.
 // `*warning` is set on one rank of a machine about which something could not be found out.
-Status exchange(const std::string& host_key, int rank, int nranks, const LinkOverrides& overrides,
-                const Allgather& allgather, Topology* topology, std::string* warning);
+Status exchange(const std::string& host_key, int rank, int nranks, const Tuning& tuning, const Allgather& allgather,
+                Topology* topology, std::string* warning);
 
 }  // namespace coll::topo

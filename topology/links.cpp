@@ -94,6 +94,16 @@ LinkCosts estimate_links(std::span<const Node> nodes, bool oversubscribed) {
   return costs;
 }
 
+LinkCosts link_costs(std::span<const Node> nodes, bool oversubscribed, const LinkOverrides& measured,
+                     const LinkOverrides& overrides) {
+  const LinkCosts estimated = estimate_links(nodes, oversubscribed);
+  LinkCosts costs = override_links(estimated, measured);
+  for (size_t kind = 0; oversubscribed && kind < costs.size(); ++kind) {
+    costs[kind].latency_us = std::max(costs[kind].latency_us, estimated[kind].latency_us);
+  }
+  return override_links(costs, overrides);
+}
+
 LinkCosts override_links(const LinkCosts& costs, const LinkOverrides& overrides) {
   LinkCosts result = costs;
   for (size_t kind = 0; kind < result.size(); ++kind) result[kind] = overrides[kind].value_or(costs[kind]);

@@ -25,4 +25,9 @@ LinkCosts estimate_links(std::span<const Node> nodes, bool oversubscribed);
 
 LinkCosts override_links(const LinkCosts& costs, const LinkOverrides& overrides);
 
+// What all that is known comes to: overrides before what was measured before estimates. Ranks that outnumber the cores
+// have the estimated latency, as measuring keeps to as many ranks as there are cores.
+LinkCosts link_costs(std::span<const Node> nodes, bool oversubscribed, const LinkOverrides& measured,
+                     const LinkOverrides& overrides);
+
 }  // namespace coll::topo

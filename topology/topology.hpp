@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "topology/rates.hpp"
+
 namespace coll::topo {
 
 enum class LinkKind { kSharedMemory, kNetwork };
@@ -60,6 +62,7 @@ struct Topology {
   std::vector<int> node_of;       // by rank
   std::vector<int> local_of;      // by rank: its index in its node's `ranks`
   std::array<LinkCost, kLinkKinds> links{};
+  Rates rates;
 
   LinkKind link_between(int a, int b) const {
     return node_of[static_cast<size_t>(a)] == node_of[static_cast<size_t>(b)] ? LinkKind::kSharedMemory

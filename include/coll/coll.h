@@ -184,7 +184,9 @@ COLL_API collResult_t collCommDeregister(collComm_t comm, void* handle);
 typedef enum {
   collBoundNone = 0,     /* lossless: no error */
   collBoundRelative = 1, /* one encoding errs by at most bound_value * |x|, for x in the codec's normal range */
-  collBoundBlockMax = 2  /* one encoding errs by at most bound_value * the largest magnitude of the element's block */
+  collBoundBlockMax = 2, /* one encoding errs by at most bound_value * the largest magnitude of the element's block */
+  collBoundResult = 3    /* the collective's result errs by at most bound_value * the sum (max, min and where nothing is
+                            reduced: the largest) of the largest magnitudes of the ranks' data; codec auto */
 } collBoundKind_t;
 
 typedef struct {

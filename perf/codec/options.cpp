@@ -83,7 +83,9 @@ void read(const Raw& raw, CodecOptions* o) {
   o->types = read_types(raw.type);
   o->stores = raw.stores == "auto" ? Stores::kAuto : raw.stores == "plain" ? Stores::kPlain : Stores::kStream;
   if (o->codecs.empty()) {
-    for (const CodecEntry& entry : codec_registry()) o->codecs.emplace_back(entry.name);
+    for (const CodecEntry& entry : codec_registry()) {
+      if (entry.name != "auto") o->codecs.emplace_back(entry.name);  // it has no kernels of its own
+    }
   }
   if (o->accuracy && o->inputs.empty()) throw CLI::ValidationError("--accuracy", "needs --input");
   if (!o->accuracy && o->inputs.size() > 1) {

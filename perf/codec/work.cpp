@@ -1,5 +1,7 @@
 #include "work.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -34,6 +36,9 @@ Problem make_subject(const std::string& spec, Isa isa, collDataType_t type, Subj
   Status status = make_codec(spec, &codec, isa);
   if (status.ok()) status = codec->supports(type);
   if (!status.ok()) return {status.message(), kUsage};
+  if (codec->traits().chooses) {
+    return {fmt::format("codec {} picks another one for each collective and has no kernels; name one", spec), kUsage};
+  }
   const bool exact = codec->traits().name == "none";  // the library leaves it out, too
   subject->spec = spec;
   subject->isa = isa;

@@ -16,6 +16,7 @@
 #include "runtime/create.hpp"
 #include "runtime/module.hpp"
 #include "topology/exchange.hpp"
+#include "topology/tuning_file.hpp"
 
 namespace coll::inspect {
 
@@ -86,16 +87,21 @@ void check_values(const Env& env, std::vector<std::string>* errors) {
 }
 
 void find_topology(const Env& env, Report* report) {
-  topo::LinkOverrides overrides;
-  if (const Status status = topo::parse_links(env.topo_links, &overrides); !status.ok()) {
+  topo::Tuning tuning;
+  if (const Status status = topo::parse_links(env.topo_links, &tuning.overrides); !status.ok()) {
     report->errors.push_back(status.message());
   }
+  std::string ignored;
+  topo::load_tuning(env.tuning_file, &tuning, &report->tuning_file, &ignored);
+  if (!ignored.empty()) report->warnings.push_back(ignored);
+  if (!tuning.refused.empty()) report->errors.push_back(tuning.refused);
+  tuning.refused.clear();
   const topo::Allgather alone = [](std::span<const std::byte> mine, std::byte* all) {
     std::memcpy(all, mine.data(), mine.size());
     return Status();
   };
   std::string warning;
-  const Status status = topo::exchange("this node", 0, 1, overrides, alone, &report->topology, &warning);
+  const Status status = topo::exchange("this node", 0, 1, tuning, alone, &report->topology, &warning);
   if (!status.ok()) report->errors.push_back(status.message());
   if (!warning.empty()) report->warnings.push_back(warning);
 }

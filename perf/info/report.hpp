@@ -27,7 +27,8 @@ struct Report {
   std::vector<Entry> algorithms;  // name and summary
   std::vector<std::string> transports;
   std::vector<Setting> settings;
-  topo::Topology topology;            // of this process alone
+  topo::Topology topology;            // of this process alone, with the rates and links it would plan with
+  std::string tuning_file;            // where these come from; "" the defaults
   std::vector<std::string> warnings;  // unknown variables, what discovery missed
   std::vector<std::string> errors;    // settings that no communicator would accept
 };

@@ -25,6 +25,40 @@ void add_settings(const std::vector<Setting>& settings, std::string* all) {
   }
 }
 
+void add_tuning(const Report& report, std::string* all) {
+  const topo::Rates& rates = report.topology.rates;
+  *all += fmt::format("\nRates (tuning file: {})\n", report.tuning_file.empty() ? "none" : report.tuning_file);
+  for (size_t kind = 0; kind < report.topology.links.size(); ++kind) {
+    const topo::LinkCost& link = report.topology.links[kind];
+    *all +=
+        fmt::format("  {:<24}{:.4g} us, {:.4g} GB/s\n", topo::kLinkNames[kind], link.latency_us, link.bandwidth_gbs);
+  }
+  *all += fmt::format("  {:<24}copy {:.4g}, reduce {:.4g}, network stack {:.4g} GB/s\n", "core", rates.copy_gbs,
+                      rates.reduce_gbs, rates.network_cpu_gbs);
+  for (const Entry& codec : report.codecs) {
+    const topo::CodecRate& rate = rates.codec(codec.name);
+    *all += fmt::format("  {:<24}encode {:.4g}, decode {:.4g} GB/s\n", codec.name, rate.encode_gbs, rate.decode_gbs);
+  }
+}
+
+nlohmann::json tuning_json(const Report& report) {
+  const topo::Rates& rates = report.topology.rates;
+  nlohmann::json json = {{"file", report.tuning_file},
+                         {"copy_gbs", rates.copy_gbs},
+                         {"reduce_gbs", rates.reduce_gbs},
+                         {"network_cpu_gbs", rates.network_cpu_gbs}};
+  for (size_t kind = 0; kind < report.topology.links.size(); ++kind) {
+    const topo::LinkCost& link = report.topology.links[kind];
+    json["links"][std::string(topo::kLinkNames[kind])] = {{"latency_us", link.latency_us},
+                                                          {"bandwidth_gbs", link.bandwidth_gbs}};
+  }
+  for (const Entry& codec : report.codecs) {
+    const topo::CodecRate& rate = rates.codec(codec.name);
+    json["codecs"][codec.name] = {{"encode_gbs", rate.encode_gbs}, {"decode_gbs", rate.decode_gbs}};
+  }
+  return json;
+}
+
 nlohmann::json entries_json(const std::vector<Entry>& entries, const char* second) {
   nlohmann::json all = nlohmann::json::array();
   for (const Entry& entry : entries) all.push_back({{"name", entry.name}, {second, entry.text}});
@@ -53,6 +87,7 @@ std::string as_text(const Report& report) {
   add_entries("Algorithms", report.algorithms, &all);
   all += "\nTransports\n";
   for (const std::string& transport : report.transports) all += fmt::format("  {}\n", transport);
+  add_tuning(report, &all);
   add_settings(report.settings, &all);
   return all;
 }
@@ -63,6 +98,7 @@ std::string as_json(const Report& report) {
   json["codecs"] = entries_json(report.codecs, "keys");
   json["algorithms"] = entries_json(report.algorithms, "summary");
   json["transports"] = report.transports;
+  json["tuning"] = tuning_json(report);
   json["variables"] = nlohmann::json::array();
   for (const Setting& setting : report.settings) {
     json["variables"].push_back({{"name", setting.variable->name},

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import unittest
 
 PROGRAM, DOCUMENT = sys.argv[1:3]
@@ -15,6 +16,7 @@ PROGRAM, DOCUMENT = sys.argv[1:3]
 
 def run(*arguments, **variables):
     clean = {name: value for name, value in os.environ.items() if not name.startswith("COLL_")}
+    clean["XDG_CACHE_HOME"] = "/nonexistent"  # the machine may have been tuned
     return subprocess.run([PROGRAM, *arguments], env={**clean, **variables}, capture_output=True, text=True, timeout=30)
 
 
@@ -55,7 +57,7 @@ class CollInfo(unittest.TestCase):
 
     def test_refused_values_fail(self):
         for name, value in (("COLL_CHECK", "7"), ("COLL_ALGO", "nonesuch"), ("COLL_TRANSPORT", "pigeon"), ("COLL_CODEC", "zip"),
-                            ("COLL_LINKS", "net=fast"), ("COLL_TIMEOUT_MS", "soon")):
+                            ("COLL_LINKS", "net=fast"), ("COLL_TIMEOUT_MS", "soon"), ("COLL_TUNING_FILE", "/no/such/file")):
             with self.subTest(name):
                 done, info = run_json(**{name: value})
                 self.assertEqual(done.returncode, 1)
@@ -68,6 +70,20 @@ class CollInfo(unittest.TestCase):
         topology = run_json("--topo")[1]
         self.assertEqual(topology["nranks"], 1)
         self.assertGreaterEqual(topology["nodes"][0]["cores"], 1)
+
+    def test_tuning_file_is_named_with_its_values(self):
+        tuning = {"format": 1, "libcoll": run_json()[1]["versions"]["libcoll"], "links": {"net": {"latency_us": 7, "bandwidth_gbs": 3}},
+                  "core": {"copy_gbs": 21, "reduce_gbs": 22, "network_cpu_gbs": 23}, "codecs": {"int8": {"encode_gbs": 5, "decode_gbs": 6}}}
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump(tuning, file)
+            file.flush()
+            done, info = run_json(COLL_TUNING_FILE=file.name)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(info["tuning"]["file"], file.name)
+            self.assertEqual((info["tuning"]["copy_gbs"], info["tuning"]["links"]["net"]["bandwidth_gbs"]), (21, 3))
+            self.assertEqual(info["tuning"]["codecs"]["int8"], {"encode_gbs": 5, "decode_gbs": 6})
+            self.assertIn(f"tuning file: {file.name}", run(COLL_TUNING_FILE=file.name).stdout)
+        self.assertEqual(run_json(COLL_TUNING_FILE="none")[1]["tuning"]["file"], "")
 
     def test_document_is_up_to_date(self):
         with open(DOCUMENT, encoding="utf-8") as file:

@@ -45,13 +45,21 @@ collStats_t stats_of(collComm_t comm) {
   return stats;
 }
 
+// Of a codec by its spec.
+Problem info_of(const std::string& spec, collCodecInfo_t* info) {
+  collCodec_t made = nullptr;
+  if (Problem p = library_problem(collCodecCreate(&made, spec.c_str()), nullptr, "codec " + spec)) return p;
+  const CodecHandle owned(made);
+  return library_problem(collCodecGetInfo(made, info), nullptr, "collCodecGetInfo");
+}
+
 }  // namespace
 
 struct Bench::Contestant {
   std::string codec;   // the spec; of the baseline, its name
   CodecHandle handle;  // NULL: exact
   Lossiness loss;
-  std::string algorithm;
+  std::string algorithm, chosen;
   size_t count = 0;
   bool in_place = false, baseline = false;
   std::optional<Verdict> verdict;
@@ -110,7 +118,11 @@ Problem Bench::prepare(const std::string& spec, size_t count, Contestant* c) con
   const auto plan = nlohmann::json::parse(text.c_str(), nullptr, false);
   if (!plan.is_object()) return {"collCommQueryPlan gave no JSON: " + text, 1};
   c->algorithm = plan.value("algorithm", "");
-  c->loss = spec == "none" ? Lossiness{} : lossiness(info, input_.type(), plan.value("quantisations", 2));
+  c->chosen = plan.value("codec", "");
+  if (c->chosen != "none" && spec.starts_with("auto")) {
+    if (Problem p = info_of(c->chosen, &info)) return p;
+  }
+  c->loss = c->chosen == "none" ? Lossiness{} : lossiness(info, input_.type(), plan.value("quantisations", 2));
   return {};
 }
 
@@ -242,6 +254,7 @@ Row Bench::row_of(const Contestant& c, const std::vector<Contestant>& all) const
   row.redop = what.tool.reduces ? all_ops()[op_] : "none";
   row.codec = c.codec;
   row.algorithm = c.algorithm;
+  row.chosen = c.chosen;
   row.in_place = c.in_place;
   row.time_us = summarise(c.times_us);
   row.algbw_gbs = row.time_us.p50 > 0 ? static_cast<double>(row.size_bytes) / row.time_us.p50 / 1e3 : 0;

@@ -35,6 +35,7 @@ struct Row {
   size_t size_bytes = 0;
   size_t count = 0;
   std::string type, redop, codec, algorithm;
+  std::string chosen;  // what the codec came to for this call: itself, unless it is one that chooses
   bool in_place = false;
   Summary time_us;
   double algbw_gbs = 0, busbw_gbs = 0;  // from p50; 10^9 bytes per second

@@ -19,24 +19,19 @@ constexpr Column kColumns[] = {
 
 std::string line(char first, const std::vector<std::string>& cells) { return lay_out(kColumns, first, cells); }
 
+// "auto>int8": what a codec that chooses came to.
+std::string codec_text(const Row& row) {
+  return row.chosen.empty() || row.chosen == row.codec ? row.codec : row.codec + ">" + row.chosen;
+}
+
 nlohmann::ordered_json json_row(const Row& row) {
   nlohmann::ordered_json json = {
-      {"size_bytes", row.size_bytes},
-      {"count", row.count},
-      {"type", row.type},
-      {"redop", row.redop},
-      {"codec", row.codec},
-      {"algorithm", row.algorithm},
-      {"in_place", row.in_place},
-      {"time_us", {}},
-      {"algbw_gbs", row.algbw_gbs},
-      {"busbw_gbs", row.busbw_gbs},
-      {"sent_bytes", row.sent_bytes},
-      {"ratio", row.ratio},
-      {"wrong", nullptr},
-      {"max_abs_error", nullptr},
-      {"error_bound", nullptr},
-      {"baseline", nullptr},
+      {"size_bytes", row.size_bytes}, {"count", row.count},         {"type", row.type},
+      {"redop", row.redop},           {"codec", row.codec},         {"chosen_codec", row.chosen},
+      {"algorithm", row.algorithm},   {"in_place", row.in_place},   {"time_us", {}},
+      {"algbw_gbs", row.algbw_gbs},   {"busbw_gbs", row.busbw_gbs}, {"sent_bytes", row.sent_bytes},
+      {"ratio", row.ratio},           {"wrong", nullptr},           {"max_abs_error", nullptr},
+      {"error_bound", nullptr},       {"baseline", nullptr},
   };
   const Summary& time = row.time_us;
   json["time_us"] = {{"min", time.min}, {"p50", time.p50}, {"p99", time.p99}, {"mean", time.mean}};
@@ -89,7 +84,7 @@ std::string table_line(const Row& row) {
   const auto& b = row.baseline;
   return line(
       ' ',
-      {{std::to_string(row.size_bytes), std::to_string(row.count), row.type, row.redop, row.codec, row.algorithm,
+      {{std::to_string(row.size_bytes), std::to_string(row.count), row.type, row.redop, codec_text(row), row.algorithm,
         row.in_place ? "in" : "out", number_text(row.time_us.mean), number_text(row.algbw_gbs),
         number_text(row.busbw_gbs), v ? std::to_string(v->wrong) : "N/A", std::to_string(row.sent_bytes),
         fmt::format("{:.2f}", row.ratio), v ? number_text(v->worst_ratio) : "N/A", number_text(row.time_us.p50),
@@ -138,7 +133,7 @@ std::string to_csv(std::span<const Row> rows) {
   std::string text =
       "size_bytes,count,type,redop,codec,algorithm,in_place,min_us,p50_us,p99_us,mean_us,algbw_gbs,busbw_gbs,sent_"
       "bytes,"
-      "ratio,wrong,max_abs_error,error_bound,baseline,baseline_p50_us,speedup\n";
+      "ratio,wrong,max_abs_error,error_bound,baseline,baseline_p50_us,speedup,chosen_codec\n";
   for (const Row& row : rows) {
     text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}", row.size_bytes, row.count, row.type, row.redop,
                         csv_text(row.codec), csv_text(row.algorithm), row.in_place ? 1 : 0, row.time_us.min,
@@ -147,7 +142,8 @@ std::string to_csv(std::span<const Row> rows) {
     const auto& v = row.verdict;
     text += v ? fmt::format(",{},{},{}", v->wrong, v->max_abs_error, v->error_bound) : ",,,";
     const auto& b = row.baseline;
-    text += b ? fmt::format(",{},{},{}\n", csv_text(b->name), b->p50_us, b->speedup) : ",,,\n";
+    text += b ? fmt::format(",{},{},{}", csv_text(b->name), b->p50_us, b->speedup) : ",,,";
+    text += fmt::format(",{}\n", csv_text(row.chosen));
   }
   return text;
 }

@@ -22,7 +22,11 @@ Status check(collCodec_t codec, size_t count, collDataType_t type, collStream_t 
   return codec->codec->supports(type);
 }
 
-bool exact(const collCodec& codec) { return codec.codec->traits().name == "none"; }
+// Messages are the elements themselves, in the user's type.
+bool exact(const collCodec& codec) {
+  const CodecTraits& traits = codec.codec->traits();
+  return traits.name == "none" || traits.chooses;
+}
 
 size_t max_bytes(const collCodec& codec, size_t count, collDataType_t type) {
   return exact(codec) ? count * size_of(type) : codec.codec->max_bytes(count);

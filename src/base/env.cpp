@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <cstdlib>
 #include <limits>
 
 #include "base/log.hpp"
@@ -139,6 +140,10 @@ constexpr EnvVariable kRegistry[] = {
      "may "
      "be left out. Rank 0's value counts for all.",
      parse_text<&Env::topo_links>, show_text<&Env::topo_links>},
+    {"COLL_TUNING_FILE", Scope::kLocal, "path", "",
+     "File of rates that `coll_tune` measured, for the choice of algorithms and of `auto`'s codecs; unset: this "
+     "machine's own in the user's cache folder, where there is one; `none`: none. Rank 0's file counts for all.",
+     parse_text<&Env::tuning_file>, show_text<&Env::tuning_file>},
     {"COLL_HOST_ID", Scope::kLocal, "text", "",
      "Ranks with the same text count as one node, in place of what the library found out. Ranks that are told apart do "
      "not share memory.",
@@ -205,6 +210,15 @@ Status parse_env(const char* const* entries, Env* env) {
 Status read_env(Env* env) {
   const char* const none = nullptr;
   return parse_env(environ != nullptr ? environ : &none, env);
+}
+
+std::string cache_folder() {
+  const auto folder = [](const char* name, const char* below) {
+    const char* const value = std::getenv(name);
+    return value != nullptr && *value == '/' ? text(value, below) : std::string();  // others are to be ignored
+  };
+  const std::string chosen = folder("XDG_CACHE_HOME", "");
+  return chosen.empty() ? folder("HOME", "/.cache") : chosen;
 }
 
 std::string_view closest_env_name(std::string_view unknown) {

@@ -22,6 +22,7 @@ struct Env {
   std::string algo;              // "" allows all
   std::string transport;         // "" allows all
   std::string topo_links;        // overrides of link costs: "shm=0.5us/10GBs,net=25us/1.2GBs"
+  std::string tuning_file;       // "" this machine's own, "none" none
   std::string host_id;           // overrides what decides which ranks share a node
   std::string bootstrap_ifname;  // interface of the unique id's address; "" the first that is not loopback
   std::string debug = "WARN";    // "NONE" | "WARN" | "INFO" | "TRACE"
@@ -53,6 +54,9 @@ Status read_env(Env* env);
 
 // The same from "NAME=value" entries that end with a null pointer; names without the prefix COLL_ are passed over.
 Status parse_env(const char* const* entries, Env* env);
+
+// Where this user keeps what can be made again: $XDG_CACHE_HOME, or ~/.cache; "" where neither is known.
+std::string cache_folder();
 
 // Names a user may have meant, for the warning about an unknown variable: "" where none is close.
 std::string_view closest_env_name(std::string_view unknown);

@@ -14,7 +14,8 @@ Fingerprint fingerprint_of(const Call& call, uint64_t sequence, int rank) {
   print.function = static_cast<uint8_t>(call.function);
   print.type = static_cast<uint8_t>(call.type);
   print.op = static_cast<uint8_t>(call.op);
-  const std::string spec = call.codec ? call.codec->spec() : "none";
+  const auto& codec = call.named ? call.named : call.codec;
+  const std::string spec = codec ? codec->spec() : "none";
   std::snprintf(print.codec, sizeof(print.codec), "%s", spec.c_str());
   return print;
 }

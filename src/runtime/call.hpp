@@ -25,6 +25,7 @@ struct Call {
   RedOp op = collSum;
   int root = 0;
   std::shared_ptr<const Codec> codec{};  // empty: exact
+  std::shared_ptr<const Codec> named{};  // the codec that was asked for; it may have chosen `codec`
   uint64_t draw = 0;                     // calls made with the codec's handle
 };
 

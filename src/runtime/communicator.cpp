@@ -64,22 +64,29 @@ Status Communicator::begin(const Call& call, std::unique_ptr<Operation>* operati
   bool moved = false;
   if (Status status = base_.fabric->progress(&moved); !status.ok()) return poison(status, true);
   if (Status status = watchdog_.listen(); !status.ok()) return poison(status, false);
+  Call settled = call;
   std::shared_ptr<const Plan> plan;
-  if (call.function != Function::kBarrier && call.count > 0) COLL_TRY(plan_for(call, &plan));
+  if (call.function != Function::kBarrier && call.count > 0) {
+    Selection selection;
+    COLL_TRY(select(call, &selection));
+    settled.codec = std::move(selection.codec);
+    settled.named = call.codec;
+    plan = std::move(selection.plan);
+  }
   const uint64_t sequence = next_sequence_++;
   const bool agree = to_check(sequence) || call.function == Function::kBarrier;
-  auto execution = std::make_unique<Execution>(around_, call, std::move(plan), sequence, agree);
+  auto execution = std::make_unique<Execution>(around_, settled, std::move(plan), sequence, agree);
   *operation = std::make_unique<Operation>(*this, std::move(execution));
   return {};
 }
 
 Status Communicator::run_on_board(const Call& call, bool* taken) {
   if (pending_.load() > 0 || to_check(next_sequence_) || call.function == Function::kBarrier) return {};
-  const auto* const known = plans_.find(call);
-  if (known == nullptr || !(*known)->on_board) return {};
+  const Selection* const known = plans_.find(call);
+  if (known == nullptr || !known->plan->on_board) return {};
   COLL_TRY(failure());
   if (Status status = watchdog_.listen(); !status.ok()) return poison(status, false);
-  BoardRun run(call, **known, *base_.fabric->board());
+  BoardRun run(call, *known->plan, *base_.fabric->board());
   const uint64_t sequence = next_sequence_++;
   bool done = run.advance();
   for (int look = 0; !done && look < around_.spins; ++look) done = run.advance();

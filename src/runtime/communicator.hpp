@@ -90,9 +90,11 @@ class Communicator {
   Status wait_on_board(BoardRun& run, uint64_t sequence, std::string_view function);
   bool to_check(uint64_t sequence) const;
   Status step(Operation& operation, bool* moved, bool* done);
-  Status plan_for(const Call& call, std::shared_ptr<const Plan>* plan);
+  Status select(const Call& call, Selection* selection);
+  Status select_among_candidates(const Call& call, Selection* selection) const;
+  Status plan(const Call& call, int max_encodings, Selection* selection) const;
   PlanQuery query_of(const Call& call) const;
-  void log_choice(std::string_view function, const PlanQuery& query, const Plan& plan);
+  void log_choice(const Call& call, const Selection& selection);
   Status poison(const Status& failure, bool tell_others);
   Status aborted() const;
 

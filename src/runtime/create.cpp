@@ -6,6 +6,7 @@
 
 #include "base/name_list.hpp"
 #include "topology/exchange.hpp"
+#include "topology/tuning_file.hpp"
 #include "transport/shm/shm.hpp"
 
 namespace coll {
@@ -101,11 +102,21 @@ class Creation {
     const Env& env = base_.config.env;
     std::string warning;
     const std::string key = env.host_id.empty() ? host_key() : env.host_id;
-    topo::LinkOverrides overrides;
-    COLL_TRY(topo::parse_links(env.topo_links, &overrides));
-    COLL_TRY(topo::exchange(key, base_.rank, base_.nranks, overrides, allgather(), &base_.topology, &warning));
+    topo::Tuning tuning;
+    COLL_TRY(topo::parse_links(env.topo_links, &tuning.overrides));
+    if (base_.rank == 0) read_tuning(&tuning);
+    COLL_TRY(topo::exchange(key, base_.rank, base_.nranks, tuning, allgather(), &base_.topology, &warning));
     if (!warning.empty()) base_.log->warn(LogPart::kTopo, warning);
     return {};
+  }
+
+  // Rank 0's file counts for all.
+  void read_tuning(topo::Tuning* tuning) {
+    std::string path;
+    std::string warning;
+    topo::load_tuning(base_.config.env.tuning_file, tuning, &path, &warning);
+    if (!warning.empty()) base_.log->warn(LogPart::kTopo, warning);
+    if (!path.empty()) base_.log->info(LogPart::kTopo, "rates of ", path);
   }
 
   Status join_transports() {

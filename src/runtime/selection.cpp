@@ -1,5 +1,7 @@
-// How a communicator comes to the plan of a call: asked once, kept for calls of the same shape.
+// How a communicator comes to the plan of a call, and to its codec where the named one chooses.
+#include <algorithm>
 #include <bit>
+#include <limits>
 
 #include "runtime/communicator.hpp"
 #include "transport/board.hpp"
@@ -7,6 +9,11 @@
 namespace coll {
 
 namespace {
+
+constexpr int kAnyEncodings = std::numeric_limits<int>::max();  // the codec's own limit counts
+
+// What a lossy plan must be predicted to save, of the exact one's time, so that `auto` takes it: predictions err.
+constexpr double kLeastGain = 0.1;
 
 collFunc_t public_function(Function function) {
   switch (function) {
@@ -21,9 +28,12 @@ collFunc_t public_function(Function function) {
   }
 }
 
-bool lossy(const Call& call) { return call.codec && !call.codec->traits().lossless; }
+// What a codec that chooses comes to is not known yet.
+bool lossy(const Call& call) { return call.codec && !call.codec->traits().lossless && !call.codec->traits().chooses; }
 
-CodecCost cost_of(const Call& call) {
+std::string spec_of(const std::shared_ptr<const Codec>& codec) { return codec ? codec->spec() : "none"; }
+
+CodecCost cost_of(const Call& call, const topo::Rates& rates) {
   CodecCost cost;
   cost.bytes_per_element = static_cast<double>(size_of(call.type));
   if (!lossy(call)) return cost;
@@ -33,6 +43,9 @@ CodecCost cost_of(const Call& call) {
   cost.max_encodings = traits.max_encodings;
   cost.block = traits.block;
   cost.bytes_per_element = traits.bits_per_element / 8;
+  const topo::CodecRate& rate = rates.codec(traits.name);
+  cost.encode_gbs = rate.encode_gbs;
+  cost.decode_gbs = rate.decode_gbs;
   return cost;
 }
 
@@ -53,45 +66,82 @@ PlanQuery Communicator::query_of(const Call& call) const {
   // What is posted has no checksum.
   if (board != nullptr && !around_.checksums) query.board_bytes = board->capacity();
   query.chunks_in_flight = kChunksInFlight;
-  query.codec = cost_of(call);
+  query.codec = cost_of(call, base_.topology.rates);
   return query;
 }
 
-Status Communicator::plan_for(const Call& call, std::shared_ptr<const Plan>* plan) {
-  if (const auto* known = plans_.find(call); known != nullptr) {
-    *plan = *known;
+// Calls of the same shape are planned once.
+Status Communicator::select(const Call& call, Selection* selection) {
+  if (const Selection* known = plans_.find(call); known != nullptr) {
+    *selection = *known;
     return {};
   }
-  const PlanQuery query = query_of(call);
+  if (call.codec && call.codec->traits().chooses) {
+    COLL_TRY(select_among_candidates(call, selection));
+  } else {
+    selection->codec = call.codec;
+    COLL_TRY(plan(call, kAnyEncodings, selection));
+  }
+  log_choice(call, *selection);
+  plans_.keep(call, *selection);
+  return {};
+}
+
+// The cheapest of the exact plan and those of the candidates, which have to be clearly cheaper. All ranks decide alike:
+// by the call's arguments, and the topology and rates that they share.
+Status Communicator::select_among_candidates(const Call& call, Selection* selection) const {
+  const Status exact = plan(call, kAnyEncodings, selection);
+  // Which one is cheaper depends on the size and the placement, on which bits must not depend then.
+  if (base_.config.deterministic) return exact;
+  double to_beat = exact.ok() ? selection->plan->predicted_us * (1 - kLeastGain) : 0;
+  bool found = exact.ok();
+  for (const Candidate& candidate : call.codec->candidates()) {
+    if (!candidate.codec->supports(call.type).ok() || !candidate.codec->supports(call.op).ok()) continue;
+    Selection other{candidate.codec, nullptr};
+    if (!plan(call, candidate.max_encodings, &other).ok() || other.plan->encodings == 0) continue;
+    if (found && other.plan->predicted_us >= to_beat) continue;
+    to_beat = other.plan->predicted_us;
+    *selection = std::move(other);
+    found = true;
+  }
+  return found ? Status() : exact;
+}
+
+// The cheapest plan of the call with the selection's codec.
+Status Communicator::plan(const Call& call, int max_encodings, Selection* selection) const {
+  Call with_codec = call;
+  with_codec.codec = selection->codec;
+  PlanQuery query = query_of(with_codec);
+  query.codec.max_encodings = std::min(query.codec.max_encodings, max_encodings);
   auto chosen = std::make_shared<Plan>();
   COLL_TRY(choose_plan(base_.topology, query, base_.algorithms, chosen.get()));
-  log_choice(name(call.function), query, *chosen);
-  *plan = std::move(chosen);
-  plans_.keep(call, *plan);
+  selection->plan = std::move(chosen);
   return {};
 }
 
 // Once per size class (a power of two of bytes), so that the log stays short.
-void Communicator::log_choice(std::string_view function, const PlanQuery& query, const Plan& plan) {
+void Communicator::log_choice(const Call& call, const Selection& selection) {
   if (!base_.log->on(LogLevel::kInfo, LogPart::kPlan)) return;
-  const size_t bytes = query.count * size_of(query.type);
-  const int size_class = std::bit_width(bytes);
-  const std::string_view codec = query.codec.lossy ? "coded" : "exact";
-  if (!logged_.insert(text(static_cast<int>(query.func), " ", size_class, " ", codec)).second) return;
-  base_.log->info(LogPart::kPlan, function, " of ", query.count, " ", info(query.type).name, ", ", codec, ": ",
-                  plan.algorithm, ", ", plan.chunks, " chunks, predicted ", plan.predicted_us, " us");
+  const int size_class = std::bit_width(call.count * size_of(call.type));
+  const std::string asked = spec_of(call.codec);
+  const std::string codec = spec_of(selection.codec);
+  if (!logged_.insert(text(name(call.function), " ", size_class, " ", asked)).second) return;
+  const Plan& plan = *selection.plan;
+  base_.log->info(LogPart::kPlan, name(call.function), " of ", call.count, " ", info(call.type).name, ", codec ", asked,
+                  codec == asked ? "" : ">" + codec, ": ", plan.algorithm, ", ", plan.chunks, " chunks, predicted ",
+                  plan.predicted_us, " us");
 }
 
 Status Communicator::query_plan(const Call& call, std::string* json) {
   const std::lock_guard lock(busy_);
   COLL_TRY(failure());
-  std::shared_ptr<const Plan> plan;
-  COLL_TRY(plan_for(call, &plan));
+  Selection selection;
+  COLL_TRY(select(call, &selection));
   std::string transports = "[";
   for (const std::string_view each : base_.fabric->names()) {
     transports += text(transports.size() > 1 ? "," : "", "\"", each, "\"");
   }
-  *json = plan_json(*plan, transports + "]");
+  *json = plan_json(*selection.plan, spec_of(selection.codec), transports + "]");
   return {};
 }
 

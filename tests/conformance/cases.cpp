@@ -1,6 +1,7 @@
 #include "tests/conformance/cases.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "tests/support/reference.hpp"
@@ -273,12 +274,30 @@ class Cases {
   size_t turn_ = 0;
 };
 
+// What a codec that chooses comes to, as every rank must tell; else the codec itself.
+SharedCodec codec_of_call(World& world, const SharedCodec& codec, const Case& test) {
+  if (!codec || !codec->traits().chooses || test.count == 0) return codec;
+  std::string chosen;
+  for (int rank = 0; rank < world.nranks(); ++rank) {
+    std::string json;
+    const Status status = world.communicator(rank).query_plan(call_of(test, codec), &json);
+    EXPECT_TRUE(status.ok()) << status.message();
+    const std::string spec = nlohmann::json::parse(json).value("codec", "");
+    if (rank == 0) chosen = spec;
+    EXPECT_EQ(spec, chosen) << "rank " << rank;
+  }
+  std::unique_ptr<Codec> made;
+  EXPECT_TRUE(make_codec(chosen, &made).ok()) << chosen;
+  return chosen == "none" ? nullptr : SharedCodec(std::move(made));
+}
+
 }  // namespace
 
 std::vector<SharedCodec> all_codecs() {
   std::vector<std::string> specs;
   for (const CodecEntry& entry : codec_registry()) specs.emplace_back(entry.name);
   specs.emplace_back("int8:block=32");
+  specs.emplace_back("auto:rel=0.5");
   std::vector<SharedCodec> codecs;
   for (const std::string& spec : specs) {
     std::unique_ptr<Codec> codec;
@@ -286,6 +305,12 @@ std::vector<SharedCodec> all_codecs() {
     EXPECT_TRUE(status.ok()) << status.message();
     if (status.ok()) codecs.emplace_back(codec->traits().name == "none" ? nullptr : std::move(codec));
   }
+  return codecs;
+}
+
+std::vector<SharedCodec> fixed_codecs() {
+  std::vector<SharedCodec> codecs = all_codecs();
+  std::erase_if(codecs, [](const SharedCodec& codec) { return codec && codec->traits().chooses; });
   return codecs;
 }
 
@@ -330,7 +355,7 @@ Tally run_cases(World& world, const SharedCodec& codec, const std::vector<Case>&
       ++tally.unserved;
       continue;
     }
-    const std::string words = wrong(cases[i], codec, pairs[i], &tally.bounded);
+    const std::string words = wrong(cases[i], codec_of_call(world, codec, cases[i]), pairs[i], &tally.bounded);
     tally.served += words.empty();
     failures += !words.empty();
     EXPECT_EQ(words, "") << describe(cases[i]) << ", codec " << codec_name(codec);

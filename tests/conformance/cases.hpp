@@ -23,8 +23,10 @@ struct Case {
 
 using SharedCodec = std::shared_ptr<const Codec>;  // empty: exact
 
-// Every registered codec by its spec, the exact one first and empty; some with another block size too.
+// Every registered codec by its spec, the exact one first and empty; some with another block size or tolerance too.
 std::vector<SharedCodec> all_codecs();
+// Those of them that a call uses whatever it costs.
+std::vector<SharedCodec> fixed_codecs();
 std::string codec_name(const SharedCodec& codec);
 
 // Elements of a rank's send and receive buffers.

@@ -107,6 +107,7 @@ class World {
     COLL_TRY(resolve_config(nullptr, &config));
     config.timeout_ms = 60000;
     config.env.host_id = text("node", options.node_of[static_cast<size_t>(rank)]);
+    config.env.tuning_file = "none";  // the machine that tests run on may have been tuned
     if (!options.shm) config.env.transport = "inproc";
     if (options.edit) options.edit(rank, config);
     InprocBootstrap bootstrap(meeting_, rank);

@@ -23,6 +23,7 @@ ROW: dict[str, type | tuple[type, ...]] = {
     "type": str,
     "redop": str,
     "codec": str,
+    "chosen_codec": str,
     "algorithm": str,
     "in_place": bool,
     "time_us": dict,

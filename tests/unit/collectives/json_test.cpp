@@ -12,7 +12,7 @@ TEST(PlanJson, HoldsWhatTheApiPromises) {
   query.rank = 3;
   Plan plan = shapes::named("hier_direct").plan(shapes::even(2, 2), query);
   plan.predicted_us = 12.5;
-  const auto json = nlohmann::json::parse(plan_json(plan, R"(["shm","mpi"])"));
+  const auto json = nlohmann::json::parse(plan_json(plan, "int8", R"(["shm","mpi"])"));
   EXPECT_EQ(json["algorithm"], "hier_direct");
   EXPECT_EQ(json["transports"], nlohmann::json({"shm", "mpi"}));
   EXPECT_EQ(json["chunks"], plan.chunks);
@@ -30,7 +30,7 @@ TEST(PlanJson, HoldsWhatTheApiPromises) {
 
 TEST(PlanJson, BadTransportsBecomeAnEmptyList) {
   const Plan plan = shapes::named("direct").plan(shapes::even(1, 1), shapes::exact(collFuncAllReduce, 8));
-  const auto json = nlohmann::json::parse(plan_json(plan, "shm,"));
+  const auto json = nlohmann::json::parse(plan_json(plan, "none", "shm,"));
   EXPECT_TRUE(json["transports"].is_array());
   EXPECT_TRUE(json["transports"].empty());
   EXPECT_EQ(json["steps"].size(), 1u);

@@ -26,11 +26,11 @@ std::unique_ptr<Codec> make(std::string_view spec) {
 }
 
 TEST(Spec, UnknownNamesListTheValidOnes) {
-  const std::string_view valid = "valid: none, fp16, bf16, int8, int4";
+  const std::string_view valid = "valid: none, fp16, bf16, int8, int4, auto";
   for (const std::string_view spec : {"", "x", "int88", "INT8", " int8", "int8 ", ":block=32", "fp16,bf16"}) {
     expect_refused(spec, valid);
   }
-  expect_refused("x", "unknown codec 'x'; valid: none, fp16, bf16, int8, int4");
+  expect_refused("x", "unknown codec 'x'; valid: none, fp16, bf16, int8, int4, auto");
   expect_refused(std::string_view("a\0b\n", 4), "unknown codec 'a?b?'");
 }
 
@@ -86,7 +86,7 @@ TEST(Traits, SizesOnTheWire) {
 TEST(Refusals, LossyCodecsServeFloatsAndBoundedOperators) {
   for (const CodecEntry& entry : codec_registry()) {
     const auto codec = make(entry.name);
-    const bool exact = codec->traits().lossless;
+    const bool exact = codec->traits().lossless || codec->traits().chooses;
     for (int type = 0; type < collNumTypes; ++type) {
       const bool served = exact || info(static_cast<DataType>(type)).is_float;
       EXPECT_EQ(codec->supports(static_cast<DataType>(type)).code(), served ? collSuccess : collUnsupported);

@@ -92,10 +92,10 @@ TEST(Assemble, UnknownAffinityLeavesWhatTheLeaderFound) {
 }
 
 TEST(Assemble, OverridesAreApplied) {
-  LinkOverrides overrides;
-  overrides[static_cast<size_t>(LinkKind::kNetwork)] = LinkCost{7, 3};
+  Tuning tuning;
+  tuning.overrides[static_cast<size_t>(LinkKind::kNetwork)] = LinkCost{7, 3};
   const auto cards = cards_of({{"a", "a", 1}, {"b", "b", 1}});
-  const Topology t = assemble(cards, std::vector{discovered("a", 1), discovered("b", 1)}, overrides);
+  const Topology t = assemble(cards, std::vector{discovered("a", 1), discovered("b", 1)}, tuning);
   EXPECT_EQ(t.cost(LinkKind::kNetwork).latency_us, 7);
   EXPECT_EQ(t.cost(LinkKind::kNetwork).bandwidth_gbs, 3);
   EXPECT_EQ(t.cost(LinkKind::kSharedMemory).bandwidth_gbs, 5);
@@ -111,20 +111,21 @@ TEST(NodeCard, CarriesANode) {
   node.memory_bytes = size_t{1} << 40;
   node.nics = {{"eth0", 25, 1, false}, {"mlx5_0", 400, -1, true}};
   node.gpus = {{"card", 3}};
-  LinkOverrides overrides;
-  overrides[1] = LinkCost{2, 0.5};
-  const NodeCard card = pack(node, overrides);
+  Tuning tuning;
+  tuning.overrides[1] = LinkCost{2, 0.5};
+  const NodeCard card = pack(node, tuning);
   EXPECT_EQ(to_json(unpack(card)), to_json(node));
-  EXPECT_FALSE(unpack_links(card)[0].has_value());
-  ASSERT_TRUE(unpack_links(card)[1].has_value());
-  EXPECT_EQ(unpack_links(card)[1]->bandwidth_gbs, 0.5);
+  const LinkOverrides overrides = unpack(card.tuning).overrides;
+  EXPECT_FALSE(overrides[0].has_value());
+  ASSERT_TRUE(overrides[1].has_value());
+  EXPECT_EQ(overrides[1]->bandwidth_gbs, 0.5);
 }
 
 TEST(NodeCard, CutsWhatDoesNotFit) {
   Node node = discovered(std::string(500, 'h'), 1);
   node.nics.assign(100, {std::string(99, 'n'), 1, 0, false});
   node.gpus.assign(100, {std::string(99, 'g'), 0});
-  const Node back = unpack(pack(node, {}));
+  const Node back = unpack(pack(node, Tuning()));
   EXPECT_EQ(back.host, std::string(63, 'h'));
   EXPECT_EQ(back.nics.size(), NodeCard::kMostNics);
   EXPECT_EQ(back.nics[15].name, std::string(15, 'n'));
@@ -168,9 +169,11 @@ TEST(Exchange, AllRanksHoldTheSameTopologyWithRankZerosLinks) {
   std::vector<std::thread> threads;
   for (size_t rank = 0; rank < keys.size(); ++rank) {
     threads.emplace_back([&, rank] {
-      LinkOverrides overrides;
-      overrides[1] = LinkCost{10.0 + static_cast<double>(rank), 1};
-      const Status status = exchange(keys[rank], static_cast<int>(rank), static_cast<int>(keys.size()), overrides,
+      Tuning tuning;
+      tuning.overrides[1] = LinkCost{10.0 + static_cast<double>(rank), 1};
+      tuning.rates.copy_gbs = 10.0 + static_cast<double>(rank);
+      EXPECT_TRUE(tuning.rates.set_codec("int8", 1.0 + static_cast<double>(rank), 1));
+      const Status status = exchange(keys[rank], static_cast<int>(rank), static_cast<int>(keys.size()), tuning,
                                      world.allgather(rank), &topologies[rank], &warnings[rank]);
       EXPECT_TRUE(status.ok()) << status.message();
     });
@@ -182,6 +185,8 @@ TEST(Exchange, AllRanksHoldTheSameTopologyWithRankZerosLinks) {
   EXPECT_EQ(topologies[0].machines[0].ranks, 5);
   for (size_t rank = 1; rank < keys.size(); ++rank) {
     EXPECT_EQ(to_json(topologies[rank]), to_json(topologies[0]));
+    EXPECT_EQ(topologies[rank].rates.copy_gbs, 10);
+    EXPECT_EQ(topologies[rank].rates.codec("int8").encode_gbs, 1);
     EXPECT_EQ(warnings[rank], "") << "one rank of a machine speaks";
   }
 }

@@ -1,0 +1,155 @@
+#include "links.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "coll/coll_mpi.h"
+#include "perf/tools/buffer.hpp"
+
+namespace coll::perf {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Pairs of ranks that are measured at the same time, and what they have together.
+struct PairCost {
+  double latency_us = 0;  // of a pair, on average
+  double gbs = 0;         // of all pairs, one way
+};
+
+Problem problem_of(collResult_t result) {
+  if (result == collSuccess) return {};
+  const std::string said = collGetLastError(nullptr);
+  return {said.empty() ? collGetErrorString(result) : said};
+}
+
+// Two ranks that send to each other in turn.
+class Pair {
+ public:
+  explicit Pair(MPI_Comm mpi) : mpi_(mpi) {}
+  ~Pair() {
+    if (comm_ != nullptr) collCommDestroy(comm_);
+    MPI_Comm_free(&mpi_);
+  }
+  Pair(const Pair&) = delete;
+  Pair& operator=(const Pair&) = delete;
+
+  Problem open() {
+    collConfig_t config = COLL_CONFIG_INITIALIZER;
+    config.codec = "none";
+    config.check = 0;
+    return problem_of(collCommInitMPI(&comm_, mpi_, &config));
+  }
+
+  // Seconds of one message of that size.
+  Problem time(size_t bytes, int calls, double* seconds) const {
+    const Buffer memory(bytes);
+    for (int call = -2; call < 0; ++call) {
+      if (Problem p = pass(memory, bytes, call + 2)) return p;
+    }
+    const auto begin = Clock::now();
+    for (int call = 0; call < calls; ++call) {
+      if (Problem p = pass(memory, bytes, call % 2)) return p;
+    }
+    *seconds = std::chrono::duration<double>(Clock::now() - begin).count() / calls;
+    return {};
+  }
+
+ private:
+  Problem pass(const Buffer& memory, size_t bytes, int root) const {
+    return problem_of(collBroadcast(memory.data(), memory.data(), bytes, collInt8, root, comm_, nullptr));
+  }
+
+  MPI_Comm mpi_;
+  collComm_t comm_ = nullptr;
+};
+
+Problem measure_pair(MPI_Comm mpi, const LinkEffort& effort, double* latency_s, double* transfer_s) {
+  Pair pair(mpi);
+  if (Problem p = pair.open()) return p;
+  if (Problem p = pair.time(8, effort.small_calls, latency_s)) return p;
+  return pair.time(effort.large_bytes, effort.large_calls, transfer_s);
+}
+
+// All pairs at the same time; the others sleep.
+Problem measure_pairs(const Ranks& ranks, const std::vector<std::vector<int>>& pairs, const LinkEffort& effort,
+                      PairCost* cost) {
+  double latency_us = 0, gbs = 0;
+  Problem problem;
+  MPI_Comm mine = MPI_COMM_NULL;
+  for (const std::vector<int>& pair : pairs) {
+    const MPI_Comm comm = ranks.group(pair);
+    if (comm != MPI_COMM_NULL) mine = comm;
+  }
+  if (mine != MPI_COMM_NULL) {
+    double latency_s = 0, transfer_s = 1;
+    problem = measure_pair(mine, effort, &latency_s, &transfer_s);
+    latency_us = latency_s * 1e6;
+    gbs = static_cast<double>(effort.large_bytes) / transfer_s / 1e9;
+  }
+  if (Problem p = ranks.agree(problem)) return p;
+  // Both ranks of a pair report the same.
+  cost->latency_us = ranks.sum(latency_us) / static_cast<double>(2 * pairs.size());
+  cost->gbs = ranks.sum(gbs) / 2;
+  return {};
+}
+
+Problem measure_shm(const Ranks& ranks, const topo::Topology& topology, const LinkEffort& effort, LinkFindings* found) {
+  const auto shared = std::find_if(topology.nodes.begin(), topology.nodes.end(),
+                                   [](const topo::Node& node) { return node.ranks.size() > 1; });
+  if (shared == topology.nodes.end()) return {};
+  PairCost cost;
+  if (Problem p = measure_pairs(ranks, {{shared->ranks[0], shared->ranks[1]}}, effort, &cost)) return p;
+  found->shm_us = cost.latency_us;
+  found->shm_gbs = cost.gbs;
+  return {};
+}
+
+Problem measure_net(const Ranks& ranks, const topo::Topology& topology, const LinkEffort& effort, LinkFindings* found) {
+  if (topology.nodes.size() < 2) return {};
+  const std::vector<int>& here = topology.nodes[0].ranks;
+  const std::vector<int>& there = topology.nodes[1].ranks;
+  std::vector<std::vector<int>> pairs = {{here[0], there[0]}};
+  PairCost cost;
+  if (Problem p = measure_pairs(ranks, pairs, effort, &cost)) return p;
+  found->net_us = cost.latency_us;
+  found->net_gbs = found->net_together_gbs = cost.gbs;
+  for (size_t i = 1; i < std::min(here.size(), there.size()); ++i) pairs.push_back({here[i], there[i]});
+  if (pairs.size() == 1) return {};
+  if (Problem p = measure_pairs(ranks, pairs, effort, &cost)) return p;
+  found->net_together_gbs = cost.gbs;
+  return {};
+}
+
+// The rate of one of two parts of a job that are done one after the other, from the whole's and the other's.
+double without(double whole_gbs, double other_gbs) {
+  constexpr double kMostGain = 8;  // where the other part would take nearly all of the time
+  return 1 / std::max(1 / whole_gbs - 1 / other_gbs, 1 / (kMostGain * whole_gbs));
+}
+
+}  // namespace
+
+Problem measure_links(const Ranks& ranks, const topo::Topology& topology, const LinkEffort& effort,
+                      LinkFindings* found) {
+  if (Problem p = measure_shm(ranks, topology, effort, found)) return p;
+  return measure_net(ranks, topology, effort, found);
+}
+
+topo::LinkOverrides link_costs_of(const LinkFindings& found, topo::Rates* rates) {
+  topo::LinkOverrides links;
+  if (found.shm_gbs > 0) {
+    links[static_cast<size_t>(topo::LinkKind::kSharedMemory)] =
+        topo::LinkCost{found.shm_us, without(found.shm_gbs, rates->copy_gbs)};
+  }
+  if (found.net_gbs <= 0) return links;
+  // Where several ranks reach clearly more than two do, these two were held up by their cores, not by the link.
+  constexpr double kClearly = 1.3;
+  if (found.net_together_gbs > kClearly * found.net_gbs) {
+    rates->network_cpu_gbs = std::min(rates->network_cpu_gbs, without(found.net_gbs, rates->copy_gbs));
+  }
+  links[static_cast<size_t>(topo::LinkKind::kNetwork)] =
+      topo::LinkCost{found.net_us, std::max(found.net_gbs, found.net_together_gbs)};
+  return links;
+}
+
+}  // namespace coll::perf
