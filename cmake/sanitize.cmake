@@ -9,6 +9,17 @@ if(COLL_SANITIZE)
   add_link_options(-fsanitize=${COLL_SANITIZE})
 endif()
 
+# coll_opens_ucx(TEST): the test's program knows whether there is a UCX module (COLL_HAS_UCX), and its ranks find it.
+function(coll_opens_ucx test)
+  if(TARGET coll_ucx)
+    target_compile_definitions(${test} PRIVATE COLL_HAS_UCX)
+    add_dependencies(${test} coll_ucx)
+    if(COLL_SANITIZE) # its dlopen() is the caller then, to whom the library's search path does not apply
+      set_property(TEST ${test} APPEND PROPERTY ENVIRONMENT "LD_LIBRARY_PATH=$<TARGET_FILE_DIR:coll_ucx>")
+    endif()
+  endif()
+endfunction()
+
 # coll_starts_mpi(TEST): leaks are not looked for in it, as Open MPI's own are in plug-ins that it has unloaded by then,
 # which no suppression can name.
 function(coll_starts_mpi test)

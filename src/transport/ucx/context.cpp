@@ -30,8 +30,22 @@ void keep_quiet() {
   }
 }
 
+constexpr Setting kTuning[] = {
+    // Long messages wait until they are asked for. UCX's own choice over TCP is to send them at once up to some MB,
+    // where
+    // several ranks that send to one fill its link's queue and lose packets.
+    {"RNDV_THRESH", "64k"},
+    // With UCX 1.13, a peer that dies while it acknowledges a put over TCP ends this process by an assertion.
+    {"TCP_PUT_ENABLE", "n"},
+};
+
 Status configure(ucp_config_t* config, const std::string& device) {
   if (const auto status = ucp_config_modify(config, "TLS", kNetworks); status != UCS_OK) return failed(status, "TLS");
+  for (const Setting& setting : kTuning) {
+    if (std::getenv(text("UCX_", setting.name).c_str()) != nullptr) continue;
+    const auto status = ucp_config_modify(config, setting.name, setting.value);
+    if (status != UCS_OK) return failed(status, setting.name);
+  }
   // A person who names devices for UCX means them.
   if (device.empty() || std::getenv("UCX_NET_DEVICES") != nullptr) return {};
   const auto status = ucp_config_modify(config, "NET_DEVICES", device.c_str());

@@ -168,6 +168,8 @@ Status UcxTransport::look_at_the_lost() {
 Status UcxTransport::send_control(int to, const Control& control) {
   if (!reaches(to)) return check(to);
   Peer& peer = peer_of(to);
+  // When ranks fail together, they leave while others connect to them, which UCX 1.13's TCP can end the process over.
+  if (peer.endpoint == nullptr && !lost_.empty()) return lost(to, UCS_ERR_NOT_CONNECTED);
   connect(peer);
   if (peer.loss != UCS_OK) return lost(to, peer.loss);
   const auto status = operations_.send(peer.endpoint, kControlBit | wire_tag(rank_, 0), control);
