@@ -112,6 +112,12 @@ ucs_status_t Operations::send(ucp_ep_h endpoint, uint64_t tag, const Control& co
   return started(entry, ucp_tag_send_nbx(endpoint, entry->control.get(), sizeof(Control), tag, &param), 0);
 }
 
+ucs_status_t Operations::send_mark(ucp_ep_h endpoint, uint64_t tag) {
+  Entry* entry = add(nullptr, nullptr);
+  const ucp_request_param_t param = send_param(entry, &on_sent);
+  return started(entry, ucp_tag_send_nbx(endpoint, nullptr, 0, tag, &param), 0);
+}
+
 ucs_status_t Operations::receive(ucp_worker_h worker, uint64_t tag, std::span<std::byte> buffer, Request* request,
                                  Account* account) {
   Entry* entry = add(request, account);

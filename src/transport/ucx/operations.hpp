@@ -48,6 +48,7 @@ class Operations {
   ucs_status_t receive(ucp_worker_h worker, uint64_t tag, std::span<std::byte> buffer, Request* request,
                        Account* account);
   ucs_status_t send(ucp_ep_h endpoint, uint64_t tag, const Control& control);
+  ucs_status_t send_mark(ucp_ep_h endpoint, uint64_t tag);  // an empty control message
 
   size_t completed() const { return completed_; }  // so far, control messages not counted
   // The first one that UCX gave up: the peer's rank and why. -1 where there is none.

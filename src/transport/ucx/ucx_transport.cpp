@@ -58,8 +58,8 @@ class UcxTransport final : public Transport {
   void await_controls();
   void close(Peer& peer);
   void turn_until_done(milliseconds limit, std::vector<void*>* requests);
-  void flush();
-  void tell_last_news();
+  void say_farewell();
+  void send_controls_for(milliseconds limit);
 
   std::unique_ptr<Worker> worker_;
   int rank_;
@@ -173,7 +173,7 @@ Status UcxTransport::send_control(int to, const Control& control) {
   connect(peer);
   if (peer.loss != UCS_OK) return lost(to, peer.loss);
   const auto status = operations_.send(peer.endpoint, kControlBit | wire_tag(rank_, 0), control);
-  if (abandoned_) tell_last_news();
+  if (abandoned_) send_controls_for(kLastNews);
   return status == UCS_OK ? Status() : lost(to, status);
 }
 
@@ -206,13 +206,13 @@ bool UcxTransport::poll_control(Control* control) {
 bool UcxTransport::abandon() {
   abandoned_ = true;
   const bool still_accessed = operations_.forget(worker_->get());
-  tell_last_news();
+  send_controls_for(kLastNews);
   return still_accessed;
 }
 
-// Control messages wait here where their connection is still being made.
-void UcxTransport::tell_last_news() {
-  const auto deadline = Clock::now() + kLastNews;
+// Control messages wait here while their connection is being made, or its buffers are full.
+void UcxTransport::send_controls_for(milliseconds limit) {
+  const auto deadline = Clock::now() + limit;
   while (operations_.controls_pending() && Clock::now() < deadline) {
     if (ucp_worker_progress(worker_->get()) == 0) ::sched_yield();
   }
@@ -239,16 +239,15 @@ void UcxTransport::turn_until_done(milliseconds limit, std::vector<void*>* reque
   requests->clear();
 }
 
-// The last messages are on their way, but perhaps not yet out of this process.
-void UcxTransport::flush() {
-  std::vector<void*> flushing;
-  const ucp_request_param_t param{};
-  for (const Peer& peer : peers_) {
+// What was sent may still lie in UCX's buffers. An empty message behind it is taken only when they have gone out. (A
+// flush would wait for the peers, and UCX 1.13's TCP ends the process where its answer comes after the connection was
+// given up.)
+void UcxTransport::say_farewell() {
+  for (Peer& peer : peers_) {
     if (peer.endpoint == nullptr || peer.loss != UCS_OK) continue;
-    void* handle = ucp_ep_flush_nbx(peer.endpoint, &param);
-    if (UCS_PTR_IS_PTR(handle)) flushing.push_back(handle);
+    static_cast<void>(operations_.send_mark(peer.endpoint, kControlBit | wire_tag(rank_, 0)));
   }
-  turn_until_done(kFarewell, &flushing);
+  send_controls_for(kFarewell);
 }
 
 UcxTransport::~UcxTransport() {
@@ -259,7 +258,7 @@ UcxTransport::~UcxTransport() {
   }
   // A connection that ends with unread bytes ends for the peer as well, even with bytes on their way to it.
   for (int turn = 0; turn < kMostTurns && ucp_worker_progress(worker_->get()) != 0; ++turn) continue;
-  flush();
+  say_farewell();
   for (Peer& peer : peers_) {
     if (peer.endpoint != nullptr) close(peer);
   }
