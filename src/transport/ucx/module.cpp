@@ -33,6 +33,22 @@ Status prepare(const FarRequest& request, Local* local) {
   return local->worker->address(&local->address);
 }
 
+// Every rank learns how far the others have come; collUnsupported where one has failed.
+Status compare(const FarRequest& request, const Status& own, size_t address_bytes, std::vector<Member>* members) {
+  Member me{};
+  me.usable = own.ok() ? 1 : 0;
+  me.address_bytes = static_cast<uint32_t>(address_bytes);
+  own.message().copy(me.words, sizeof me.words - 1);
+  members->resize(static_cast<size_t>(request.bootstrap->nranks()));
+  COLL_TRY(request.bootstrap->allgather(std::as_bytes(std::span(&me, 1)), reinterpret_cast<std::byte*>(members->data()),
+                                        request.deadline));
+  for (size_t rank = 0; rank < members->size(); ++rank) {
+    const Member& m = (*members)[rank];
+    if (m.usable == 0) return {collUnsupported, text("rank ", rank, ": ", m.words)};
+  }
+  return {};
+}
+
 using Addresses = std::vector<std::vector<std::byte>>;
 
 // Addresses have any length, so the shorter ones are filled up for the exchange.
@@ -52,20 +68,16 @@ Status exchange(const FarRequest& request, const std::vector<Member>& members, c
 
 Status open(const FarRequest& request, std::unique_ptr<Transport>* transport) {
   Local local;
+  std::vector<Member> members;
   const Status prepared = prepare(request, &local);
-  Member me{};
-  me.usable = prepared.ok() ? 1 : 0;
-  me.address_bytes = static_cast<uint32_t>(local.address.size());
-  prepared.message().copy(me.words, sizeof me.words - 1);
-  std::vector<Member> members(static_cast<size_t>(request.bootstrap->nranks()));
-  COLL_TRY(request.bootstrap->allgather(std::as_bytes(std::span(&me, 1)), reinterpret_cast<std::byte*>(members.data()),
-                                        request.deadline));
-  for (size_t rank = 0; rank < members.size(); ++rank) {
-    if (members[rank].usable == 0) return {collUnsupported, text("rank ", rank, ": ", members[rank].words)};
-  }
+  COLL_TRY(compare(request, prepared, local.address.size(), &members));
   Addresses addresses;
   COLL_TRY(exchange(request, members, local, &addresses));
-  *transport = make_ucx(std::move(local.worker), std::move(addresses), request.bootstrap->rank());
+  std::unique_ptr<Transport> made;
+  const Status joined =
+      make_ucx(std::move(local.worker), std::move(addresses), request.bootstrap->rank(), request.deadline, &made);
+  COLL_TRY(compare(request, joined, 0, &members));
+  *transport = std::move(made);
   return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include <sched.h>
 
+#include <algorithm>
 #include <chrono>
 #include <deque>
 #include <utility>
@@ -19,6 +20,8 @@ constexpr uint64_t kControlBit = uint64_t{1} << 63;
 constexpr int kMostTurns = 64;          // of the worker in one progress(), so that it returns
 constexpr milliseconds kGrace{250};     // for messages of a peer whose connection has ended
 constexpr milliseconds kFarewell{200};  // for what is still to be sent when the transport ends
+constexpr milliseconds kMeeting{5000};  // for the first messages of all ranks to each other
+constexpr size_t kMostAcquainted = 64;  // ranks that all connect at once; more do so when they need each other
 constexpr milliseconds kLastNews{50};   // for control messages after a failure, when nobody may call progress() again
 constexpr milliseconds kClosing{500};   // for the ends of the connections
 
@@ -37,6 +40,7 @@ class UcxTransport final : public Transport {
  public:
   UcxTransport(std::unique_ptr<Worker> worker, std::vector<std::vector<std::byte>> addresses, int rank);
   ~UcxTransport() override;
+  Status meet(std::chrono::steady_clock::time_point deadline);
 
   std::string_view name() const override { return "ucx"; }
   bool reaches(int peer) const override { return peer >= 0 && peer < static_cast<int>(peers_.size()) && peer != rank_; }
@@ -70,6 +74,7 @@ class UcxTransport final : public Transport {
   Control control_in_;  // where UCX puts the next one
   void* control_receive_ = nullptr;
   std::deque<Control> controls_;
+  size_t marks_ = 0;            // empty control messages that have come
   std::vector<void*> closing_;  // connections that are being ended
 };
 
@@ -81,6 +86,31 @@ UcxTransport::UcxTransport(std::unique_ptr<Worker> worker, std::vector<std::vect
     peers_[i].lost_ones = &lost_;
   }
   await_controls();
+}
+
+// An empty message from each rank to each other one. UCX 1.13's TCP can end the process where a peer dies while it
+// connects, so this is done here, and once; and it shows whether the ranks reach each other.
+Status UcxTransport::meet(Clock::time_point deadline) {
+  if (peers_.size() > kMostAcquainted) return {};
+  for (Peer& peer : peers_) {
+    if (peer.account.rank == rank_) continue;
+    connect(peer);
+    if (peer.loss != UCS_OK) return lost(peer.account.rank, peer.loss);
+    const auto status = operations_.send_mark(peer.endpoint, kControlBit | wire_tag(rank_, 0));
+    if (status != UCS_OK) return lost(peer.account.rank, status);
+  }
+  deadline = std::min(deadline, Clock::now() + kMeeting);
+  while (operations_.controls_pending() || marks_ + 1 < peers_.size()) {
+    bool moved = false;
+    COLL_TRY(progress(&moved));
+    if (!lost_.empty()) return lost(lost_.front()->account.rank, lost_.front()->loss);
+    if (Clock::now() > deadline) {
+      return {collSystemError,
+              text("heard from ", marks_, " of ", peers_.size() - 1, " ranks within ", kMeeting.count(), " ms")};
+    }
+    ::sched_yield();
+  }
+  return {};
 }
 
 Status UcxTransport::check(int peer) const {
@@ -179,6 +209,7 @@ Status UcxTransport::send_control(int to, const Control& control) {
 
 void UcxTransport::on_control(void*, ucs_status_t status, const ucp_tag_recv_info_t* info, void* of) {
   auto& transport = *static_cast<UcxTransport*>(of);
+  transport.marks_ += status == UCS_OK && info->length == 0 ? 1 : 0;
   if (status == UCS_OK && info->length == sizeof(Control)) transport.controls_.push_back(transport.control_in_);
 }
 
@@ -268,9 +299,12 @@ UcxTransport::~UcxTransport() {
 
 }  // namespace
 
-std::unique_ptr<Transport> make_ucx(std::unique_ptr<Worker> worker, std::vector<std::vector<std::byte>> addresses,
-                                    int rank) {
-  return std::make_unique<UcxTransport>(std::move(worker), std::move(addresses), rank);
+Status make_ucx(std::unique_ptr<Worker> worker, std::vector<std::vector<std::byte>> addresses, int rank,
+                Clock::time_point deadline, std::unique_ptr<Transport>* transport) {
+  auto made = std::make_unique<UcxTransport>(std::move(worker), std::move(addresses), rank);
+  COLL_TRY(made->meet(deadline));
+  *transport = std::move(made);
+  return {};
 }
 
 }  // namespace coll::ucx
