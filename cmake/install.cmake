@@ -21,6 +21,11 @@ if(TARGET coll_mpi)
   install(EXPORT coll_mpi_targets NAMESPACE coll:: FILE coll_mpi_targets.cmake DESTINATION ${coll_package_dir})
 endif()
 
+# Opened at run time by libcoll.so, so that nobody links it.
+if(TARGET coll_ucx)
+  install(TARGETS coll_ucx LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} NAMELINK_SKIP)
+endif()
+
 configure_package_config_file(cmake/collConfig.cmake.in ${PROJECT_BINARY_DIR}/collConfig.cmake
                               INSTALL_DESTINATION ${coll_package_dir} NO_SET_AND_CHECK_MACRO)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/collConfigVersion.cmake COMPATIBILITY SameMinorVersion)

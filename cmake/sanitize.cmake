@@ -9,6 +9,21 @@ if(COLL_SANITIZE)
   add_link_options(-fsanitize=${COLL_SANITIZE})
 endif()
 
+# coll_opens_ucx(PROGRAM [TEST]): the program of the test (of the same name, where none is given) knows whether there is a UCX module (COLL_HAS_UCX), and its ranks find it.
+function(coll_opens_ucx program)
+  set(test ${ARGV1})
+  if(NOT test)
+    set(test ${program})
+  endif()
+  if(TARGET coll_ucx)
+    target_compile_definitions(${program} PRIVATE COLL_HAS_UCX)
+    add_dependencies(${program} coll_ucx)
+    if(COLL_SANITIZE) # its dlopen() is the caller then, to whom the library's search path does not apply
+      set_property(TEST ${test} APPEND PROPERTY ENVIRONMENT "LD_LIBRARY_PATH=$<TARGET_FILE_DIR:coll_ucx>")
+    endif()
+  endif()
+endfunction()
+
 # coll_starts_mpi(TEST): leaks are not looked for in it, as Open MPI's own are in plug-ins that it has unloaded by then,
 # which no suppression can name.
 function(coll_starts_mpi test)

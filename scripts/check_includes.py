@@ -37,6 +37,8 @@ SEAM_USERS = {"transport"}
 # Headers of heavy dependencies: the only places that may include them, FREE_ROOMS apart.
 EXTERNAL = {
     "mpi.h": ("include/coll/coll_mpi.h", "src/transport/mpi/", "examples/"),
+    "ucp/": ("src/transport/ucx/",),
+    "ucs/": ("src/transport/ucx/",),
     "hwloc.h": ("topology/",),
     "hwloc/": ("topology/",),
     "hwy/": ("compression/", "src/reduce/", "src/base/simd"),

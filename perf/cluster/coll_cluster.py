@@ -24,8 +24,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-SUBNET = "10.213.0"  # exists inside the namespaces only
+SUBNETS = "10.213"  # exist inside the namespaces only; one for each link of a node
+SUBNET = f"{SUBNETS}.0"  # of the first links
 MAX_NODES = 200
+MAX_NICS = 8
 PREFIX = "coll_cluster."
 NEEDED = {  # program -> Debian package
     "unshare": "util-linux",
@@ -66,6 +68,7 @@ class Cluster:
     mpirun_args: list[str]
     timeout_s: float | None
     program: list[str]
+    nics: int = 1  # links of each node, each with the rate
 
     @property
     def ranks(self) -> int:
@@ -104,6 +107,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, Cluster | None]:
     parser.add_argument("--nodes", type=int, metavar="N", help="nodes (default 2, or as many as --ppn names)")
     parser.add_argument("--ppn", default="1", metavar="R[,R...]", help="ranks per node, or of each node (default 1)")
     parser.add_argument("--rate", default="1gbit", help="of each link, each way: 500mbit, ... or none (default 1gbit)")
+    parser.add_argument("--nics", type=int, default=1, metavar="K", help="links of each node, in subnets of their own")
     parser.add_argument("--shm-size", default="50%", metavar="SIZE", help="of each node's /dev/shm: 64m (default 50%%)")
     parser.add_argument("--mpirun-arg", action="append", default=[], metavar="ARG", help="for mpirun; may be repeated")
     parser.add_argument("--timeout", type=float, metavar="S", help="end the run after S seconds, with status 124")
@@ -120,12 +124,38 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, Cluster | None]:
         raise Failure(f"--shm-size {options.shm_size}: give bytes, or a number with k, m, g or %", 2)
     if options.timeout is not None and options.timeout <= 0:
         raise Failure(f"--timeout {options.timeout:g}: give seconds above 0", 2)
+    if not 1 <= options.nics <= MAX_NICS:
+        raise Failure(f"--nics {options.nics}: 1 to {MAX_NICS} links are possible", 2)
     mpirun_args = [word for text in options.mpirun_arg for word in shlex.split(text)]
     ppn = parse_ppn(options.ppn, options.nodes)
-    return options, Cluster(ppn, options.rate, options.shm_size, mpirun_args, options.timeout, program)
+    return options, Cluster(ppn, options.rate, options.shm_size, mpirun_args, options.timeout, program, options.nics)
 
 
 # ---- the cluster as commands ---------------------------------------------------------------------
+
+
+def link_commands(cluster: Cluster, node: int, nic: int, enter: str) -> list[list[str]]:
+    """One link of a node: its device, and a port of the switch."""
+    device, port = f"eth{nic}", f"port{node}" if nic == 0 else f"port{node}.{nic}"
+    commands = [
+        shlex.split(f"{enter} ip link add {device} type veth peer name {port} netns 1"),
+        shlex.split(f"{enter} ip address add {SUBNETS}.{nic}.{node + 1}/24 dev {device}"),
+    ]
+    if cluster.rate != "none":
+        shape = f"root tbf rate {cluster.rate} burst 128kb latency 20ms"
+        commands += [
+            shlex.split(f"{enter} tc qdisc add dev {device} {shape}"),
+            shlex.split(f"tc qdisc add dev {port} {shape}"),
+        ]
+    # Each device answers for its own address alone, though all are ports of one switch.
+    quiet = f"for key in arp_ignore=1 arp_announce=2; do echo ${{key#*=}} > /proc/sys/net/ipv4/conf/{device}/${{key%=*}}; done"
+    if cluster.nics > 1:
+        commands.append([*shlex.split(enter), "sh", "-c", quiet])
+    return [
+        *commands,
+        shlex.split(f"{enter} ip link set {device} up"),
+        shlex.split(f"ip link set {port} master switch up"),
+    ]
 
 
 def network_commands(cluster: Cluster, work: Path) -> list[list[str]]:
@@ -139,22 +169,9 @@ def network_commands(cluster: Cluster, work: Path) -> list[list[str]]:
     for node in range(len(cluster.ppn)):
         netns = work / f"n{node}.net"
         enter = f"nsenter --net={netns}"
-        commands += [
-            shlex.split(f"unshare --net={netns} true"),
-            shlex.split(f"{enter} ip link add eth0 type veth peer name port{node} netns 1"),
-            shlex.split(f"{enter} ip address add {SUBNET}.{node + 1}/24 dev eth0"),
-        ]
-        if cluster.rate != "none":
-            shape = f"root tbf rate {cluster.rate} burst 128kb latency 20ms"
-            commands += [
-                shlex.split(f"{enter} tc qdisc add dev eth0 {shape}"),
-                shlex.split(f"tc qdisc add dev port{node} {shape}"),
-            ]
-        commands += [
-            shlex.split(f"{enter} ip link set lo up"),
-            shlex.split(f"{enter} ip link set eth0 up"),
-            shlex.split(f"ip link set port{node} master switch up"),
-        ]
+        commands += [shlex.split(f"unshare --net={netns} true"), shlex.split(f"{enter} ip link set lo up")]
+        for nic in range(cluster.nics):
+            commands += link_commands(cluster, node, nic, enter)
     return commands + [shlex.split(f"mount --bind {work}/hosts /etc/hosts"), shlex.split("hostname switch")]
 
 

@@ -1,4 +1,3 @@
-#include <dlfcn.h>
 #include <fmt/format.h>
 #include <hwloc.h>
 #include <hwy/highway.h>
@@ -14,7 +13,7 @@
 #include "compression/codec.hpp"
 #include "report.hpp"
 #include "runtime/create.hpp"
-#include "runtime/module.hpp"
+#include "runtime/far.hpp"
 #include "topology/exchange.hpp"
 #include "topology/tuning_file.hpp"
 
@@ -30,15 +29,12 @@ constexpr const char* kCompiler = "gcc " __VERSION__;
 
 std::string hwloc_api(unsigned api) { return fmt::format("{}.{}.{}", api >> 16, api >> 8 & 0xff, api & 0xff); }
 
-// Asked of the module beside libcoll.so, before MPI_Init, so that no MPI job is needed.
-std::string mpi_version() {
-  const std::string file = fmt::format("libcoll_mpi.so.{}", COLL_MAJOR);
-  void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) return fmt::format("not usable: {}", dlerror());
-  const auto entry = reinterpret_cast<decltype(&collModuleMPI)>(dlsym(library, "collModuleMPI"));
-  const ModuleApi* module = entry != nullptr ? entry() : nullptr;
-  if (module == nullptr || module->abi != kModuleAbi) return fmt::format("not usable: {} is of another version", file);
-  std::string version = module->version();
+// Asked of the module beside libcoll.so; MPI's before MPI_Init, so that no MPI job is needed.
+std::string beneath(std::string_view module) {
+#ifndef COLL_HAS_UCX
+  if (module == "ucx") return "not in this build";
+#endif
+  std::string version = module_version(module);
   version.resize(version.find_last_not_of("\n ") + 1);
   return version;
 }
@@ -55,8 +51,8 @@ std::vector<Entry> versions() {
       {"compiler", kCompiler},
       {"hwloc", fmt::format("{} (at run time API {})", HWLOC_VERSION, hwloc_api(hwloc_get_api_version()))},
       {"Highway", fmt::format("{}.{}.{}", HWY_MAJOR, HWY_MINOR, HWY_PATCH)},
-      {"MPI", mpi_version()},
-      {"UCX", "not in this build"},
+      {"MPI", beneath("mpi")},
+      {"UCX", beneath("ucx")},
       {"CUDA", "not in this build"},
       {"SIMD", isa_text()},
   };

@@ -62,10 +62,9 @@ collResult_t collCommInitRankConfig(collComm_t* comm, int nranks, collUniqueId i
   return guarded("collCommInitRankConfig", [&] { return init_rank(comm, nranks, id, rank, config); });
 }
 
-collResult_t collModuleCommInit(collComm_t* comm, int abi, Bootstrap* bootstrap, Transport* transport,
+collResult_t collModuleCommInit(collComm_t* comm, int abi, Bootstrap* bootstrap, const OpenFar* open_mpi,
                                 const collConfig_t* given) {
   return guarded("collCommInitMPI", [&] {
-    std::unique_ptr<Transport> owned(transport);
     if (abi != kModuleAbi) {
       return Status(collInvalidUsage,
                     "libcoll.so and libcoll_mpi.so are of different versions; install both from one build");
@@ -74,12 +73,9 @@ collResult_t collModuleCommInit(collComm_t* comm, int abi, Bootstrap* bootstrap,
     *comm = nullptr;
     Config config;
     COLL_TRY(resolve_config(given, &config));
-    const OpenFar open_far = [&owned](std::unique_ptr<Transport>* far) {
-      *far = std::move(owned);
-      return Status();
-    };
+    const FarWay ways[] = {ucx_way(), {"mpi", *open_mpi}};
     std::unique_ptr<Communicator> communicator;
-    COLL_TRY(create_communicator(*bootstrap, open_far, config, &communicator));
+    COLL_TRY(create_communicator(*bootstrap, ways, config, &communicator));
     return hand_out(std::move(communicator), comm);
   });
 }

@@ -133,7 +133,9 @@ constexpr EnvVariable kRegistry[] = {
      parse_bytes<&Env::chunk_bytes, 64>, show_bytes<&Env::chunk_bytes>},
     {"COLL_ALGO", Scope::kUniform, "list", "", "Algorithms that may be used, by name; `^` in front excludes.",
      parse_text<&Env::algo>, show_text<&Env::algo>},
-    {"COLL_TRANSPORT", Scope::kUniform, "list", "", "Transports that may be used, by name; `^` in front excludes.",
+    {"COLL_TRANSPORT", Scope::kUniform, "list", "",
+     "Transports that may be used, of `shm`, `ucx`, `mpi`; `^` in front excludes. Between nodes `ucx` is preferred to "
+     "`mpi` where it works on all ranks.",
      parse_text<&Env::transport>, show_text<&Env::transport>},
     {"COLL_LINKS", Scope::kLocal, "list", "",
      "Latency and bandwidth of the links, for the choice of algorithms: `net=50us/0.12GBs,shm=1us/8GBs`; either part "

@@ -6,6 +6,7 @@
 
 #include "base/name_list.hpp"
 #include "topology/exchange.hpp"
+#include "topology/nics.hpp"
 #include "topology/tuning_file.hpp"
 #include "transport/shm/shm.hpp"
 
@@ -13,8 +14,8 @@ namespace coll {
 
 namespace {
 
-constexpr std::string_view kTransports[] = {"shm", "mpi", "inproc"};
-enum { kShm, kMpi, kInproc };
+constexpr std::string_view kTransports[] = {"shm", "ucx", "mpi", "inproc"};
+constexpr size_t kShm = 0;
 
 // A rank's uniform settings as fixed-size text, for comparison.
 struct Settings {
@@ -55,9 +56,9 @@ Status compare_settings(Bootstrap& bootstrap, const Config& config, Clock::time_
 // One communicator while it is being made.
 class Creation {
  public:
-  Creation(Bootstrap& bootstrap, const OpenFar& open_far, const Config& config)
+  Creation(Bootstrap& bootstrap, std::span<const FarWay> far_ways, const Config& config)
       : bootstrap_(bootstrap),
-        open_far_(open_far),
+        far_ways_(far_ways),
         deadline_(Clock::now() + std::chrono::milliseconds(config.timeout_ms)) {
     base_.rank = bootstrap.rank();
     base_.nranks = bootstrap.nranks();
@@ -126,14 +127,29 @@ class Creation {
     const bool all_reached = shm_joined_ && base_.topology.nodes.size() == 1;
     if (all_reached) return {};
     std::unique_ptr<Transport> far;
-    COLL_TRY(open_far_(&far));
-    const auto listed = std::find(std::begin(kTransports), std::end(kTransports), far->name());
-    if (!allowed_[static_cast<size_t>(listed - std::begin(kTransports))]) {
-      return {collInvalidUsage, text("COLL_TRANSPORT=", base_.config.env.transport, " leaves out ", far->name(),
-                                     ", but shared memory does not reach all ranks; allow ", far->name())};
-    }
+    const FarRequest request{&bootstrap_, deadline_,
+                             topo::near_device(base_.topology, base_.rank, topo::own_locality())};
+    const std::vector<const FarWay*> ways = allowed_far_ways();
+    if (ways.empty()) return nothing_reaches_all();
+    COLL_TRY(open_far(ways, request, *base_.log, &far));
     base_.fabric->add(std::move(far), base_.rank);
     return {};
+  }
+
+  std::vector<const FarWay*> allowed_far_ways() const {
+    std::vector<const FarWay*> ways;
+    for (const FarWay& way : far_ways_) {
+      const auto listed = std::find(std::begin(kTransports), std::end(kTransports), way.name);
+      if (allowed_[static_cast<size_t>(listed - std::begin(kTransports))]) ways.push_back(&way);
+    }
+    return ways;
+  }
+
+  Status nothing_reaches_all() const {
+    std::string names;
+    for (const FarWay& way : far_ways_) names += text(names.empty() ? "" : " or ", way.name);
+    return {collInvalidUsage, text("COLL_TRANSPORT=", base_.config.env.transport, " leaves out ", names,
+                                   ", but shared memory does not reach all ranks; allow ", names)};
   }
 
   Status join_shm() {
@@ -149,7 +165,7 @@ class Creation {
     Status joined = make_shm(options, &shm, &warning);
     if (!warning.empty()) base_.log->warn(LogPart::kTransport, warning);
     if (!joined.ok()) {
-      if (joined.code() == collTimeout || !allowed_[kMpi]) return joined;
+      if (joined.code() == collTimeout || allowed_far_ways().empty()) return joined;
       // All ranks hold the same failure; one says so.
       if (base_.rank == 0) base_.log->warn(LogPart::kTransport, "shared memory is not used: ", joined.message());
       return {};
@@ -160,7 +176,7 @@ class Creation {
   }
 
   Bootstrap& bootstrap_;
-  const OpenFar& open_far_;
+  std::span<const FarWay> far_ways_;
   Clock::time_point deadline_;
   Foundation base_;
   std::vector<bool> allowed_;
@@ -171,9 +187,9 @@ class Creation {
 
 std::span<const std::string_view> transport_names() { return kTransports; }
 
-Status create_communicator(Bootstrap& bootstrap, const OpenFar& open_far, const Config& config,
+Status create_communicator(Bootstrap& bootstrap, std::span<const FarWay> far_ways, const Config& config,
                            std::unique_ptr<Communicator>* communicator) {
-  Creation creation(bootstrap, open_far, config);
+  Creation creation(bootstrap, far_ways, config);
   COLL_TRY(creation.run());
   *communicator = std::make_unique<Communicator>(creation.take());
   return {};

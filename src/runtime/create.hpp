@@ -1,27 +1,25 @@
 // Making a communicator: what the ranks compare, exchange and join before the first collective.
 #pragma once
 
-#include <functional>
 #include <memory>
+#include <span>
 
 #include "runtime/bootstrap.hpp"
 #include "runtime/communicator.hpp"
 #include "runtime/config.hpp"
-#include "transport/transport.hpp"
+#include "runtime/far.hpp"
 
 namespace coll {
 
 // Names that COLL_TRANSPORT takes.
 std::span<const std::string_view> transport_names();
 
-// Opens the transport for peers that shared memory does not reach; collective over all ranks.
-using OpenFar = std::function<Status(std::unique_ptr<Transport>*)>;
-
-// Collective over the bootstrap's ranks.
-Status create_communicator(Bootstrap& bootstrap, const OpenFar& open_far, const Config& config,
+// Collective over the bootstrap's ranks. `far_ways` lead to ranks that shared memory does not reach; the first one that
+// may be used and works on all ranks is taken.
+Status create_communicator(Bootstrap& bootstrap, std::span<const FarWay> far_ways, const Config& config,
                            std::unique_ptr<Communicator>* communicator);
 
-// The same for ranks that know only the id: they meet over TCP, and join MPI where they need it and it is initialised.
+// The same for ranks that know only the id: they meet over TCP, and join UCX or MPI where they need one of them.
 Status create_by_id(const collUniqueId& id, int nranks, int rank, const Config& config,
                     std::unique_ptr<Communicator>* communicator);
 

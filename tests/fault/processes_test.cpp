@@ -60,14 +60,50 @@ TEST(WithoutMpi, OneNodeSharesMemoryAndLoadsNoMpi) {
   expect_all(run_together(commands, kMostSeconds), collSuccess, {"code 0", "MPI is not mapped"});
 }
 
+// Two ranks per node, with these variables beside.
+void put_on_two_nodes(std::vector<Command>* commands, const std::vector<std::string>& variables) {
+  for (size_t rank = 0; rank < commands->size(); ++rank) {
+    (*commands)[rank].variables = variables;
+    (*commands)[rank].variables.push_back("COLL_HOST_ID=node" + std::to_string(rank / 2));
+  }
+}
+
 TEST(WithoutMpi, NodesApartAreAClearError) {
   auto commands = rank_commands("sum");
-  for (size_t rank = 0; rank < kRanks; ++rank) {
-    commands[rank].variables = {"COLL_HOST_ID=node" + std::to_string(rank / 2), "COLL_TIMEOUT_MS=20000"};
-  }
+  put_on_two_nodes(&commands, {"COLL_TRANSPORT=^ucx", "COLL_TIMEOUT_MS=20000"});
   expect_all(run_together(commands, kMostSeconds), collSystemError,
-             {"need MPI", "rank 0 has not called MPI_Init", "mpirun", "MPI is not mapped"});
+             {"not over mpi", "rank 0 has not called MPI_Init", "mpirun", "MPI is not mapped"});
 }
+
+#ifdef COLL_HAS_UCX
+TEST(WithoutMpi, NodesApartTalkOverUcx) {
+  for (const char* transports : {"", "ucx", "shm,ucx"}) {
+    auto commands = rank_commands("sum");
+    put_on_two_nodes(&commands, {std::string("COLL_TRANSPORT=") + transports, "COLL_DEBUG=INFO"});
+    const auto all = run_together(commands, kMostSeconds);
+    expect_all(all, collSuccess, {"code 0", "MPI is not mapped"});
+    EXPECT_NE(all[0].output.find("ranks of different nodes talk over ucx"), std::string::npos) << all[0].output;
+  }
+}
+
+TEST(WithoutMpi, UcxWritesNothingOfItsOwn) {
+  auto commands = rank_commands("sum");
+  put_on_two_nodes(&commands, {"COLL_TRANSPORT=ucx", "UCX_NO_SUCH_VARIABLE=1"});
+  for (const Ended& ended : run_together(commands, kMostSeconds)) {
+    EXPECT_TRUE(std::regex_match(ended.output, std::regex("rank .: code 0[^\n]*\nMPI is not mapped\n")))
+        << ended.output;
+  }
+}
+
+// One rank has no device that UCX is told to use: all ranks turn to the next transport, and say why.
+TEST(WithoutMpi, UcxThatFailsOnOneRankIsLeftByAll) {
+  auto commands = rank_commands("sum");
+  put_on_two_nodes(&commands, {"COLL_TIMEOUT_MS=20000"});
+  commands[3].variables.push_back("UCX_NET_DEVICES=nosuch0");
+  expect_all(run_together(commands, kMostSeconds), collSystemError,
+             {"not over ucx: rank 3: UCX: ", "not over mpi: rank 0 has not called MPI_Init"});
+}
+#endif
 
 TEST(WithoutMpi, RankThatNeverJoinsIsNamed) {
   constexpr int kTimeoutMs = 1000;
@@ -136,6 +172,36 @@ TEST(Killed, ProcessLeavesSurvivorsWithAnErrorAndNothingBehind) {
   }
   EXPECT_EQ(left_in_shared_memory(), std::vector<std::string>());
 }
+
+#ifdef COLL_HAS_UCX
+// In the middle of transfers, with and without shared memory beside; what is left sums again over new connections.
+TEST(Killed, PeerOverUcxIsAnErrorThatNamesIt) {
+  constexpr int kTimeoutMs = 2000;
+  constexpr size_t kDying = 2;
+  for (const char* transports : {"ucx", "shm,ucx"}) {
+    for (const int after_ms : {15, 60, 170, 300}) {
+      SCOPED_TRACE(std::string(transports) + " after " + std::to_string(after_ms));
+      auto commands = rank_commands("die", {std::to_string(kDying), std::to_string(after_ms), new_id()});
+      put_on_two_nodes(&commands,
+                       {std::string("COLL_TRANSPORT=") + transports, "COLL_TIMEOUT_MS=" + std::to_string(kTimeoutMs)});
+      const auto all = run_together(commands, kMostSeconds);
+      std::string everything;
+      for (size_t rank = 0; rank < kRanks; ++rank) {
+        const Ended& ended = all[rank];
+        everything += ended.output;
+        EXPECT_TRUE(ended.in_time) << ended.output;
+        EXPECT_EQ(ended.signal, rank == kDying ? SIGKILL : 0) << ended.output;
+        if (rank == kDying) continue;
+        expect_survived(ended.output, ended.exit_code, reported_ms(ended.output), kTimeoutMs);
+        // A rank may hear of the death from another survivor, or notice only that this one has left.
+        const std::regex named("rank [013] has lost rank [0-3]|rank [013] gave up|rank 2 has not joined");
+        EXPECT_TRUE(std::regex_search(ended.output, named)) << ended.output;
+      }
+      EXPECT_NE(everything.find("lost rank 2"), std::string::npos) << everything;
+    }
+  }
+}
+#endif
 
 class KilledUnderMpi : public testing::TestWithParam<const char*> {};
 

@@ -153,6 +153,7 @@ TEST(InitRank, ByIdOnOneNode) {
 
 TEST(InitRank, ByIdOnSeveralNodesJoinsMpi) {
   const MpiWorld world;
+  const ScopedVariable transport("COLL_TRANSPORT", "^ucx");
   const ScopedVariable host_id("COLL_HOST_ID", "node" + std::to_string(world.rank / 2));
   collComm_t made = nullptr;
   const collUniqueId id = shared_id();

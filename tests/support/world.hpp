@@ -111,12 +111,13 @@ class World {
     if (!options.shm) config.env.transport = "inproc";
     if (options.edit) options.edit(rank, config);
     InprocBootstrap bootstrap(meeting_, rank);
-    const OpenFar open_far = [&](std::unique_ptr<Transport>* far) {
+    const OpenFar open_far = [&](const FarRequest&, std::unique_ptr<Transport>* far) {
       *far = make_inproc(hub_, rank);
       if (options.wrap) *far = options.wrap(rank, std::move(*far));
       return Status();
     };
-    return create_communicator(bootstrap, open_far, config, &handles_[static_cast<size_t>(rank)].communicator);
+    const FarWay ways[] = {{"inproc", open_far}};
+    return create_communicator(bootstrap, ways, config, &handles_[static_cast<size_t>(rank)].communicator);
   }
 
   std::shared_ptr<inproc::Hub> hub_;

@@ -77,6 +77,7 @@ class ClusterTest(unittest.TestCase):
             ("--rate", "fast", "--", "true"): "--rate fast",
             ("--shm-size", "lots", "--", "true"): "--shm-size lots",
             ("--timeout", "-1", "--", "true"): "--timeout",
+            ("--nics", "0", "--", "true"): "--nics 0",
             ("--nosuch", "--", "true"): "--nosuch",
         }
         for arguments, named in cases.items():
@@ -118,6 +119,13 @@ class ClusterTest(unittest.TestCase):
         nodes = ["n0", "n0", "n1"]
         expected = [f"at {node} rank {rank} of 3 algo ring shm 8192 net eth0 lo" for rank, node in enumerate(nodes)]
         self.assertEqual(lines, expected, err)
+        self.assert_nothing_left(str(self.temp))
+
+    def test_links_are_in_subnets_of_their_own(self) -> None:
+        status, out, err = self.run_it("--nics", "2", "--", "sh", "-c", "hostname; ip -4 -br address show to 10.213.0.0/16")
+        self.assertEqual(status, 0, err)
+        for address in ("10.213.0.1", "10.213.1.1", "10.213.0.2", "10.213.1.2"):
+            self.assertIn(f" {address}/24", out)
         self.assert_nothing_left(str(self.temp))
 
     def test_the_exit_status_is_the_programs(self) -> None:

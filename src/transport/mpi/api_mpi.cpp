@@ -37,28 +37,20 @@ Status agree_on_nonce(Bootstrap& bootstrap, Clock::time_point deadline, uint64_t
   return {};
 }
 
-struct Parts {
-  std::unique_ptr<Bootstrap> bootstrap;
-  std::unique_ptr<Transport> transport;
-};
-
-Status prepare(MPI_Comm mpi, Clock::time_point deadline, Parts* parts) {
-  CommPtr comm;
-  COLL_TRY(duplicate(mpi, deadline, &comm));
-  parts->bootstrap = std::make_unique<MpiBootstrap>(comm);
-  uint64_t nonce = 0;
-  COLL_TRY(agree_on_nonce(*parts->bootstrap, deadline, &nonce));
-  return make_mpi(comm, nonce, &parts->transport);
-}
-
 collResult_t fail(const Status& status) { return collModuleFail(status.code(), status.message().c_str()); }
 
 collResult_t init(collComm_t* comm, MPI_Comm mpi, const collConfig_t* config) {
   if (const Status status = check_arguments(comm, mpi); !status.ok()) return fail(status);
   const Clock::time_point deadline = Clock::now() + std::chrono::milliseconds(collModuleTimeoutMs(config));
-  Parts parts;
-  if (const Status status = prepare(mpi, deadline, &parts); !status.ok()) return fail(status);
-  return collModuleCommInit(comm, kModuleAbi, parts.bootstrap.get(), parts.transport.release(), config);
+  CommPtr ours;
+  if (const Status status = duplicate(mpi, deadline, &ours); !status.ok()) return fail(status);
+  MpiBootstrap bootstrap(ours);
+  const OpenFar open_mpi = [&ours](const FarRequest& request, std::unique_ptr<Transport>* transport) {
+    uint64_t nonce = 0;
+    COLL_TRY(agree_on_nonce(*request.bootstrap, request.deadline, &nonce));
+    return make_mpi(ours, nonce, transport);
+  };
+  return collModuleCommInit(comm, kModuleAbi, &bootstrap, &open_mpi, config);
 }
 
 }  // namespace

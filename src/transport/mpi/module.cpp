@@ -86,11 +86,11 @@ Status create_group(const std::vector<Member>& members, CommPtr* comm) {
   return {};
 }
 
-Status open(Bootstrap& bootstrap, Clock::time_point deadline, std::unique_ptr<Transport>* transport) {
+Status open(const FarRequest& request, std::unique_ptr<Transport>* transport) {
   const Member me = introduce();
-  std::vector<Member> members(static_cast<size_t>(bootstrap.nranks()));
-  COLL_TRY(
-      bootstrap.allgather(std::as_bytes(std::span(&me, 1)), reinterpret_cast<std::byte*>(members.data()), deadline));
+  std::vector<Member> members(static_cast<size_t>(request.bootstrap->nranks()));
+  COLL_TRY(request.bootstrap->allgather(std::as_bytes(std::span(&me, 1)), reinterpret_cast<std::byte*>(members.data()),
+                                        request.deadline));
   COLL_TRY(check_one_world(members));
   CommPtr comm;
   COLL_TRY(create_group(members, &comm));  // no deadline, but all members have just been heard from

@@ -150,7 +150,7 @@ TEST(MpiModule, JoinsASubsetInAnotherOrder) {
     ASSERT_TRUE(mpi::duplicate(backwards, in_ms(30000), &comm).ok());
     mpi::MpiBootstrap bootstrap(comm);
     std::unique_ptr<Transport> transport;
-    const Status status = module->open(bootstrap, in_ms(30000), &transport);
+    const Status status = module->open({&bootstrap, in_ms(30000), {}}, &transport);
     ASSERT_TRUE(status.ok()) << status.message();
     EXPECT_EQ(bootstrap.rank(), world.size - 1 - world.rank);
     EXPECT_FALSE(transport->reaches(world.size - 1));
@@ -192,7 +192,7 @@ TEST(MpiModule, TwoWorldsAreAnError) {
   mpi::MpiBootstrap real(comm);
   OtherWorld bootstrap(real);
   std::unique_ptr<Transport> transport;
-  const Status status = collModuleMPI()->open(bootstrap, in_ms(30000), &transport);
+  const Status status = collModuleMPI()->open({&bootstrap, in_ms(30000), {}}, &transport);
   EXPECT_EQ(status.code(), collInvalidUsage);
   EXPECT_NE(status.message().find("rank 1 and rank 0 are not in the same MPI_COMM_WORLD"), std::string::npos)
       << status.message();
