@@ -78,6 +78,8 @@ class Communicator {
   void abort();
   Status failure() const;  // what poisoned the communicator
   bool pending() const { return pending_.load() > 0; }
+  // Whether the progress thread may move the communicator on: COLL_PROGRESS, the machine and the transports decide.
+  bool progress_thread_allowed() const { return progress_thread_allowed_; }
 
  private:
   friend class Operation;
@@ -89,11 +91,14 @@ class Communicator {
   void log_choice(std::string_view function, const PlanQuery& query, const Plan& plan);
   Status poison(const Status& failure, bool tell_others);
   Status aborted() const;
+  void heed_abort();
+  bool decide_progress_thread() const;
 
   Foundation base_;
   std::shared_ptr<Process> process_;
   Watchdog watchdog_;
   Surroundings around_;
+  const bool progress_thread_allowed_;
   collStats_t stats_{};
   std::recursive_mutex busy_;  // one thread at a time moves the communicator on
   uint64_t next_sequence_ = 0;

@@ -13,7 +13,7 @@
 
 namespace coll {
 
-inline constexpr int kModuleAbi = COLL_VERSION_CODE * 100 + 1;
+inline constexpr int kModuleAbi = COLL_VERSION_CODE * 100 + 2;
 
 // What a module offers to a communicator that is being made by unique id.
 struct ModuleApi {

@@ -87,6 +87,7 @@ void Communicator::log_choice(std::string_view function, const PlanQuery& query,
 }
 
 Status Communicator::query_plan(const Call& call, std::string* json) {
+  const auto visit = process_->visit();
   const std::lock_guard lock(busy_);
   COLL_TRY(failure());
   std::shared_ptr<const Plan> plan;
