@@ -8,21 +8,18 @@ namespace coll {
 
 namespace {
 
-using std::chrono::microseconds;
-
 constexpr std::chrono::seconds kLinger{10};  // without work, before the thread ends
 
 // How the thread waits for messages. On a hardware thread of its own it spins, then yields, and naps only where nothing
-// has come for long; on one that it borrows from the ranks it naps at once: what wakes up is preferred to what
-// computes.
+// has come for long. On one that it borrows from the ranks it naps at once: who wakes up is preferred to who computes,
+// while who yields waits until the other's share of the core is used up.
 class Pace {
  public:
   void pause(bool moved, bool spare) {
     idle_ = moved ? 0 : idle_ + 1;
-    if (idle_ == 0) return;
-    if (idle_ > (spare ? kYields : kTries)) {
+    if (idle_ > kYields || (!spare && !moved)) {
       std::this_thread::sleep_for(kNap);
-    } else if (!spare || idle_ > kSpins) {
+    } else if (idle_ > kSpins) {
       sched_yield();
     }
   }
@@ -30,8 +27,7 @@ class Pace {
  private:
   static constexpr int kSpins = 256;
   static constexpr int kYields = 20000;
-  static constexpr int kTries = 2;
-  static constexpr microseconds kNap{50};
+  static constexpr std::chrono::microseconds kNap{100};
   int idle_ = 0;
 };
 
