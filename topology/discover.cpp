@@ -108,7 +108,7 @@ int allowed_pus() {
 Node plain_node(int pus) {
   Node node;
   node.packages = node.numa_nodes = 1;
-  node.cores = node.pus = pus;
+  node.cores = node.pus = node.system_pus = pus;
   return node;
 }
 
@@ -132,7 +132,7 @@ Node discover_from(hwloc_topology* machine, std::span<const Interface> interface
   node.packages = count(machine, HWLOC_OBJ_PACKAGE);
   node.numa_nodes = count(machine, HWLOC_OBJ_NUMANODE);
   node.cores = count(machine, HWLOC_OBJ_CORE);
-  node.pus = std::max(1, count(machine, HWLOC_OBJ_PU));
+  node.pus = node.system_pus = std::max(1, count(machine, HWLOC_OBJ_PU));
   if (node.packages == 0 || node.cores == 0) {
     missing.emplace_back(
         text("no packages and cores are known, so every one of the ", node.pus, " PUs counts as a core"));

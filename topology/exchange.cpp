@@ -3,7 +3,6 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <fstream>
 #include <map>
@@ -13,8 +12,6 @@
 namespace coll::topo {
 
 namespace {
-
-using Affinity = decltype(RankCard::affinity);
 
 // FNV-1a with the bits of each word mixed at the end.
 uint64_t hash_word(std::string_view text, uint64_t basis) {
@@ -32,8 +29,8 @@ std::string boot_id() {
   return id;
 }
 
-Affinity own_affinity() {
-  Affinity affinity{};
+PuSet own_affinity() {
+  PuSet affinity{};
   cpu_set_t allowed;
   // Fails where the machine has more hardware threads than a cpu_set_t: then the leader's count stands for all.
   if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return affinity;
@@ -43,24 +40,23 @@ Affinity own_affinity() {
   return affinity;
 }
 
-int count_pus(const Affinity& affinity) {
-  int pus = 0;
-  for (const uint64_t word : affinity) pus += std::popcount(word);
-  return pus;
-}
-
 // What the named ranks may use together; 0 where one of them does not know.
 class PuUnion {
  public:
-  void add(const Affinity& affinity) {
-    known_ = known_ && count_pus(affinity) > 0;
+  void add(const PuSet& affinity) {
+    known_ = known_ && count(affinity) > 0;
     for (size_t i = 0; i < all_.size(); ++i) all_[i] |= affinity[i];
+    ++ranks_;
+    places_ += count(affinity);
   }
-  int pus() const { return known_ ? count_pus(all_) : 0; }
+  int pus() const { return known_ ? count(all_) : 0; }
+  // Of several ranks that share no hardware thread: a launcher has bound them. A rank alone may have been confined.
+  PuSet taken() const { return known_ && ranks_ > 1 && places_ == count(all_) ? all_ : PuSet{}; }
 
  private:
-  Affinity all_{};
+  PuSet all_{};
   bool known_ = true;
+  int ranks_ = 0, places_ = 0;
 };
 
 // The index of `key` in order of first appearance.
@@ -80,7 +76,10 @@ void count_machine_pus(std::span<const RankCard> cards, Topology* topology) {
     pus[machine].add(card.affinity);
     ++topology->machines[machine].ranks;
   }
-  for (size_t i = 0; i < pus.size(); ++i) topology->machines[i].pus = pus[i].pus();
+  for (size_t i = 0; i < pus.size(); ++i) {
+    topology->machines[i].pus = pus[i].pus();
+    topology->machines[i].taken = pus[i].taken();
+  }
 }
 
 // Hardware threads of nodes and machines whose ranks could not tell are those that the leaders found.
@@ -89,6 +88,8 @@ void fill_pus(std::span<const RankCard> cards, Topology* topology) {
   for (Node& node : topology->nodes) {
     auto& most = found[static_cast<size_t>(node.machine)];
     most = std::max(most, node.pus);
+    Machine& machine = topology->machines[static_cast<size_t>(node.machine)];
+    machine.system_pus = std::max(machine.system_pus, node.system_pus);
     PuUnion pus;
     for (const int rank : node.ranks) pus.add(cards[static_cast<size_t>(rank)].affinity);
     if (pus.pus() > 0) node.pus = pus.pus();
@@ -136,6 +137,7 @@ NodeCard pack(const Node& node, const Tuning& tuning) {
   card.numa_nodes = node.numa_nodes;
   card.cores = node.cores;
   card.pus = node.pus;
+  card.system_pus = node.system_pus;
   card.l2_bytes = node.l2_bytes;
   card.l3_bytes = node.l3_bytes;
   card.memory_bytes = node.memory_bytes;
@@ -162,6 +164,7 @@ Node unpack(const NodeCard& card) {
   node.numa_nodes = card.numa_nodes;
   node.cores = card.cores;
   node.pus = card.pus;
+  node.system_pus = card.system_pus;
   node.l2_bytes = card.l2_bytes;
   node.l3_bytes = card.l3_bytes;
   node.memory_bytes = card.memory_bytes;

@@ -28,9 +28,9 @@ using Key = std::array<uint64_t, 2>;
 Key hash_key(std::string_view text);
 
 struct RankCard {
-  Key host;                           // ranks with equal ones share memory: a node
-  Key machine;                        // ranks with equal ones run under one kernel and share its cores
-  std::array<uint64_t, 16> affinity;  // bit i: may run on hardware thread i; all zero where unknown
+  Key host;        // ranks with equal ones share memory: a node
+  Key machine;     // ranks with equal ones run under one kernel and share its cores
+  PuSet affinity;  // hardware threads it may run on; empty where unknown
 };
 static_assert(sizeof(RankCard) == 160);
 
@@ -62,7 +62,7 @@ struct NodeCard {
     int32_t numa;
   };
   char host[64];
-  int32_t packages, numa_nodes, cores, pus;
+  int32_t packages, numa_nodes, cores, pus, system_pus, reserved;
   uint64_t l2_bytes, l3_bytes, memory_bytes;
   uint32_t nic_count, gpu_count;
   NicCard nics[kMostNics];

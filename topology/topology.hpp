@@ -2,8 +2,10 @@
 // Every rank of a communicator holds the same Topology (rank 0's link costs count for all), so plans agree.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +13,10 @@
 #include "topology/rates.hpp"
 
 namespace coll::topo {
+
+// Hardware threads of a machine: bit i of word w is thread 64 w + i.
+using PuSet = std::array<uint64_t, 16>;
+int count(const PuSet& pus);
 
 enum class LinkKind { kSharedMemory, kNetwork };
 inline constexpr int kLinkKinds = 2;
@@ -40,6 +46,7 @@ struct Node {
   int numa_nodes = 0;
   int cores = 0;
   int pus = 0;          // hardware threads this job may use on the node
+  int system_pus = 0;   // the same, whatever the ranks are bound to
   size_t l2_bytes = 0;  // of one core
   size_t l3_bytes = 0;  // largest shared cache
   size_t memory_bytes = 0;
@@ -52,7 +59,12 @@ struct Node {
 // What runs one kernel. Containers and virtual clusters make several nodes of one machine, which share its cores.
 struct Machine {
   int ranks = 0;
-  int pus = 0;  // hardware threads that its ranks may use together
+  int pus = 0;         // hardware threads that its ranks may use together
+  int system_pus = 0;  // ... were they not bound
+  PuSet taken{};       // hardware threads that ranks are bound to, each to its own; empty where they are not bound so
+
+  // Whether a thread beside the ranks finds a hardware thread that none of them needs.
+  bool has_room() const { return (count(taken) > 0 ? std::max(pus, system_pus) : pus) > ranks; }
 };
 
 struct Topology {
@@ -69,6 +81,9 @@ struct Topology {
                                                                               : LinkKind::kNetwork;
   }
   const LinkCost& cost(LinkKind kind) const { return links[static_cast<size_t>(kind)]; }
+  const Machine& machine_of(int rank) const {
+    return machines[static_cast<size_t>(nodes[static_cast<size_t>(node_of[static_cast<size_t>(rank)])].machine)];
+  }
   // Whether ranks outnumber the hardware threads on some machine, so that waiting ranks must yield.
   bool oversubscribed() const;
 };

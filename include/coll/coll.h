@@ -155,8 +155,10 @@ COLL_API collResult_t collBarrier(collComm_t comm, collStream_t stream);
 
 /* ---- Host streams ----------------------------------------------------------------------------------- */
 
-/* Calls on a host stream return at once and complete in order. They advance inside the library's own calls: any
- * blocking call, collStreamQuery and collCommGetAsyncError move every stream of the process on. */
+/* Calls on a host stream return at once and complete in order. They advance on a thread of the
+ * library where the machine has a hardware thread to spare (COLL_PROGRESS) and the transports allow it, and inside the
+ * library's own calls: any blocking call, collStreamQuery and collCommGetAsyncError move every stream of the process
+ * on. With the thread a time-out also passes while the program computes. */
 COLL_API collResult_t collStreamCreate(collStream_t* stream);
 /* Blocks until everything enqueued has completed; returns the first failure among it. */
 COLL_API collResult_t collStreamSynchronize(collStream_t stream);

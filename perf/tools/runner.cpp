@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <ctime>
 #include <new>
 
 #include "bench.hpp"
@@ -42,23 +41,10 @@ class Session {
 };
 
 Meta describe(const Collective& collective, const Options& options, const World& world, int argc, char** argv) {
-  Meta meta;
-  meta.tool = collective.tool.name;
-  meta.command = fmt::format("{}", fmt::join(argv, argv + argc, " "));
-  int version = 0;
-  collGetVersion(&version);
-  meta.library_version = fmt::format("{}.{}.{}", version / 10000, version / 100 % 100, version % 100);
-  meta.mpi_version = mpi_version();
+  Meta meta = describe_run(collective.tool.name, world, argc, argv);
   meta.input = options.input;
   meta.average = name(options.average);
   meta.baseline = options.baseline ? collective.baseline_name : "";
-  char now[32] = {};
-  const std::time_t clock = std::time(nullptr);
-  std::tm utc = {};
-  std::strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&clock, &utc));
-  meta.time = now;
-  meta.hosts = world.hosts();
-  meta.nranks = world.size();
   meta.iters = options.iters;
   meta.warmup_iters = options.warmup_iters;
   meta.check_iters = options.check_iters;

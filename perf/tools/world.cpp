@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ctime>
 
 namespace coll::perf {
 
-World::World(int* argc, char*** argv) {
-  MPI_Init(argc, argv);
+World::World(int* argc, char*** argv, int threads) {
+  int provided = 0;
+  MPI_Init_thread(argc, argv, threads, &provided);
   MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
   MPI_Comm_size(MPI_COMM_WORLD, &size_);
 }
@@ -79,6 +81,24 @@ std::vector<std::string> World::hosts() const {
     if (std::find(distinct.begin(), distinct.end(), host) == distinct.end()) distinct.push_back(host);
   }
   return distinct;
+}
+
+Meta describe_run(std::string_view tool, const World& world, int argc, char** argv) {
+  Meta meta;
+  meta.tool = tool;
+  meta.command = fmt::format("{}", fmt::join(argv, argv + argc, " "));
+  int version = 0;
+  collGetVersion(&version);
+  meta.library_version = fmt::format("{}.{}.{}", version / 10000, version / 100 % 100, version % 100);
+  meta.mpi_version = mpi_version();
+  char now[32] = {};
+  const std::time_t clock = std::time(nullptr);
+  std::tm utc = {};
+  std::strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&clock, &utc));
+  meta.time = now;
+  meta.hosts = world.hosts();
+  meta.nranks = world.size();
+  return meta;
 }
 
 std::string mpi_version() {

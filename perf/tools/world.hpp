@@ -4,6 +4,7 @@
 #include <mpi.h>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "files.hpp"
@@ -14,8 +15,9 @@ namespace coll::perf {
 
 class World {
  public:
-  World(int* argc, char*** argv);  // MPI_Init
-  ~World();                        // MPI_Finalize
+  // MPI_Init_thread; `threads` is the level that is asked for.
+  World(int* argc, char*** argv, int threads = MPI_THREAD_SINGLE);
+  ~World();  // MPI_Finalize
   World(const World&) = delete;
   World& operator=(const World&) = delete;
 
@@ -40,6 +42,8 @@ class World {
   int rank_ = 0, size_ = 1;
 };
 
+// What every tool's results begin with: who ran what, where and when.
+Meta describe_run(std::string_view tool, const World& world, int argc, char** argv);
 // The MPI library's name and version.
 std::string mpi_version();
 // MPI's counterparts; MPI_DATATYPE_NULL and MPI_OP_NULL where it has none.

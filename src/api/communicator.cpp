@@ -111,8 +111,10 @@ collResult_t collCommAbort(collComm_t comm) {
 collResult_t collCommGetAsyncError(collComm_t comm, collResult_t* async_error) {
   return with_comm("collCommGetAsyncError", comm, [&](Communicator& communicator) {
     COLL_TRY(not_null(async_error, "async_error"));
+    const std::shared_ptr<Process> process = Process::acquire();
+    const auto visit = process->visit();
     bool moved = false;
-    Process::acquire()->advance_streams(&moved);
+    process->advance_streams(&moved);
     const Status failure = communicator.failure();
     *async_error = failure.ok() && communicator.pending() ? collInProgress : failure.code();
     return Status();

@@ -34,6 +34,7 @@ Status existing(collStream_t handle, HostStream** host) {
 }
 
 Status synchronize(HostStream& host) {
+  const auto visit = host.process->visit();
   Backoff backoff(true);
   while (!host.stream->empty()) {
     bool moved = false;
@@ -70,6 +71,7 @@ collResult_t collStreamQuery(collStream_t stream) {
   return guarded("collStreamQuery", [&] {
     HostStream* host = nullptr;
     COLL_TRY(existing(stream, &host));
+    const auto visit = host->process->visit();
     bool moved = false;
     host->process->advance_streams(&moved);
     return host->stream->empty() ? host->stream->take_failure() : Status(collInProgress, "");

@@ -109,6 +109,12 @@ Status parse_debug_subsys(std::string_view name, std::string_view value, Env* en
   return {};
 }
 
+Status parse_progress(std::string_view name, std::string_view value, Env* env) {
+  if (value != "auto" && value != "on" && value != "off") return bad_value(name, value, "auto, on or off");
+  env->progress = value;
+  return {};
+}
+
 constexpr int kMostMs = std::numeric_limits<int>::max();
 
 constexpr EnvVariable kRegistry[] = {
@@ -150,6 +156,11 @@ constexpr EnvVariable kRegistry[] = {
      "Ranks with the same text count as one node, in place of what the library found out. Ranks that are told apart do "
      "not share memory.",
      parse_text<&Env::host_id>, show_text<&Env::host_id>},
+    {"COLL_PROGRESS", Scope::kLocal, "mode", "auto",
+     "Whether a thread of the library moves host streams on while the program computes: `auto` where the machine has a "
+     "hardware thread that no rank needs, `on` everywhere, `off` nowhere. Communicators that use MPI for messages are "
+     "left to the program's own threads unless MPI was initialised with `MPI_THREAD_MULTIPLE`.",
+     parse_progress, show_text<&Env::progress>},
     {"COLL_BOOTSTRAP_IFNAME", Scope::kLocal, "interface", "",
      "Network interface whose address `collGetUniqueId` puts into the id.", parse_text<&Env::bootstrap_ifname>,
      show_text<&Env::bootstrap_ifname>},

@@ -22,28 +22,46 @@ Operation::Operation(Communicator& communicator, std::unique_ptr<Execution> exec
 }
 
 Operation::~Operation() {
-  --communicator_.pending_;
   // The system may still write to the receives of a failed call: its memory is given up.
-  if (communicator_.memory_still_accessed_ && !execution_->done()) static_cast<void>(execution_.release());
+  if (!execution_->done() && communicator_.memory_still_accessed_) static_cast<void>(execution_.release());
+  execution_.reset();
+  --communicator_.pending_;  // last: whoever waits for it may now destroy the communicator
 }
 
 Communicator::Communicator(Foundation foundation)
     : base_(std::move(foundation)),
       watchdog_(*base_.fabric, *base_.log, base_.rank, base_.nranks, base_.config.timeout_ms),
       around_{base_.fabric.get(), base_.process->staging().get(), &stats_, base_.rank,
-              base_.nranks,       base_.config.check == 2, base_.topology.oversubscribed() ? 0 : kSpins} {}
+              base_.nranks,       base_.config.check == 2, base_.topology.oversubscribed() ? 0 : kSpins},
+      progress_thread_allowed_(decide_progress_thread()) {}
 
 Communicator::~Communicator() = default;
 
+bool Communicator::decide_progress_thread() const {
+  const std::string& wanted = base_.config.env.progress;
+  const bool reachable = base_.fabric->any_thread();
+  const bool room = base_.topology.machine_of(base_.rank).has_room();
+  const bool allowed = reachable && (wanted == "on" || (wanted == "auto" && room));
+  base_.log->info(LogPart::kInit, "streams advance ", allowed ? "on a progress thread" : "inside calls of the library",
+                  " (COLL_PROGRESS=", wanted, room ? "" : ", no hardware thread to spare",
+                  reachable ? "" : ", MPI is not for every thread", ")");
+  return allowed;
+}
+
 Status Communicator::run(const Call& call, const std::shared_ptr<Stream>& stream) {
+  if (!stream && !pending()) {
+    const std::lock_guard lock(busy_);
+    bool done = false;
+    COLL_TRY(run_on_board(call, &done));
+    if (done) return {};
+  }
+  const auto visit = base_.process->visit();
   const std::lock_guard lock(busy_);
-  bool done = false;
-  if (!stream) COLL_TRY(run_on_board(call, &done));
-  if (done) return {};
   std::unique_ptr<Operation> operation;
   COLL_TRY(begin(call, &operation));
   if (!stream) return complete(*operation);
   stream->enqueue(std::move(operation));
+  if (progress_thread_allowed_) base_.process->wake_progress({base_.topology, base_.rank});
   return {};
 }
 
@@ -54,6 +72,7 @@ bool Communicator::to_check(uint64_t sequence) const {
 
 Status Communicator::begin(const Call& call, std::unique_ptr<Operation>* operation) {
   COLL_TRY(failure());
+  if (abort_requested_.load()) return poison(aborted(), true);
   while (pending_.load() >= kMostPending) {
     bool moved = false;
     base_.process->advance_streams(&moved);
@@ -137,8 +156,14 @@ Status Communicator::complete(Operation& operation) {
 }
 
 Status Communicator::advance(Operation& operation, bool* moved, bool* done) {
-  const std::unique_lock lock(busy_, std::try_to_lock);
-  return lock.owns_lock() ? step(operation, moved, done) : Status();
+  Status status;
+  {
+    const std::unique_lock lock(busy_, std::try_to_lock);
+    if (!lock.owns_lock()) return {};
+    status = step(operation, moved, done);
+  }
+  heed_abort();
+  return status;
 }
 
 Status Communicator::step(Operation& operation, bool* moved, bool* done) {
@@ -168,6 +193,7 @@ Status Communicator::step(Operation& operation, bool* moved, bool* done) {
 }
 
 Status Communicator::finalize() {
+  const auto visit = base_.process->visit();
   Backoff backoff(base_.topology.oversubscribed());
   // On a communicator that has failed, every operation fails at once and leaves its stream.
   while (pending()) {
@@ -182,7 +208,13 @@ Status Communicator::aborted() const { return {collRemoteError, "the communicato
 
 void Communicator::abort() {
   abort_requested_ = true;
-  // A thread that waits inside a call sees the request and tells the peers; otherwise it is done here.
+  // A thread that is inside a call sees the request and tells the peers; otherwise it is done here.
+  heed_abort();
+}
+
+// After every turn on the communicator: whoever comes second, the aborting thread or this one, gets the lock.
+void Communicator::heed_abort() {
+  if (!abort_requested_.load()) return;
   const std::unique_lock lock(busy_, std::try_to_lock);
   if (lock.owns_lock()) static_cast<void>(poison(aborted(), true));
 }
@@ -207,6 +239,7 @@ Status Communicator::poison(const Status& failure, bool tell_others) {
 }
 
 collStats_t Communicator::stats() {
+  const auto visit = base_.process->visit();
   const std::lock_guard lock(busy_);
   return stats_;
 }

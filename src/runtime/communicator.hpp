@@ -80,6 +80,8 @@ class Communicator {
   void abort();
   Status failure() const;  // what poisoned the communicator
   bool pending() const { return pending_.load() > 0; }
+  // Whether the progress thread may move the communicator on: COLL_PROGRESS, the machine and the transports decide.
+  bool progress_thread_allowed() const { return progress_thread_allowed_; }
 
  private:
   friend class Operation;
@@ -97,10 +99,13 @@ class Communicator {
   void log_choice(const Call& call, const Selection& selection);
   Status poison(const Status& failure, bool tell_others);
   Status aborted() const;
+  void heed_abort();
+  bool decide_progress_thread() const;
 
   Foundation base_;
   Watchdog watchdog_;
   Surroundings around_;
+  const bool progress_thread_allowed_;
   collStats_t stats_{};
   Turn busy_;  // one thread at a time moves the communicator on
   uint64_t next_sequence_ = 0;

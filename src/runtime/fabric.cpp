@@ -1,5 +1,7 @@
 #include "runtime/fabric.hpp"
 
+#include <algorithm>
+
 namespace coll {
 
 void Fabric::add(std::unique_ptr<Transport> transport, int own_rank) {
@@ -49,6 +51,10 @@ bool Fabric::poll_control(Control* control) {
     if (transport->poll_control(control)) return true;
   }
   return false;
+}
+
+bool Fabric::any_thread() const {
+  return std::all_of(transports_.begin(), transports_.end(), [](const auto& each) { return each->any_thread(); });
 }
 
 bool Fabric::abandon() {

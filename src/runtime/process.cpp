@@ -1,15 +1,51 @@
 #include "runtime/process.hpp"
 
+#include <pthread.h>
+
 #include "runtime/stream.hpp"
 
 namespace coll {
 
+namespace {
+
+struct Registry {
+  std::mutex mutex;
+  std::weak_ptr<Process> current;
+  std::shared_ptr<Process> forking;  // between the two ends of a fork()
+};
+
+Registry& registry() {
+  static Registry one;
+  return one;
+}
+
+void before_fork() {
+  registry().mutex.lock();
+  registry().forking = registry().current.lock();
+  if (registry().forking) registry().forking->before_fork();
+}
+
+void after_fork(bool in_child) {
+  const std::shared_ptr<Process> held = std::move(registry().forking);
+  if (held) held->after_fork(in_child);
+  registry().mutex.unlock();
+}
+
+void watch_forks() {
+  static const int watched = pthread_atfork(
+      before_fork, [] { after_fork(false); }, [] { after_fork(true); });
+  static_cast<void>(watched);  // out of memory: children of a fork then have to exec
+}
+
+}  // namespace
+
+Process::Process() { start_anew(); }
+Process::~Process() = default;
+
 std::shared_ptr<Process> Process::acquire() {
-  static std::mutex mutex;
-  static std::weak_ptr<Process> current;
-  const std::lock_guard lock(mutex);
-  std::shared_ptr<Process> process = current.lock();
-  if (!process) current = process = std::make_shared<Process>();
+  const std::lock_guard lock(registry().mutex);
+  std::shared_ptr<Process> process = registry().current.lock();
+  if (!process) registry().current = process = std::make_shared<Process>();
   return process;
 }
 
@@ -30,19 +66,47 @@ Status Process::release(void* memory) {
 void Process::add(const std::shared_ptr<Stream>& stream) {
   const std::lock_guard lock(mutex_);
   streams_.push_back(stream);
+  any_streams_ = true;
+}
+
+std::vector<std::shared_ptr<Stream>> Process::streams() {
+  std::vector<std::shared_ptr<Stream>> alive;
+  if (!any_streams_.load(std::memory_order_acquire)) return alive;
+  const std::lock_guard lock(mutex_);
+  std::erase_if(streams_, [](const auto& stream) { return stream.expired(); });
+  for (const auto& stream : streams_) {
+    if (auto held = stream.lock()) alive.push_back(std::move(held));
+  }
+  return alive;
 }
 
 void Process::advance_streams(bool* moved) {
-  std::vector<std::shared_ptr<Stream>> alive;
-  {
-    const std::lock_guard lock(mutex_);
-    if (streams_.empty()) return;
-    std::erase_if(streams_, [](const auto& stream) { return stream.expired(); });
-    for (const auto& stream : streams_) {
-      if (auto held = stream.lock()) alive.push_back(std::move(held));
-    }
-  }
-  for (const auto& stream : alive) stream->advance(moved);
+  bool left = false;
+  for (const auto& stream : streams()) left |= stream->advance(Mover::kProgram, moved);
+  if (left) progress_->wake();
+}
+
+bool Process::take_turn(bool* moved) {
+  bool left = false;
+  for (const auto& stream : streams()) left |= stream->advance(Mover::kProgressThread, moved);
+  return left;
+}
+
+void Process::wake_progress(const Room& room) {
+  watch_forks();
+  progress_->wake(room);
+}
+
+void Process::start_anew() {
+  progress_ = std::make_unique<Progress>([this](bool* moved) { return take_turn(moved); });
+}
+
+void Process::before_fork() { progress_->before_fork(); }
+
+void Process::after_fork(bool in_child) {
+  if (!in_child) return progress_->after_fork();
+  static_cast<void>(progress_.release());  // waited on by a thread that is not here
+  start_anew();
 }
 
 }  // namespace coll

@@ -133,6 +133,7 @@ void Communicator::log_choice(const Call& call, const Selection& selection) {
 }
 
 Status Communicator::query_plan(const Call& call, std::string* json) {
+  const auto visit = base_.process->visit();
   const std::lock_guard lock(busy_);
   COLL_TRY(failure());
   Selection selection;

@@ -79,6 +79,10 @@ class Transport {
   // After a failure: forgets every pending request without touching it again. Returns true where a buffer of a
   // forgotten receive (or send) may still be accessed by the system, so that the caller leaks its staging memory.
   virtual bool abandon() = 0;
+
+  // Whether the one thread at a time that calls may be any thread, the library's own included, and need not be one that
+  // the program calls from.
+  virtual bool any_thread() const { return false; }
 };
 
 }  // namespace coll

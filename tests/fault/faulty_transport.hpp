@@ -40,6 +40,7 @@ class FaultyTransport final : public Transport {
   Status send_control(int peer, const Control& control) override { return real_->send_control(peer, control); }
   bool poll_control(Control* control) override { return real_->poll_control(control); }
   bool abandon() override { return real_->abandon(); }
+  bool any_thread() const override { return real_->any_thread(); }
 
  private:
   std::unique_ptr<Transport> real_;

@@ -1,5 +1,6 @@
 // main() of the tests under mpirun: one rank reports, and all fail where one did.
 #include <cstdio>
+#include <cstring>
 
 #include "tests/mpi/world.hpp"
 
@@ -61,7 +62,9 @@ int main(int argc, char** argv) {
   using namespace coll::test;
   ::setenv("COLL_TIMEOUT_MS", "30000", 0);  // a rank that fails must not keep the others for long
   look_before_mpi_init();
-  MPI_Init(&argc, &argv);  // MPI_THREAD_SINGLE
+  const bool multiple = argc > 1 && std::strcmp(argv[1], "multiple") == 0;
+  int provided = 0;
+  MPI_Init_thread(&argc, &argv, multiple ? MPI_THREAD_MULTIPLE : MPI_THREAD_SINGLE, &provided);
   testing::InitGoogleTest(&argc, argv);
   const MpiWorld world;
   if (world.rank != 0) {

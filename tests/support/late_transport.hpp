@@ -54,6 +54,8 @@ class LateTransport final : public Transport {
     return inner_->abandon();
   }
 
+  bool any_thread() const override { return inner_->any_thread(); }
+
  private:
   static constexpr int kQuietTurns = 3;   // in between, whoever waits acts on what has come
   static constexpr int kMostTurns = 100;  // where what is awaited depends on what is held

@@ -79,6 +79,7 @@ class InprocTransport final : public Transport {
     matcher_.clear();
     return false;
   }
+  bool any_thread() const override { return true; }
 
  private:
   Status unreachable(int peer) const {

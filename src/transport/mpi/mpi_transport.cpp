@@ -13,6 +13,11 @@ namespace coll::mpi {
 namespace {
 
 constexpr int kControlTag = 1 << 30;
+
+bool thread_multiple() {
+  int level = MPI_THREAD_SINGLE;
+  return PMPI_Query_thread(&level) == MPI_SUCCESS && level == MPI_THREAD_MULTIPLE;
+}
 constexpr int kMostArrivals = 64;   // taken by one progress(), so that it returns
 constexpr int kLastControls = 100;  // looks at unfinished control sends before they are leaked
 
@@ -68,6 +73,7 @@ class MpiTransport final : public Transport {
   Status send_control(int peer, const Control& control) override;
   bool poll_control(Control* control) override;
   bool abandon() override;
+  bool any_thread() const override { return any_thread_; }
 
  private:
   std::string who(const char* call, int peer) const {
@@ -88,6 +94,7 @@ class MpiTransport final : public Transport {
 
   CommPtr comm_;
   uint64_t nonce_;
+  bool any_thread_ = thread_multiple();
   bool abandoned_ = false;
   std::vector<Inbox> inboxes_;         // by peer
   std::vector<MPI_Request> requests_;  // beside transfers_

@@ -60,6 +60,7 @@ class ShmTransport final : public Transport {
   Status send_control(int peer, const Control& control) override;
   bool poll_control(Control* control) override;
   bool abandon() override;
+  bool any_thread() const override { return true; }
 
  private:
   int index_of(int peer) const {

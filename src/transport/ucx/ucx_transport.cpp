@@ -43,6 +43,7 @@ class UcxTransport final : public Transport {
   Status meet(std::chrono::steady_clock::time_point deadline);
 
   std::string_view name() const override { return "ucx"; }
+  bool any_thread() const override { return true; }  // its worker is for one thread after the other
   bool reaches(int peer) const override { return peer >= 0 && peer < static_cast<int>(peers_.size()) && peer != rank_; }
   Status send(int peer, uint32_t tag, std::span<const std::byte> message, Request* request) override;
   Status receive(int peer, uint32_t tag, std::span<std::byte> buffer, Request* request) override;

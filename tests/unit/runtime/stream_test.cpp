@@ -1,8 +1,10 @@
-// Host streams through the C API: calls return at once and complete in order, inside later calls of the library.
+// Host streams through the C API: calls return at once and complete in order, inside later calls of the library or on
+// its progress thread: this runs with both.
 #include <gtest/gtest.h>
 
 #include <numeric>
 
+#include "tests/support/host_stream.hpp"
 #include "tests/support/world.hpp"
 
 namespace coll::test {
@@ -17,22 +19,6 @@ World quiet_world(const Placement& node_of, int timeout_ms = 60000) {
   };
   return World(options);
 }
-
-class HostStream {
- public:
-  HostStream() { EXPECT_EQ(collStreamCreate(&handle_), collSuccess); }
-  ~HostStream() {
-    if (handle_ == nullptr) return;
-    EXPECT_EQ(collStreamDestroy(handle_), collSuccess);
-  }
-  HostStream(const HostStream&) = delete;
-  HostStream& operator=(const HostStream&) = delete;
-  collStream_t get() const { return handle_; }
-  collStream_t release() { return std::exchange(handle_, nullptr); }
-
- private:
-  collStream_t handle_ = nullptr;
-};
 
 TEST(Streams, CallsCompleteInOrder) {
   World world = quiet_world(one_node(3));

@@ -84,6 +84,35 @@ TEST(Assemble, NodesOfOneMachineShareItsCores) {
   EXPECT_TRUE(t.oversubscribed());
 }
 
+// A machine with 8 hardware threads and ranks that may run on these.
+bool has_room(const std::vector<uint64_t>& affinities) {
+  std::vector<Place> places;
+  for (const uint64_t affinity : affinities) places.push_back({"a", "a", affinity});
+  Node node = discovered("a", 8);
+  node.system_pus = 8;
+  return assemble(cards_of(places), std::vector{unpack(pack(node, {}))}, {}).machine_of(0).has_room();
+}
+
+TEST(Assemble, RoomIsAHardwareThreadThatNoRankNeeds) {
+  EXPECT_TRUE(has_room({0xff, 0xff, 0xff}));
+  EXPECT_FALSE(has_room(std::vector<uint64_t>(8, 0xff)));
+  EXPECT_FALSE(has_room({3, 3})) << "the job is confined to two";
+  EXPECT_TRUE(has_room({1, 2})) << "bound, each to its own";
+  EXPECT_TRUE(has_room({3, 12}));
+  EXPECT_FALSE(has_room({1, 2, 4, 8, 16, 32, 64, 128}));
+  EXPECT_TRUE(has_room({3, 12, 48, 192})) << "half of them are the ranks' second threads";
+  EXPECT_FALSE(has_room({1})) << "confined rather than bound";
+  EXPECT_FALSE(has_room({1, 1}));
+}
+
+TEST(Assemble, TakenIsWhatRanksAreBoundTo) {
+  const std::vector<Node> nodes = {discovered("a", 8)};
+  EXPECT_EQ(assemble(cards_of({{"a", "a", 3}, {"a", "a", 8}}), nodes, {}).machines[0].taken, PuSet{11});
+  EXPECT_EQ(assemble(cards_of({{"a", "a", 3}, {"a", "a", 6}}), nodes, {}).machines[0].taken, PuSet{});
+  EXPECT_EQ(assemble(cards_of({{"a", "a", 3}, {"a", "a", 0}}), nodes, {}).machines[0].taken, PuSet{}) << "not known";
+  EXPECT_EQ(assemble(cards_of({{"a", "a", 3}}), nodes, {}).machines[0].taken, PuSet{});
+}
+
 TEST(Assemble, UnknownAffinityLeavesWhatTheLeaderFound) {
   const auto cards = cards_of({{"a", "a", 0}, {"a", "a", 1}});
   const Topology t = assemble(cards, std::vector{discovered("a", 2048)}, {});
