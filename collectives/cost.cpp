@@ -87,7 +87,7 @@ class Meter {
   }
 
   void compute(const Step& step, double elements) {
-    if (plan_.on_board && step.to.count > 0) load_.work_us += us(bytes(Wire::kNative, elements), kCopyGbs);
+    if (plan_.on_board && step.to.count > 0) load_.work_us += us(bytes(Wire::kNative, elements), rates_.copy_gbs);
     if (step.local != Local::kNone && (step.reduce || step.to_output)) {
       load_.work_us += us(bytes(step.local == Local::kSlot ? Wire::kPartial : Wire::kNative, elements),
                           step.reduce ? rates_.reduce_gbs : rates_.copy_gbs);
