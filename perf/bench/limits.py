@@ -7,7 +7,16 @@ from pathlib import Path
 
 FRAME_BYTES, PAYLOAD_BYTES = 1514, 1448  # of a full Ethernet frame of TCP: what the link counts, what it delivers
 
-RATES = {"100mbit": 1e8, "250mbit": 2.5e8, "500mbit": 5e8, "1gbit": 1e9, "2500mbit": 2.5e9, "5gbit": 5e9, "10gbit": 1e10, "25gbit": 2.5e10}
+RATES = {  # bit/s
+    "100mbit": 1e8,
+    "250mbit": 2.5e8,
+    "500mbit": 5e8,
+    "1gbit": 1e9,
+    "2500mbit": 2.5e9,
+    "5gbit": 5e9,
+    "10gbit": 1e10,
+    "25gbit": 2.5e10,
+}
 
 
 def wire_limit_us(size_bytes: int, nodes: int, bits_per_s: float, ratio: float = 1.0) -> float:

@@ -32,6 +32,8 @@ def samples_of(document: dict, what: str, setting: str) -> list[Sample]:
     """The rows of a perf tool's JSON."""
     samples = []
     for row in document["rows"]:
+        if row["size_bytes"] == 0:  # smaller than an element for each rank: nothing is done
+            continue
         if row["wrong"]:
             raise WrongResult(f"{what}, {row['size_bytes']} bytes, {row['codec']}: {row['wrong']} wrong elements")
         theirs = row["baseline"]["p50_us"] if row["baseline"] else None
