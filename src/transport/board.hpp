@@ -2,9 +2,9 @@
 // take no system call, no lock and no allocation.
 //
 // Every rank posts the same number of times. Post p of a rank lies in its slot p mod kSlots: the post's number, which
-// is the flag, and the payload: behind the flag in its cache line where it fits, else from the next line on. A rank posts p only
-// when it is through with reading everybody's posts before p. So whoever has posted p-kSlots+1 no longer reads p-kSlots,
-// and its slot may be written again.
+// is the flag, and the payload: behind the flag in its cache line where it fits, else from the next line on. A rank
+// posts p only when it is through with reading everybody's posts before p. So whoever has posted p-kSlots+1 no longer
+// reads p-kSlots, and its slot may be written again.
 #pragma once
 
 #include <algorithm>
@@ -24,7 +24,8 @@ class Board {
 
   static constexpr size_t bytes(size_t nlocal, size_t slot_bytes) { return nlocal * kSlots * slot_bytes; }
 
-  // `memory`: bytes() of shared memory, all zero when the first rank comes; `index_of` gives a rank's place on the node.
+  // `memory`: bytes() of shared memory, all zero when the first rank comes; `index_of` gives a rank's place on the
+  // node.
   Board(std::byte* memory, size_t slot_bytes, std::vector<int> index_of, size_t own)
       : memory_(memory), slot_bytes_(slot_bytes), index_of_(std::move(index_of)), own_(own) {
     const auto nlocal = static_cast<size_t>(*std::max_element(index_of_.begin(), index_of_.end())) + 1;
