@@ -31,7 +31,7 @@ def table() -> Table:
         ["processor", first_match("/proc/cpuinfo", r"^model name\s*:\s*(.*)$")],
         ["cores", len(os.sched_getaffinity(0))],
         ["memory_gib", round(int(first_match("/proc/meminfo", r"^MemTotal:\s*(\d+)")) / (1 << 20))],
-        ["kernel", platform.release()],
+        ["kernel", platform.release().split("-")[0]],
         ["mpi", version_of(["mpirun", "--version"])],
         ["commit", version_of(["git", "rev-parse", "--short", "HEAD"])],
     ]
