@@ -41,7 +41,7 @@ class Board {
     if (finished_ + 1 != number) return false;
     if (number <= kSlots) return true;
     const uint64_t needed = number - kSlots + 1;
-    while (slowest_ < seen_.size() && (slowest_ == own_ || at_least(slowest_, needed))) ++slowest_;
+    while (slowest_ < seen_.size() && (slowest_ == own_ || at_least(slowest_, needed, number - 1))) ++slowest_;
     if (slowest_ < seen_.size()) return false;
     slowest_ = 0;
     return true;
@@ -67,10 +67,11 @@ class Board {
   std::atomic<uint64_t>& flag(size_t local, uint64_t number) const {
     return *reinterpret_cast<std::atomic<uint64_t>*>(slot(local, number));
   }
-  // Flags only grow, and a rank's newest post is in one of its slots.
-  bool at_least(size_t local, uint64_t number) {
-    if (seen_[local] >= number) return true;
-    for (uint64_t each = number; each < number + kSlots; ++each) {
+  // Whether the rank has posted `number`: its slot then holds that or a later one. A rank that keeps up has posted all
+  // up to `newest`, which is looked at first, so that the next few calls need not look.
+  bool at_least(size_t local, uint64_t number, uint64_t newest) {
+    for (const uint64_t each : {newest, number}) {
+      if (seen_[local] >= number) return true;
       seen_[local] = std::max(seen_[local], flag(local, each).load(std::memory_order_acquire));
     }
     return seen_[local] >= number;
