@@ -90,7 +90,7 @@ Status Communicator::select(const Call& call, Selection* selection) {
 // The cheapest of the exact plan and those of the candidates, which have to be clearly cheaper. All ranks decide alike:
 // by the call's arguments, and the topology and rates that they share.
 Status Communicator::select_among_candidates(const Call& call, Selection* selection) const {
-  const Status exact = plan(call, kAnyEncodings, selection);
+  Status exact = plan(call, kAnyEncodings, selection);
   // Which one is cheaper depends on the size and the placement, on which bits must not depend then.
   if (base_.config.deterministic) return exact;
   double to_beat = exact.ok() ? selection->plan->predicted_us * (1 - kLeastGain) : 0;
