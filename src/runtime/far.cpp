@@ -108,7 +108,7 @@ Status open_far(std::span<const FarWay* const> ways, const FarRequest& request, 
                 std::unique_ptr<Transport>* transport) {
   std::string refused;
   for (const FarWay* way : ways) {
-    const Status opened = way->open(request, transport);
+    Status opened = way->open(request, transport);
     if (opened.ok()) {
       if (request.bootstrap->rank() == 0) {
         log.info(
