@@ -193,11 +193,10 @@ Status ShmTransport::take_lent(Peer& peer, const LentMatch& match) {
 Status ShmTransport::give_back(Request* request) {
   Peer& peer = peers_[static_cast<size_t>(index_of(request->lender))];
   const bool of_region = peer.regions.unpin(request->loan);
-  peer.returned->fetch_xor(uint64_t{1} << request->loan, std::memory_order_release);
+  peer.returned->fetch_xor(uint64_t{1} << request->loan);  // what follows is seen after all that was read
   request->view = nullptr;
   if (!of_region) return {};
   // A rank that gives up says so before its program can change the memory.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
   if (peer.bell->withdrawn.load() == 0) return {};
   return {collRemoteError, text("rank ", peer.rank, " gave up while its memory was being read")};
 }
