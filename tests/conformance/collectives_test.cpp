@@ -146,13 +146,20 @@ std::vector<Service> services(const std::vector<Links>& kinds, bool few) {
   return all;
 }
 
+// For slow builds: every algorithm over messages between threads, and the ways through shared memory.
+std::vector<Service> few_services() {
+  std::vector<Service> all = services({Links::kInproc, Links::kLate}, true);
+  for (const Links links : {Links::kShm, Links::kMapped}) {
+    for (const char* algorithm : {"", "direct"}) all.push_back({algorithm, links, true});
+  }
+  return all;
+}
+
 const auto kTestName = [](const auto& tested) { return name_of(tested.param); };
 
 INSTANTIATE_TEST_SUITE_P(All, Collectives, testing::ValuesIn(services({Links::kInproc, Links::kShm}, false)),
                          kTestName);
-INSTANTIATE_TEST_SUITE_P(Few, Collectives,
-                         testing::ValuesIn(services({Links::kInproc, Links::kLate, Links::kShm, Links::kMapped}, true)),
-                         kTestName);
+INSTANTIATE_TEST_SUITE_P(Few, Collectives, testing::ValuesIn(few_services()), kTestName);
 INSTANTIATE_TEST_SUITE_P(All, LongCollectives,
                          testing::ValuesIn(services({Links::kInproc, Links::kShm, Links::kMapped}, false)), kTestName);
 
