@@ -23,12 +23,7 @@ std::string codec_head(const CodecMeta& meta) {
                                  meta.library_version, meta.host, meta.iters);
   text += fmt::format("# rate: bytes read and written, on one core; ratio: to memcpy of as many; sums of {} ranks\n#\n",
                       meta.ranks);
-  std::vector<std::string> names, units;
-  for (const Column& column : kColumns) {
-    names.emplace_back(column.name);
-    units.emplace_back(column.unit);
-  }
-  return text + lay_out(kColumns, '#', names) + lay_out(kColumns, '#', units);
+  return text + lay_out_head(kColumns);
 }
 
 std::string codec_line(const CodecRow& row) {

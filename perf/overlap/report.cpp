@@ -30,12 +30,7 @@ std::string overlap_head(const Meta& meta, const OverlapOptions& options) {
                       meta.warmup_iters);
   text += "# comm: the allreduce alone; compute: the loop alone; both: enqueue, loop, wait;\n";
   text += "# hidden: (comm + compute - both) over the shorter of comm and compute\n#\n";
-  std::vector<std::string> names, units;
-  for (const Column& column : kColumns) {
-    names.emplace_back(column.name);
-    units.emplace_back(column.unit);
-  }
-  return text + lay_out(kColumns, '#', names) + lay_out(kColumns, '#', units);
+  return text + lay_out_head(kColumns);
 }
 
 std::string overlap_line(const OverlapRow& row) {

@@ -49,6 +49,15 @@ nlohmann::ordered_json json_row(const Row& row) {
 
 }  // namespace
 
+std::string lay_out_head(std::span<const Column> columns) {
+  std::vector<std::string> names, units;
+  for (const Column& column : columns) {
+    names.emplace_back(column.name);
+    units.emplace_back(column.unit);
+  }
+  return lay_out(columns, '#', names) + lay_out(columns, '#', units);
+}
+
 std::string lay_out(std::span<const Column> columns, char first, const std::vector<std::string>& cells) {
   std::string line(1, first);
   for (size_t i = 0; i < cells.size(); ++i) {
@@ -71,12 +80,7 @@ std::string table_head(const Meta& meta) {
   text +=
       "# time: mean; algbw, busbw: from p50, GB/s = 10^9 bytes/s; sent: in one call, by the rank that sends most;\n";
   text += "# ratio: bytes without the codec over bytes sent; err/bound: largest error over what it may be\n#\n";
-  std::vector<std::string> names, units;
-  for (const Column& column : kColumns) {
-    names.emplace_back(column.name);
-    units.emplace_back(column.unit);
-  }
-  return text + line('#', names) + line('#', units);
+  return text + lay_out_head(kColumns);
 }
 
 std::string table_line(const Row& row) {

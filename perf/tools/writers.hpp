@@ -18,6 +18,8 @@ struct Column {
 
 // A line of a table; `first` is its first character, '#' where it is no row.
 std::string lay_out(std::span<const Column> columns, char first, const std::vector<std::string>& cells);
+// The lines with the columns' names and units.
+std::string lay_out_head(std::span<const Column> columns);
 
 // The lines before the rows: what ran where, then the columns' names and units.
 std::string table_head(const Meta& meta);

@@ -11,7 +11,7 @@ namespace coll {
 namespace {
 
 constexpr uint64_t kCheckedCalls = 16;
-constexpr int kSpins = 2000;      // looks at the board before a waiting rank does anything else
+constexpr int kSpins = 2000;      // where every rank has a hardware thread
 constexpr int kMostPending = 16;  // calls in flight; half of what message tags can tell apart
 
 }  // namespace
@@ -31,14 +31,10 @@ Operation::~Operation() {
 Communicator::Communicator(Foundation foundation)
     : base_(std::move(foundation)),
       watchdog_(*base_.fabric, *base_.log, base_.rank, base_.nranks, base_.config.timeout_ms),
-      around_{base_.fabric.get(),
-              base_.process->staging().get(),
-              &stats_,
-              base_.rank,
-              base_.nranks,
-              base_.config.check == 2,
-              base_.topology.oversubscribed() ? 0 : kSpins},
-      progress_thread_allowed_(decide_progress_thread()) {}
+      around_{base_.fabric.get(), base_.process->staging().get(), &stats_, base_.rank,
+              base_.nranks,       base_.config.check == 2},
+      progress_thread_allowed_(decide_progress_thread()),
+      spins_(base_.topology.oversubscribed() ? 0 : kSpins) {}
 
 Communicator::~Communicator() = default;
 
@@ -76,8 +72,7 @@ bool Communicator::to_check(uint64_t sequence) const {
 }
 
 Status Communicator::begin(const Call& call, std::unique_ptr<Operation>* operation) {
-  COLL_TRY(failure());
-  if (abort_requested_.load()) return poison(aborted(), true);
+  COLL_TRY(heed());
   while (pending_.load() >= kMostPending) {
     bool moved = false;
     base_.process->advance_streams(&moved);
@@ -105,15 +100,15 @@ Status Communicator::begin(const Call& call, std::unique_ptr<Operation>* operati
 }
 
 Status Communicator::run_on_board(const Call& call, bool* taken) {
-  if (pending_.load() > 0 || to_check(next_sequence_) || call.function == Function::kBarrier) return {};
+  if (to_check(next_sequence_)) return {};
   const Selection* const known = plans_.find(call);
   if (known == nullptr || !known->plan->on_board) return {};
-  COLL_TRY(failure());
+  COLL_TRY(heed());
   if (Status status = watchdog_.listen(); !status.ok()) return poison(status, false);
   BoardRun run(call, *known->plan, *base_.fabric->board());
   const uint64_t sequence = next_sequence_++;
   bool done = run.advance();
-  for (int look = 0; !done && look < around_.spins; ++look) done = run.advance();
+  for (int look = 0; !done && look < spins_; ++look) done = run.advance();
   if (!done) COLL_TRY(wait_on_board(run, sequence, name(call.function)));
   *taken = true;
   ++stats_.calls;
@@ -129,9 +124,13 @@ Status Communicator::wait_on_board(BoardRun& run, uint64_t sequence, std::string
   const auto begun = Clock::now();
   Patience patience;
   Backoff backoff(base_.topology.oversubscribed());
-  const auto waiting = [&] { return WaitingCall{sequence, function, {run.awaited_rank()}}; };
+  const auto waiting = [&] {
+    WaitingCall call{sequence, function, {}};
+    if (run.awaited_rank() >= 0) call.awaited.push_back(run.awaited_rank());
+    return call;
+  };
   while (!run.advance()) {
-    if (abort_requested_.load()) return poison(aborted(), true);
+    COLL_TRY(heed());
     bool moved = false;
     if (Status status = base_.fabric->progress(&moved); !status.ok()) return poison(status, true);
     if (Status status = watchdog_.listen(); !status.ok()) return poison(status, false);
@@ -172,8 +171,7 @@ Status Communicator::advance(Operation& operation, bool* moved, bool* done) {
 }
 
 Status Communicator::step(Operation& operation, bool* moved, bool* done) {
-  COLL_TRY(failure());
-  if (abort_requested_.load()) return poison(aborted(), true);
+  COLL_TRY(heed());
   Execution& execution = *operation.execution_;
   bool here = false;
   if (Status status = base_.fabric->progress(&here); !status.ok()) return poison(status, true);
@@ -210,6 +208,11 @@ Status Communicator::finalize() {
 }
 
 Status Communicator::aborted() const { return {collRemoteError, "the communicator was aborted with collCommAbort()"}; }
+
+Status Communicator::heed() {
+  COLL_TRY(failure());
+  return abort_requested_.load() ? poison(aborted(), true) : Status();
+}
 
 void Communicator::abort() {
   abort_requested_ = true;

@@ -99,6 +99,7 @@ class Communicator {
   void log_choice(const Call& call, const Selection& selection);
   Status poison(const Status& failure, bool tell_others);
   Status aborted() const;
+  Status heed();  // what ends every call: a failure before it, or an abort
   void heed_abort();
   bool decide_progress_thread() const;
 
@@ -106,6 +107,7 @@ class Communicator {
   Watchdog watchdog_;
   Surroundings around_;
   const bool progress_thread_allowed_;
+  const int spins_;  // looks at the board before a waiting rank gives its core away
   collStats_t stats_{};
   Turn busy_;  // one thread at a time moves the communicator on
   uint64_t next_sequence_ = 0;

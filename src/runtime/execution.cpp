@@ -275,11 +275,11 @@ Status Execution::produce(ChunkRun& run, const Step& step, const Shard& part, st
 Status Execution::send_user_memory(const ChunkRun& run, const Step& step, std::span<const std::byte> memory,
                                    Value* value) {
   value->message = memory;
+  const bool would_be_lent = lends_user_memory(run, step, memory);
   const int shard = plan_->entry(step.shard, run.round, 0);
-  const bool may_lend = !overwrites_input_ || step.reduce || !reduces_into(shard);
-  if (may_lend && lends_user_memory(run, step, memory)) return {};
+  if (would_be_lent && (!overwrites_input_ || step.reduce || !reduces_into(shard))) return {};
   value->block = take_lent(run, step, memory.size());
-  if (!value->block && !around_.checksums) return {};
+  if (!value->block && !would_be_lent && !around_.checksums) return {};
   if (!value->block) COLL_TRY(take_block(memory.size(), &value->block));
   std::memcpy(value->block.data(), memory.data(), memory.size());
   seal(value->block, memory.size());

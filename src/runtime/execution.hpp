@@ -28,7 +28,6 @@ struct Surroundings {
   int rank;
   int nranks;
   bool checksums;  // every message carries a checksum of its bytes
-  int spins;       // looks at the board before a waiting rank gives its core away
 };
 
 class Execution {

@@ -11,8 +11,7 @@ namespace {
 constexpr std::chrono::seconds kLinger{10};  // without work, before the thread ends
 
 // How the thread waits for messages. On a hardware thread of its own it spins, then yields, and naps only where nothing
-// has come for long. On one that it borrows from the ranks it naps at once: who wakes up is preferred to who computes,
-// while who yields waits until the other's share of the core is used up.
+// has come for long. On one that it borrows from the ranks it naps at once, so that they can compute.
 class Pace {
  public:
   void pause(bool moved, bool spare) {

@@ -62,7 +62,7 @@ class Transport {
   // Memory that the peers can read: messages in it are not copied on their way, and are the caller's again when their
   // requests are done. Empty where there is none. The same on every call, and lives as long as the transport.
   virtual std::span<std::byte> arena() { return {}; }
-  // Whether `peer` reads messages in this memory where they lie, though it is not in the arena.
+  // Whether `peer` reads a message of all this memory where it lies: in the arena, or wherever else it can.
   virtual bool lends(int, std::span<const std::byte>) const { return false; }
   // Ends a view. collRemoteError where the lender has failed, so that what was read may be anything.
   virtual Status give_back(Request* request) {

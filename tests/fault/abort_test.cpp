@@ -22,6 +22,33 @@ class Abort : public testing::TestWithParam<bool> {
   }
 };
 
+// Calls that find their peers ready never wait; the abort may come in the middle of one.
+TEST_P(Abort, IsHeededBetweenCallsThatDoNotWait) {
+  World world(options(2));
+  ASSERT_TRUE(world.ok()) << world.why();
+  std::atomic<int> calls{0};
+  std::atomic<int> calls_at_abort{-1};
+  std::atomic<bool> ended{false};
+  std::thread aborter([&] {
+    while (calls < 200 && !ended) std::this_thread::yield();
+    EXPECT_EQ(collCommAbort(world.handle(0)), collSuccess);
+    calls_at_abort = calls.load();
+  });
+  std::vector<Outcome> outcomes(2);
+  world.run([&](int rank, Communicator&) {
+    constexpr int kMost = 100000;
+    Outcome& outcome = outcomes[static_cast<size_t>(rank)];
+    for (int i = 0; i < kMost && (i == 0 || outcome.code == collSuccess); ++i) {
+      outcome = sum_of_ones(world.handle(rank), 1);
+      if (rank == 0) ++calls;
+    }
+    ended = true;
+  });
+  aborter.join();
+  EXPECT_LE(calls - calls_at_abort, 2);
+  for (const Outcome& outcome : outcomes) EXPECT_EQ(outcome.code, collRemoteError) << outcome;
+}
+
 TEST_P(Abort, EndsACallThatWaitsAndTellsThePeers) {
   constexpr int kAborting = 1, kAbsent = 3;
   World world(options(4));

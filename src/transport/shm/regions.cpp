@@ -13,8 +13,6 @@ namespace coll::shm {
 
 namespace {
 
-constexpr uint64_t kFirstNumber = 1;
-
 Status system_error(const std::string& what) { return {collSystemError, text(what, ": ", std::strerror(errno))}; }
 
 // What the system could give now without pushing programs out. 0 where it does not tell.
@@ -53,7 +51,7 @@ Status Regions::allocate(size_t bytes, void** memory) {
   void* at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
   if (at == MAP_FAILED) return system_error(text("cannot map ", bytes, " bytes"));
   const std::lock_guard lock(mutex_);
-  regions_.emplace(static_cast<std::byte*>(at), Region{std::move(file), bytes, kFirstNumber + numbers_++});
+  regions_.emplace(static_cast<std::byte*>(at), Region{std::move(file), bytes, ++numbers_});
   count_ = regions_.size();
   *memory = at;
   return {};

@@ -148,7 +148,8 @@ std::span<std::byte> ShmTransport::arena() {
 }
 
 bool ShmTransport::lends(int peer, std::span<const std::byte> memory) const {
-  return regions_ && peers_[static_cast<size_t>(index_of(peer))].opens_regions && regions_->find(memory);
+  Loan loan{};
+  return find_loan(peers_[static_cast<size_t>(index_of(peer))], memory, &loan);
 }
 
 // Where the peer can read the message; false where it cannot.

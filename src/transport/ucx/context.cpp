@@ -31,9 +31,8 @@ void keep_quiet() {
 }
 
 constexpr Setting kTuning[] = {
-    // Long messages wait until they are asked for. UCX's own choice over TCP is to send them at once up to some MB,
-    // where
-    // several ranks that send to one fill its link's queue and lose packets.
+    // Long messages wait until they are asked for. UCX's own choice over TCP is to send them at once up to some
+    // MB, where several ranks that send to one fill its link's queue and lose packets.
     {"RNDV_THRESH", "64k"},
     // With UCX 1.13, a peer that dies while it acknowledges a put over TCP ends this process by an assertion.
     {"TCP_PUT_ENABLE", "n"},

@@ -67,6 +67,32 @@ TEST(MemAlloc, FreedMemoryIsForgottenByThePeers) {
   });
 }
 
+// In place, where both ranks make the whole result: neither may wait for the other to read its input first. The chunks
+// in flight do not fit the arena together, so some of the input is not copied there.
+TEST(MemAlloc, InPlaceWorksWhereTheArenaIsFull) {
+  WorldOptions options{one_node(2), true};
+  options.edit = [](int, Config& config) {
+    config.env.algo = "oneshot";
+    config.env.chunk_bytes = size_t{2} << 20;
+    config.buffer_bytes = size_t{64} << 20;
+    config.timeout_ms = 5000;
+  };
+  World world(options);
+  ASSERT_TRUE(world.ok()) << world.why();
+  world.run([&](int rank, Communicator&) {
+    constexpr size_t kCount = size_t{4} << 20;
+    float* data = nullptr;
+    ASSERT_EQ(collMemAlloc(reinterpret_cast<void**>(&data), kCount * sizeof(float)), collSuccess);
+    for (size_t k = 0; k < kCount; ++k) data[k] = static_cast<float>(k % 1000 + static_cast<size_t>(rank));
+    EXPECT_EQ(collAllReduce(data, data, kCount, collFloat32, collSum, world.handle(rank), nullptr), collSuccess)
+        << last_error();
+    size_t wrong = 0;
+    for (size_t k = 0; k < kCount; ++k) wrong += data[k] != static_cast<float>(2 * (k % 1000) + 1);
+    EXPECT_EQ(wrong, 0u);
+    EXPECT_EQ(collMemFree(data), collSuccess);
+  });
+}
+
 TEST(Register, HandleBelongsToItsCommunicator) {
   World world(WorldOptions{one_node(2), true});
   ASSERT_TRUE(world.ok()) << world.why();
