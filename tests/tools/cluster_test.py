@@ -147,13 +147,15 @@ class ClusterTest(unittest.TestCase):
         self.assert_nothing_left(str(self.temp))
 
     def end_by(self, signum: int, whole_group: bool) -> int:
-        marker = self.temp / "started"
-        process = self.start("--", "sh", "-c", f"touch {marker}; sleep 1000; true {self.temp}")
+        markers = [self.temp / f"started.{rank}" for rank in range(2)]
+        touch = f"touch {self.temp}/started.$OMPI_COMM_WORLD_RANK"
+        process = self.start("--", "sh", "-c", f"{touch}; sleep 1000; true {self.temp}")
         deadline = time.monotonic() + 30
-        while not marker.exists() and time.monotonic() < deadline:
+        while not all(marker.exists() for marker in markers) and time.monotonic() < deadline:
             time.sleep(0.05)
-        self.assertTrue(marker.exists())
-        marker.unlink()
+        for marker in markers:  # of both ranks: one that started later would leave its file behind
+            self.assertTrue(marker.exists(), marker)
+            marker.unlink()
         (os.killpg if whole_group else os.kill)(process.pid, signum)
         process.communicate(timeout=60)
         return process.returncode
