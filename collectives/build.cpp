@@ -13,9 +13,10 @@ constexpr size_t kChunksWanted = 8;           // of a call that is long enough
 constexpr size_t kChunksPerHop = 2;           // at least, so that chains of hops fill
 constexpr double kMinPieceWireBytes = 16384;  // below this a message costs mostly latency
 constexpr size_t kCacheLine = 64;
-// In a node the memory of the messages is read where it lies: pieces that stay in the L2 cache until then, and chunks of
-// which four fit a rank's arena (transport/shm).
-constexpr size_t kLeastNodeChunkBytes = size_t{256} << 10;  // shorter ones spend more on their messages than on their bytes
+// In a node the memory of the messages is read where it lies: pieces that stay in the L2 cache until then, and chunks
+// of which four fit a rank's arena (transport/shm).
+constexpr size_t kLeastNodeChunkBytes = size_t{256}
+                                        << 10;  // shorter ones spend more on their messages than on their bytes
 constexpr size_t kMostNodePieceBytes = size_t{256} << 10;
 constexpr size_t kMostNodeChunkBytes = size_t{1} << 20;
 

@@ -16,7 +16,7 @@ namespace {
 // Judges what the ranks hold after a chunk.
 class Verdict {
  public:
-  Verdict(const Plan& plan, const PlanQuery& query, const Execution& execution)
+  Verdict(const Plan& plan, const PlanQuery& query, const SymbolicRun& execution)
       : plan_(plan), query_(query), execution_(execution), values_(execution.values()) {}
 
   std::string run() {
@@ -74,12 +74,12 @@ class Verdict {
 
   const Plan& plan_;
   const PlanQuery& query_;
-  const Execution& execution_;
+  const SymbolicRun& execution_;
   const Values& values_;
 };
 
 std::string check_chunk(std::span<const Plan> plans, const PlanQuery& query, size_t chunk) {
-  Execution execution(plans, query, chunk);
+  SymbolicRun execution(plans, query, chunk);
   const std::string error = execution.run();
   return error.empty() ? Verdict(plans[0], query, execution).run() : error;
 }

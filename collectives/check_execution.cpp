@@ -11,7 +11,7 @@ namespace {
 std::string_view wire_name(Wire wire) { return kWireNames[static_cast<size_t>(wire)]; }
 }  // namespace
 
-Execution::Execution(std::span<const Plan> plans, const PlanQuery& query, size_t chunk)
+SymbolicRun::SymbolicRun(std::span<const Plan> plans, const PlanQuery& query, size_t chunk)
     : plans_(plans),
       query_(query),
       chunk_(chunk),
@@ -27,7 +27,7 @@ Execution::Execution(std::span<const Plan> plans, const PlanQuery& query, size_t
   }
 }
 
-std::string Execution::run() {
+std::string SymbolicRun::run() {
   while (!ready_.empty() && error_.empty()) {
     const int rank = ready_.front();
     ready_.pop_front();
@@ -39,13 +39,13 @@ std::string Execution::run() {
   return error_;
 }
 
-uint64_t Execution::key(int from, int to, Leg leg, int shard) const {
+uint64_t SymbolicRun::key(int from, int to, Leg leg, int shard) const {
   const uint64_t pair = static_cast<uint64_t>(from) * static_cast<uint64_t>(nranks_) + static_cast<uint64_t>(to);
   return (pair * kMaxLegs + leg) * nshards_ + static_cast<uint64_t>(shard);
 }
 
 // Runs one round of the rank's current step; false where it has to wait, is through, or failed.
-bool Execution::advance(int rank) {
+bool SymbolicRun::advance(int rank) {
   Actor& at = actor(rank);
   const Plan& p = plan(rank);
   if (at.step == p.steps.size()) return false;
@@ -67,7 +67,7 @@ bool Execution::advance(int rank) {
 }
 
 // In: takes what has come until something is missing.
-bool Execution::gather(int rank, const Step& step, int shard) {
+bool SymbolicRun::gather(int rank, const Step& step, int shard) {
   Actor& at = actor(rank);
   for (; at.gathered < step.from.count; ++at.gathered) {
     const int peer = plan(rank).entry(step.from, at.round, at.gathered);
@@ -101,7 +101,7 @@ bool Execution::gather(int rank, const Step& step, int shard) {
   return true;
 }
 
-ValueId Execution::local(int rank, const Step& step, int shard) {
+ValueId SymbolicRun::local(int rank, const Step& step, int shard) {
   if (step.local == Local::kInput) return local_input(rank, step, shard);
   if (step.local == Local::kNone) {
     fail(rank, "names itself as a source, but has no local contribution");
@@ -113,7 +113,7 @@ ValueId Execution::local(int rank, const Step& step, int shard) {
   return kNoValue;
 }
 
-ValueId Execution::local_input(int rank, const Step& step, int shard) {
+ValueId SymbolicRun::local_input(int rank, const Step& step, int shard) {
   const Plan& p = plan(rank);
   const Shard& range = p.shards[static_cast<size_t>(shard)];
   if (range.offset < p.input_origin || range.offset + range.count > p.input_origin + input_elements(p, query_)) {
@@ -129,7 +129,7 @@ ValueId Execution::local_input(int rank, const Step& step, int shard) {
 }
 
 // The value of the step's contributions.
-ValueId Execution::combine(int rank, const Step& step) {
+ValueId SymbolicRun::combine(int rank, const Step& step) {
   const std::vector<ValueId>& parts = actor(rank).parts;
   const auto refuse = [&](const auto&... why) {
     fail(rank, why...);
@@ -153,7 +153,7 @@ ValueId Execution::combine(int rank, const Step& step) {
   return values_[value].finished ? refuse("finishes a value twice") : values_.finish(value);
 }
 
-bool Execution::has_receiver(int rank, const Step& step) {
+bool SymbolicRun::has_receiver(int rank, const Step& step) {
   for (int j = 0; j < step.to.count; ++j) {
     if (plan(rank).entry(step.to, actor(rank).round, j) != rank) return true;
   }
@@ -161,7 +161,7 @@ bool Execution::has_receiver(int rank, const Step& step) {
 }
 
 // Out: to the output, to a slot, to other ranks.
-bool Execution::emit(int rank, const Step& step, int shard, ValueId value) {
+bool SymbolicRun::emit(int rank, const Step& step, int shard, ValueId value) {
   const bool sends = has_receiver(rank, step);
   if (!sends && !step.to_output && step.keep_slot < 0) return fail(rank, "makes a value that goes nowhere");
   ValueId sent = value;
@@ -180,7 +180,7 @@ bool Execution::emit(int rank, const Step& step, int shard, ValueId value) {
   return !sends || send(rank, step, shard, sent);
 }
 
-bool Execution::check_wire(int rank, const Step& step, ValueId id) {
+bool SymbolicRun::check_wire(int rank, const Step& step, ValueId id) {
   const Value& value = values_[id];
   if (step.to_wire == Wire::kCoded && !query_.codec.lossy) return fail(rank, "codes a message of an exact call");
   if (step.to_wire == Wire::kPartial && value.finished) return fail(rank, "sends a finished value as a partial sum");
@@ -190,7 +190,7 @@ bool Execution::check_wire(int rank, const Step& step, ValueId id) {
   return true;
 }
 
-bool Execution::write_output(int rank, int shard, ValueId value) {
+bool SymbolicRun::write_output(int rank, int shard, ValueId value) {
   const Plan& p = plan(rank);
   const Shard& range = p.shards[static_cast<size_t>(shard)];
   if (range.offset < p.output_origin || range.offset + range.count > p.output_origin + output_elements(p, query_)) {
@@ -202,7 +202,7 @@ bool Execution::write_output(int rank, int shard, ValueId value) {
   return true;
 }
 
-bool Execution::send(int rank, const Step& step, int shard, ValueId value) {
+bool SymbolicRun::send(int rank, const Step& step, int shard, ValueId value) {
   for (int j = 0; j < step.to.count; ++j) {
     const int peer = plan(rank).entry(step.to, actor(rank).round, j);
     if (peer == rank) continue;
@@ -219,7 +219,7 @@ bool Execution::send(int rank, const Step& step, int shard, ValueId value) {
 }
 
 // Whether a rank that is not through yet still has this message to send.
-bool Execution::will_send(int rank, int to, Leg leg, int shard) {
+bool SymbolicRun::will_send(int rank, int to, Leg leg, int shard) {
   const Plan& p = plan(rank);
   const Actor& at = actor(rank);
   for (size_t i = at.step; i < p.steps.size(); ++i) {
@@ -235,7 +235,7 @@ bool Execution::will_send(int rank, int to, Leg leg, int shard) {
 }
 
 // A message that nobody sends explains more than the ranks that wait for one another because of it.
-void Execution::check_all_done() {
+void SymbolicRun::check_all_done() {
   for (const bool lost : {true, false}) {
     for (int rank = 0; rank < nranks_; ++rank) {
       const Actor& at = actor(rank);
@@ -251,7 +251,7 @@ void Execution::check_all_done() {
   }
 }
 
-void Execution::check_messages() {
+void SymbolicRun::check_messages() {
   uint64_t lost = UINT64_MAX;
   for (const auto& [name, message] : messages_) {
     if (!message.received) lost = std::min(lost, name);

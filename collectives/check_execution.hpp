@@ -13,10 +13,10 @@
 
 namespace coll {
 
-class Execution {
+class SymbolicRun {
  public:
   // The plans have passed check_shape().
-  Execution(std::span<const Plan> plans, const PlanQuery& query, size_t chunk);
+  SymbolicRun(std::span<const Plan> plans, const PlanQuery& query, size_t chunk);
 
   // To the end, or to the first fault; "" or what it is.
   std::string run();

@@ -170,14 +170,14 @@ COLL_API collResult_t collStreamDestroy(collStream_t stream);
 /* ---- Memory ------------------------------------------------------------------------------------------ */
 
 /* `bytes` of zeroed, page-aligned memory that the other ranks of the node read where it lies, so that collectives on it
- * copy less. It belongs to the process: any communicator may use it, before or after it was made. The memory is given at
- * once, not at first touch; bytes == 0 gives NULL. */
+ * copy less. It belongs to the process: any communicator may use it, before or after it was made. The memory is given
+ * at once, not at first touch; bytes == 0 gives NULL. */
 COLL_API collResult_t collMemAlloc(void** ptr, size_t bytes);
 /* Not while a collective uses the memory. NULL does nothing. */
 COLL_API collResult_t collMemFree(void* ptr);
-/* Says that collectives on `comm` will use this buffer often; a hint, which changes no result. Buffers of collMemAlloc()
- * need none: in a node they are mapped at first use. `*handle` is for collCommDeregister(), which comes before the
- * communicator is destroyed. Both are local. */
+/* Says that collectives on `comm` will use this buffer often; a hint, which changes no result. Buffers of
+ * collMemAlloc() need none: in a node they are mapped at first use. `*handle` is for collCommDeregister(), which comes
+ * before the communicator is destroyed. Both are local. */
 COLL_API collResult_t collCommRegister(collComm_t comm, void* ptr, size_t bytes, void** handle);
 COLL_API collResult_t collCommDeregister(collComm_t comm, void* handle);
 

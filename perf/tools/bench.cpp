@@ -16,6 +16,15 @@ namespace {
 constexpr size_t kFullCheckBytes = size_t{64} << 20;
 constexpr std::byte kPoison{0xff};  // a NaN in every float type
 
+// Memory that peers on the node can reach directly.
+const Allocator kLibraryMemory = {[](size_t bytes) -> void* {
+                                    void* memory = nullptr;
+                                    return collMemAlloc(&memory, bytes) == collSuccess ? memory : nullptr;
+                                  },
+                                  [](void* memory) { collMemFree(memory); }};
+
+const Allocator& memory_of(const Options& options) { return options.library_memory ? kLibraryMemory : kHostMemory; }
+
 struct CodecDeleter {
   void operator()(collCodec_t codec) const { collCodecDestroy(codec); }
 };
@@ -78,9 +87,11 @@ Bench::Bench(const Setting& setting, const Input& input, collRedOp_t op, size_t 
     : setting_(setting),
       input_(input),
       op_(op),
-      send_(max_count * facts(input.type()).bytes * (setting.collective.send_scaled ? setting.world.size() : 1)),
+      send_(max_count * facts(input.type()).bytes * (setting.collective.send_scaled ? setting.world.size() : 1),
+            memory_of(setting.options)),
       recv_(max_count * facts(input.type()).bytes *
-            (setting.collective.send_scaled || setting.collective.recv_scaled ? setting.world.size() : 1)) {
+                (setting.collective.send_scaled || setting.collective.recv_scaled ? setting.world.size() : 1),
+            memory_of(setting.options)) {
   const size_t elements = max_count * (setting.collective.send_scaled ? setting.world.size() : 1);
   input_.fill(setting.world.rank(), 0, elements, send_.data());
 }

@@ -18,7 +18,8 @@ constexpr size_t kDefaultBytes = size_t{32} << 20;
 // What the command line gave, before it is looked at.
 struct Raw {
   SizeFlags sizes;
-  std::string op = "sum", type = "float", baseline = "none", place = "both", progress = "auto";
+  std::string op = "sum", type = "float", baseline = "none", place = "both", progress = "auto", join = "mpi",
+              memory = "host";
   int average = static_cast<int>(Average::kMax), blocking = 1;
 };
 
@@ -54,6 +55,10 @@ void declare(const ToolTraits& tool, Raw* raw, Options* o, CLI::App* app) {
   app->add_option("--plot", o->plot_file, "... as a picture (SVG)");
   app->add_option("--timeout-ms", o->timeout_ms, "the communicator's time-out (default: the library's)")
       ->check(CLI::Range(1, std::numeric_limits<int>::max()));
+  app->add_option("--join", raw->join, "mpi, or id: the communicator is made without MPI, for nodes only (default mpi)")
+      ->check(CLI::IsMember({"mpi", "id"}));
+  app->add_option("--memory", raw->memory, "host, or coll: buffers from collMemAlloc (default host)")
+      ->check(CLI::IsMember({"host", "coll"}));
   app->add_option("--progress", raw->progress, "on, off or auto: progress on stderr (default: where it is a terminal)")
       ->check(CLI::IsMember({"on", "off", "auto"}));
 }
@@ -104,6 +109,8 @@ Parsed parse_options(const ToolTraits& tool, int argc, const char* const* argv) 
   options.baseline = raw.baseline == "mpi";
   options.out_of_place = raw.place != "in";
   options.in_place = raw.place != "out";
+  options.library_memory = raw.memory == "coll";
+  options.join_by_id = raw.join == "id";
   options.progress = raw.progress == "on";
   if (raw.progress == "auto") options.progress = stderr_is_terminal();
   return {options, "", 0};

@@ -28,6 +28,8 @@ struct Options : SizeRange {
   std::string json_file, csv_file, plot_file;
   int timeout_ms = COLL_UNSET;
   bool progress = false;
+  bool library_memory = false;  // buffers from collMemAlloc
+  bool join_by_id = false;      // false: from the MPI communicator
 };
 
 // The options, or what to print (to stderr where the status is not 0) and the status to end with.

@@ -26,18 +26,31 @@ class Session {
     if (comm != nullptr) collCommDestroy(comm);
   }
 
-  Problem open(const Options& options) {
+  Problem open(const Options& options, const World& world) {
     collConfig_t config = COLL_CONFIG_INITIALIZER;
     config.codec = "none";
     config.timeout_ms = options.timeout_ms;
-    if (Problem p = library_problem(collCommInitMPI(&comm, MPI_COMM_WORLD, &config), nullptr, "collCommInitMPI"))
-      return p;
+    if (Problem p = options.join_by_id ? join_by_id(config, world) : join_by_mpi(config)) return p;
     if (options.blocking) return {};
     return library_problem(collStreamCreate(&stream), nullptr, "collStreamCreate");
   }
 
   collComm_t comm = nullptr;
   collStream_t stream = nullptr;
+
+ private:
+  Problem join_by_mpi(const collConfig_t& config) {
+    return library_problem(collCommInitMPI(&comm, MPI_COMM_WORLD, &config), nullptr, "collCommInitMPI");
+  }
+
+  Problem join_by_id(const collConfig_t& config, const World& world) {
+    collUniqueId id = {};
+    Problem none = world.is_root() ? library_problem(collGetUniqueId(&id), nullptr, "collGetUniqueId") : Problem{};
+    if (Problem p = world.agree(none)) return p;
+    MPI_Bcast(&id, sizeof(id), MPI_BYTE, 0, MPI_COMM_WORLD);
+    const collResult_t result = collCommInitRankConfig(&comm, world.size(), id, world.rank(), &config);
+    return library_problem(result, nullptr, "collCommInitRank");
+  }
 };
 
 Meta describe(const Collective& collective, const Options& options, const World& world, int argc, char** argv) {
@@ -73,7 +86,7 @@ class Run {
     }
     if (Problem p = world_.agree(unreadable)) return p;
     Session session;
-    if (Problem p = world_.agree(session.open(options_))) return p;
+    if (Problem p = world_.agree(session.open(options_, world_))) return p;
     for (const collDataType_t type : options_.types) {
       for (const collRedOp_t op : options_.ops) {
         if (Problem p = all_sizes(session, type, op)) return p;

@@ -18,15 +18,15 @@ struct Env {
   int deterministic = 0;
   int check = 1;
   size_t buffer_bytes = 16u << 20;
-  size_t chunk_bytes = 0;        // 0: chosen by the planner
-  std::string algo;              // "" allows all
-  std::string transport;         // "" allows all
-  std::string topo_links;        // overrides of link costs: "shm=0.5us/10GBs,net=25us/1.2GBs"
-  std::string tuning_file;       // "" this machine's own, "none" none
-  std::string host_id;           // overrides what decides which ranks share a node
+  size_t chunk_bytes = 0;         // 0: chosen by the planner
+  std::string algo;               // "" allows all
+  std::string transport;          // "" allows all
+  std::string topo_links;         // overrides of link costs: "shm=0.5us/10GBs,net=25us/1.2GBs"
+  std::string tuning_file;        // "" this machine's own, "none" none
+  std::string host_id;            // overrides what decides which ranks share a node
   std::string progress = "auto";  // "auto" | "on" | "off"
-  std::string bootstrap_ifname;  // interface of the unique id's address; "" the first that is not loopback
-  std::string debug = "WARN";    // "NONE" | "WARN" | "INFO" | "TRACE"
+  std::string bootstrap_ifname;   // interface of the unique id's address; "" the first that is not loopback
+  std::string debug = "WARN";     // "NONE" | "WARN" | "INFO" | "TRACE"
   std::string debug_subsys = "ALL";
   std::string debug_file;  // "" is stderr
 

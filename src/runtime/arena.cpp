@@ -22,8 +22,8 @@ Block Arena::take(size_t bytes) {
   const auto [offset, size] = *found;
   free_.erase(found);
   if (size > wanted) free_[offset + wanted] = size - wanted;
-  block.memory_ = std::shared_ptr<std::byte>(
-      memory_ + offset, [arena = shared_from_this(), at = offset, wanted](std::byte*) { arena->give_back(at, wanted); });
+  block.memory_ = std::shared_ptr<std::byte>(memory_ + offset, [arena = shared_from_this(), at = offset,
+                                                                wanted](std::byte*) { arena->give_back(at, wanted); });
   block.capacity_ = wanted;
   return block;
 }

@@ -11,8 +11,8 @@ namespace coll {
 namespace {
 
 constexpr uint64_t kCheckedCalls = 16;
-constexpr int kSpins = 2000;            // looks at the board before a waiting rank does anything else
-constexpr int kMostPending = 16;        // calls in flight; half of what message tags can tell apart
+constexpr int kSpins = 2000;      // looks at the board before a waiting rank does anything else
+constexpr int kMostPending = 16;  // calls in flight; half of what message tags can tell apart
 
 }  // namespace
 
@@ -31,8 +31,13 @@ Operation::~Operation() {
 Communicator::Communicator(Foundation foundation)
     : base_(std::move(foundation)),
       watchdog_(*base_.fabric, *base_.log, base_.rank, base_.nranks, base_.config.timeout_ms),
-      around_{base_.fabric.get(), base_.process->staging().get(), &stats_, base_.rank,
-              base_.nranks,       base_.config.check == 2, base_.topology.oversubscribed() ? 0 : kSpins},
+      around_{base_.fabric.get(),
+              base_.process->staging().get(),
+              &stats_,
+              base_.rank,
+              base_.nranks,
+              base_.config.check == 2,
+              base_.topology.oversubscribed() ? 0 : kSpins},
       progress_thread_allowed_(decide_progress_thread()) {}
 
 Communicator::~Communicator() = default;

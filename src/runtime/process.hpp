@@ -49,8 +49,8 @@ class Process : public std::enable_shared_from_this<Process> {
   std::mutex mutex_;
   std::vector<std::weak_ptr<Stream>> streams_;
   std::atomic<bool> any_streams_{false};  // a program without streams takes no lock for them
-  std::shared_ptr<Process> self_;  // while regions are allocated
-  std::unique_ptr<Progress> progress_;  // last: its thread ends before the rest does
+  std::shared_ptr<Process> self_;         // while regions are allocated
+  std::unique_ptr<Progress> progress_;    // last: its thread ends before the rest does
 };
 
 }  // namespace coll

@@ -2,9 +2,9 @@
 // take no system call, no lock and no allocation.
 //
 // Every rank posts the same number of times. Post p of a rank lies in its slot p mod kSlots: the post's number, which
-// is the flag, and the payload: behind the flag in its cache line where it fits, else from the next line on. A rank posts p only
-// when it is through with reading everybody's posts before p. So whoever has posted p-kSlots+1 no longer reads p-kSlots,
-// and its slot may be written again.
+// is the flag, and the payload: behind the flag in its cache line where it fits, else from the next line on. A rank
+// posts p only when it is through with reading everybody's posts before p. So whoever has posted p-kSlots+1 no longer
+// reads p-kSlots, and its slot may be written again.
 #pragma once
 
 #include <algorithm>
@@ -24,7 +24,8 @@ class Board {
 
   static constexpr size_t bytes(size_t nlocal, size_t slot_bytes) { return nlocal * kSlots * slot_bytes; }
 
-  // `memory`: bytes() of shared memory, all zero when the first rank comes; `index_of` gives a rank's place on the node.
+  // `memory`: bytes() of shared memory, all zero when the first rank comes; `index_of` gives a rank's place on the
+  // node.
   Board(std::byte* memory, size_t slot_bytes, std::vector<int> index_of, size_t own)
       : memory_(memory), slot_bytes_(slot_bytes), index_of_(std::move(index_of)), own_(own) {
     const auto nlocal = static_cast<size_t>(*std::max_element(index_of_.begin(), index_of_.end())) + 1;
@@ -40,7 +41,7 @@ class Board {
     if (finished_ + 1 != number) return false;
     if (number <= kSlots) return true;
     const uint64_t needed = number - kSlots + 1;
-    while (slowest_ < seen_.size() && (slowest_ == own_ || at_least(slowest_, needed))) ++slowest_;
+    while (slowest_ < seen_.size() && (slowest_ == own_ || at_least(slowest_, needed, number - 1))) ++slowest_;
     if (slowest_ < seen_.size()) return false;
     slowest_ = 0;
     return true;
@@ -66,10 +67,11 @@ class Board {
   std::atomic<uint64_t>& flag(size_t local, uint64_t number) const {
     return *reinterpret_cast<std::atomic<uint64_t>*>(slot(local, number));
   }
-  // Flags only grow, and a rank's newest post is in one of its slots.
-  bool at_least(size_t local, uint64_t number) {
-    if (seen_[local] >= number) return true;
-    for (uint64_t each = number; each < number + kSlots; ++each) {
+  // Whether the rank has posted `number`: its slot then holds that or a later one. A rank that keeps up has posted all
+  // up to `newest`, which is looked at first, so that the next few calls need not look.
+  bool at_least(size_t local, uint64_t number, uint64_t newest) {
+    for (const uint64_t each : {newest, number}) {
+      if (seen_[local] >= number) return true;
       seen_[local] = std::max(seen_[local], flag(local, each).load(std::memory_order_acquire));
     }
     return seen_[local] >= number;

@@ -150,11 +150,11 @@ const auto kTestName = [](const auto& tested) { return name_of(tested.param); };
 
 INSTANTIATE_TEST_SUITE_P(All, Collectives, testing::ValuesIn(services({Links::kInproc, Links::kShm}, false)),
                          kTestName);
-INSTANTIATE_TEST_SUITE_P(Few, Collectives, testing::ValuesIn(services({Links::kInproc, Links::kLate, Links::kShm, Links::kMapped}, true)),
+INSTANTIATE_TEST_SUITE_P(Few, Collectives,
+                         testing::ValuesIn(services({Links::kInproc, Links::kLate, Links::kShm, Links::kMapped}, true)),
                          kTestName);
 INSTANTIATE_TEST_SUITE_P(All, LongCollectives,
-                         testing::ValuesIn(services({Links::kInproc, Links::kShm, Links::kMapped}, false)),
-                         kTestName);
+                         testing::ValuesIn(services({Links::kInproc, Links::kShm, Links::kMapped}, false)), kTestName);
 
 }  // namespace
 

@@ -30,6 +30,9 @@ struct Kind {
 constexpr Kind kKinds[] = {
     {"shm", Start::kByItself},
     {"mpi", Start::kByMpirun},
+#ifdef COLL_HAS_UCX
+    {"ucx", Start::kByItself},
+#endif
 };
 
 constexpr int kChainsAtOnce = 3;

@@ -125,7 +125,7 @@ class ClusterTest(unittest.TestCase):
         status, out, err = self.run_it("--nics", "2", "--", "sh", "-c", "hostname; ip -4 -br address show to 10.213.0.0/16")
         self.assertEqual(status, 0, err)
         for address in ("10.213.0.1", "10.213.1.1", "10.213.0.2", "10.213.1.2"):
-            self.assertIn(f" {address}/24", out)
+            self.assertIn(f"{address}/24", out)
         self.assert_nothing_left(str(self.temp))
 
     def test_the_exit_status_is_the_programs(self) -> None:

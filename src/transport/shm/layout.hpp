@@ -5,7 +5,8 @@
 //   + kPage                    Bell[nlocal]             one cache line per rank: what it and its peers say of it
 //   + board_offset()           slots                    the board: see transport/board.hpp
 //   + pair_offset(from, to)    PairHeader, ring bytes   one for each ordered pair of different ranks
-//   + arena_offset(local)      arena_bytes()            a rank's own memory that its peers read; has no pages before the
+//   + arena_offset(local)      arena_bytes()            a rank's own memory that its peers read; has no pages before
+//   the
 //                                                       rank first wants it
 //
 // A ring holds messages back to back: MessageHeader, payload, padding to kMessageAlign. Positions count bytes since the
@@ -100,8 +101,12 @@ struct Layout {
   // What has its pages from the beginning.
   size_t fixed_bytes() const { return pairs_offset() + nlocal * (nlocal - 1) * pair_bytes(); }
   // 4 MiB for up to 16 ranks on the node; 256 KiB at the least.
-  size_t arena_bytes() const { return std::clamp(kArenasBytes / nlocal / kPage * kPage, kMinArenaBytes, kMaxArenaBytes); }
-  size_t arena_offset(size_t local) const { return (fixed_bytes() + kPage - 1) / kPage * kPage + local * arena_bytes(); }
+  size_t arena_bytes() const {
+    return std::clamp(kArenasBytes / nlocal / kPage * kPage, kMinArenaBytes, kMaxArenaBytes);
+  }
+  size_t arena_offset(size_t local) const {
+    return (fixed_bytes() + kPage - 1) / kPage * kPage + local * arena_bytes();
+  }
   size_t total_bytes() const { return arena_offset(nlocal); }
 };
 

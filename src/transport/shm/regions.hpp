@@ -1,5 +1,6 @@
 // Regions: memory of this process that the other ranks of its node can map, as collMemAlloc() gives it. A region is a
-// file without a name; peers open it through this process's entry in /proc, which the system allows the same user alone.
+// file without a name; peers open it through this process's entry in /proc, which the system allows the same user
+// alone.
 #pragma once
 
 #include <sys/types.h>

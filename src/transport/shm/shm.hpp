@@ -4,8 +4,8 @@
 // byte is in the ring. The reader leaves a peer's bytes in the ring while it waits for nothing of that peer, so large
 // sends may wait for their receive, as in MPI. What lies before a message that is waited for goes to the heap.
 //
-// A message that lies in its sender's arena, which all ranks of the node have mapped, or in a region of its process is not
-// copied: the ring carries where it is, and the receiver reads it there.
+// A message that lies in its sender's arena, which all ranks of the node have mapped, or in a region of its process is
+// not copied: the ring carries where it is, and the receiver reads it there.
 #pragma once
 
 #include <functional>
@@ -32,8 +32,8 @@ struct ShmOptions {
   std::vector<int> local_ranks;  // ranks with my host_key(), ascending, mine included
   Allgather allgather;
   std::string directory = kShmDirectory;
-  size_t ring_bytes = 0;   // per ordered pair, a power of two; 0: shm::default_ring_bytes()
-  shm::Allocate allocate;  // empty: posix_fallocate
+  size_t ring_bytes = 0;                  // per ordered pair, a power of two; 0: shm::default_ring_bytes()
+  shm::Allocate allocate;                 // empty: posix_fallocate
   std::shared_ptr<shm::Regions> regions;  // of this process; empty: none
 };
 
