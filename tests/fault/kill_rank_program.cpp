@@ -167,17 +167,31 @@ Outcome undergo(const Trial& trial, const Place& place) {
   return collCommDestroy(comm) == collSuccess ? outcome : Outcome{collInternalError, "destroying failed"};
 }
 
+// What a process loads once takes its time where all do it together; joining a trial has that trial's time-out.
+bool warm_up(const collUniqueId& id, int rank) {
+  collConfig_t config = COLL_CONFIG_INITIALIZER;
+  config.timeout_ms = 60000;
+  collComm_t comm = nullptr;
+  if (collCommInitRankConfig(&comm, kChainRanks, id, rank, &config) != collSuccess) return false;
+  return sum_of_ones(comm, 100000).code == collSuccess && collCommDestroy(comm) == collSuccess;
+}
+
 bool survived(const Outcome& outcome) { return outcome.code == collTimeout || outcome.code == collRemoteError; }
 
 // `arguments`: those after the program's name; the ids of all chains of this program, chain after chain.
 int run_chain(char** arguments, int program_rank) {
   const int first = std::atoi(arguments[1]), nth = program_rank / kChainRanks, mine = program_rank % kChainRanks;
   const auto trials = trials_of(std::strtoull(arguments[0], nullptr, 10), first + nth);
+  char** const ids = arguments + 4 + nth * kChainIds;
+  if (!warm_up(id_from(ids[kChainTrials]), mine)) {
+    std::printf("rank %d cannot warm up: %s\n", mine, collGetLastError(nullptr));
+    return 1;
+  }
   for (int i = 0; i < kChainTrials; ++i) {
     const Trial& trial = trials[static_cast<size_t>(i)];
     const auto at = std::find(trial.ranks.begin(), trial.ranks.end(), mine);
     const std::string name = std::to_string(first + nth) + "." + std::to_string(i);
-    const Place place{static_cast<int>(at - trial.ranks.begin()), id_from(arguments[4 + nth * kChainTrials + i]),
+    const Place place{static_cast<int>(at - trial.ranks.begin()), id_from(ids[i]),
                       std::string(arguments[3]) + "/" + name + ".", trial.timeout_ms * std::atoi(arguments[2])};
     const Outcome outcome = undergo(trial, place);
     std::printf("trial %s rank %d: code %d after %.0f ms: %s\n", name.c_str(), place.rank, outcome.code, outcome.ms,

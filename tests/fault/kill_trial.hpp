@@ -15,6 +15,7 @@ namespace coll::test {
 
 inline constexpr int kChainRanks = 4;
 inline constexpr int kChainTrials = kChainRanks - 1;
+inline constexpr int kChainIds = kChainTrials + 1;  // the last is for warming up
 
 enum class Work { kAllReduce, kAllReduceInt8, kReduceScatter, kAllGather, kBroadcast, kTinyAllReduce };
 inline constexpr std::array kWorks = {"allreduce", "allreduce int8", "reduce-scatter",
@@ -54,7 +55,7 @@ inline std::array<Trial, kChainTrials> trials_of(uint64_t seed, int chain) {
                                       .work = static_cast<Work>(work),
                                       .in_place = draw(0, 1) == 1,
                                       .count = tiny ? draw(1, 1024) : draw(size_t{1} << 18, size_t{3} << 19),
-                                      .timeout_ms = static_cast<int>(draw(300, 500)),
+                                      .timeout_ms = static_cast<int>(draw(400, 600)),
                                       .dies_after_us = static_cast<int>(tiny ? draw(1, 8000) : draw(1, 50000))};
     ranks.erase(ranks.begin() + static_cast<std::ptrdiff_t>(victim));
   }
