@@ -1,0 +1,177 @@
+// Ranks killed in the middle of collectives at random moments, on each transport that connects processes. KILL_TRIALS
+// says how often (the soak: 200), KILL_SEED repeats a run.
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <regex>
+
+#include "coll/coll.h"
+#include "tests/fault/kill_trial.hpp"
+#include "tests/fault/outcome.hpp"
+#include "tests/fault/processes.hpp"
+
+namespace coll::test {
+
+namespace {
+
+enum class Start { kByItself, kByMpirun };
+
+struct Kind {
+  const char* transport;
+  Start start;
+};
+constexpr Kind kKinds[] = {
+    {"shm", Start::kByItself},
+    {"mpi", Start::kByMpirun},
+#ifdef COLL_HAS_UCX
+    {"ucx", Start::kByItself},
+#endif
+};
+
+constexpr int kChainsAtOnce = 3;
+constexpr double kMostSeconds = 90;  // of kChainsAtOnce chains
+// The ranks outnumber the cores and wait for these, not for the library. A hang is longer: nothing ends it but the
+// test.
+constexpr double kSlackMs = 5000;
+constexpr int kTimeoutFactor = kSanitized ? 5 : 1;
+
+uint64_t number_from(const char* variable, uint64_t otherwise) {
+  const char* value = std::getenv(variable);
+  return value != nullptr ? std::strtoull(value, nullptr, 10) : otherwise;
+}
+
+std::string new_id() {
+  collUniqueId id;
+  EXPECT_EQ(collGetUniqueId(&id), collSuccess) << collGetLastError(nullptr);
+  std::string hex;
+  for (const char byte : id.internal) {
+    char digits[3];
+    std::snprintf(digits, sizeof digits, "%02x", static_cast<unsigned char>(byte));
+    hex += digits;
+  }
+  return hex;
+}
+
+class Directory {
+ public:
+  Directory() {
+    std::string path = std::filesystem::temp_directory_path() / "libcoll-kill-XXXXXX";
+    if (::mkdtemp(path.data()) != nullptr) path_ = path;
+  }
+  ~Directory() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+  Directory(const Directory&) = delete;
+  Directory& operator=(const Directory&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+// Processes that have the word among their arguments.
+std::vector<std::string> running_with(const std::string& word) {
+  std::vector<std::string> found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    std::ifstream file(entry.path() / "cmdline");
+    const std::string line((std::istreambuf_iterator<char>(file)), {});
+    if (line.find(word) != std::string::npos) found.push_back(entry.path().filename());
+  }
+  return found;
+}
+
+class Killed : public testing::TestWithParam<Kind> {
+ protected:
+  bool under_mpirun() const { return GetParam().start == Start::kByMpirun; }
+
+  std::vector<Command> commands(int first_chain, int chains) const {
+    std::vector<std::string> words = {std::to_string(seed_), std::to_string(first_chain),
+                                      std::to_string(kTimeoutFactor), directory_.path()};
+    for (int i = 0; i < chains * kChainIds; ++i) words.push_back(new_id());
+    const std::vector<std::string> variables = {"OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1",
+                                                "COLL_DEBUG=NONE",
+                                                std::string("COLL_TRANSPORT=") + GetParam().transport};
+    const int ranks = chains * kChainRanks;
+    Command command{{KILL_RANK_PROGRAM}, variables};
+    if (under_mpirun()) {
+      command.words = {MPIRUN, "--oversubscribe",     "--enable-recovery",  "--mca", "mpi_yield_when_idle", "1",
+                       "-n",   std::to_string(ranks), KILL_MPI_RANK_PROGRAM};
+    }
+    command.words.insert(command.words.end(), words.begin(), words.end());
+    if (under_mpirun()) return {command};
+    std::vector<Command> all(static_cast<size_t>(ranks), command);
+    for (size_t rank = 0; rank < all.size(); ++rank) all[rank].words.push_back(std::to_string(rank));
+    return all;
+  }
+
+  void expect_survivors(const std::string& output, int chain, int index, const Trial& trial) {
+    const std::string name = std::to_string(chain) + "\\." + std::to_string(index);
+    const std::regex report("trial " + name + " rank ([0-9]+): code ([0-9]+) after ([0-9]+) ms[^\n]*");
+    int survivors = 0;
+    for (std::sregex_iterator found(output.begin(), output.end(), report), end; found != end; ++found, ++survivors) {
+      const int code = std::stoi((*found)[2]);
+      const double ms = std::stod((*found)[3]);
+      EXPECT_NE(std::stoi((*found)[1]), trial.victim);
+      EXPECT_TRUE(code == collTimeout || code == collRemoteError) << found->str();
+      EXPECT_LE(ms, trial.timeout_ms * kTimeoutFactor + kSlackMs) << found->str();
+      ++codes_[code];
+      longest_ms_ = std::max(longest_ms_, ms);
+    }
+    EXPECT_EQ(survivors, trial.nranks() - 1);
+  }
+
+  void run(int first_chain, int chains) {
+    std::string output;
+    int killed = 0;
+    for (const Ended& ended : run_together(commands(first_chain, chains), kMostSeconds)) {
+      output += ended.output;
+      EXPECT_TRUE(ended.in_time);
+      EXPECT_TRUE(ended.signal == 0 || ended.signal == SIGKILL) << ended.signal;
+      killed += ended.signal == SIGKILL ? 1 : 0;
+    }
+    EXPECT_EQ(killed, under_mpirun() ? 0 : chains * kChainTrials);
+    for (int chain = first_chain; chain < first_chain + chains; ++chain) {
+      const auto trials = trials_of(seed_, chain);
+      for (int i = 0; i < kChainTrials; ++i) {
+        SCOPED_TRACE(trials[static_cast<size_t>(i)].text());
+        expect_survivors(output, chain, i, trials[static_cast<size_t>(i)]);
+      }
+    }
+    EXPECT_EQ(running_with(directory_.path()), std::vector<std::string>());
+    EXPECT_EQ(left_in_shared_memory(), std::vector<std::string>());
+    if (HasFailure()) std::puts(output.c_str());
+  }
+
+  uint64_t seed_ = number_from("KILL_SEED", std::random_device()());
+  Directory directory_;
+  std::map<int, int> codes_;  // how often survivors got which
+  double longest_ms_ = 0;
+};
+
+TEST_P(Killed, SurvivorsReturnAnErrorAndGoOn) {
+  const int trials = static_cast<int>(number_from("KILL_TRIALS", uint64_t{2} * kChainsAtOnce * kChainTrials));
+  const int chains = (trials + kChainTrials - 1) / kChainTrials;
+  ASSERT_FALSE(directory_.path().empty());
+  SCOPED_TRACE("KILL_SEED=" + std::to_string(seed_));
+  for (int first = 0; first < chains && !HasFailure(); first += kChainsAtOnce) {
+    run(first, std::min(kChainsAtOnce, chains - first));
+  }
+  std::printf(
+      "%d kills, KILL_SEED=%s: survivors returned %d x collTimeout, %d x collRemoteError, after %.0f ms at most\n",
+      chains * kChainTrials, std::to_string(seed_).c_str(), codes_[collTimeout], codes_[collRemoteError], longest_ms_);
+}
+
+INSTANTIATE_TEST_SUITE_P(Transports, Killed, testing::ValuesIn(kKinds),
+                         [](const auto& tested) { return std::string(tested.param.transport); });
+
+}  // namespace
+
+}  // namespace coll::test
