@@ -18,7 +18,7 @@ ROOT = HERE.parents[1]
 HOMES = ROOT / "build" / "peers"
 CLUSTER = [sys.executable, str(ROOT / "perf/cluster/coll_cluster.py"), *"--nodes 4 --ppn 2 --rate 1gbit".split()]
 MPI_AS_ROOT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-TIMEOUT_S = 50
+TIMEOUT_S = 40
 
 
 class Unusable(Exception):
