@@ -118,18 +118,25 @@ def verdicts(folder: Path, wanted: str) -> str:
 
 
 def peers(folder: Path, place: str) -> str:
-    """One line for each peer, one column for each size; the fastest of each size in bold."""
+    """One line for each peer, one column for each size: median, fastest and slowest round; the fastest median in bold."""
     rows = [row for row in read(folder, "peers") if row["place"] == place]
     times = {(r["peer"], int(r["size_bytes"])): float(r["p50_us"]) for r in rows if r["p50_us"]}
+    spread = {(r["peer"], int(r["size_bytes"])): (r["fastest_round_us"], r["slowest_round_us"]) for r in rows}
     sizes = sorted({size for _, size in times})
     best = {size: min(us for (_, of), us in times.items() if of == size) for size in sizes}
     lines = []
     for name in dict.fromkeys(row["peer"] for row in rows):
         first = next(row for row in rows if row["peer"] == name)
-        cells = [time_text(times[name, size]) if (name, size) in times else "-" for size in sizes]
-        cells = [f"**{cell}**" if times.get((name, size)) == best[size] else cell for cell, size in zip(cells, sizes)]
+        cells = [peer_cell(times.get((name, size)), best[size], *spread.get((name, size), ("", ""))) for size in sizes]
         lines.append([name, first["version"], *cells, first["note"]])
     return markdown(["", "version", *map(size_text, sizes), "note"], lines)
+
+
+def peer_cell(us: float | None, best: float, fastest: str, slowest: str) -> str:
+    if us is None:
+        return "-"
+    median = f"**{time_text(us)}**" if us == best else time_text(us)
+    return f"{median} ({time_text(float(fastest))} - {time_text(float(slowest))})"
 
 
 def crossover(folder: Path) -> str:
