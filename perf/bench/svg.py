@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 
@@ -22,6 +23,11 @@ class Series:
     dashed: bool = False
 
 
+def time_text(us: float) -> str:
+    value, unit = (us, "µs") if us < 1e3 else (us / 1e3, "ms") if us < 1e6 else (us / 1e6, "s")
+    return f"{value:g} {unit}"
+
+
 @dataclass
 class Chart:
     title: str
@@ -29,6 +35,7 @@ class Chart:
     x_name: str
     y_name: str
     x_ticks: list[tuple[float, str]]
+    y_text: Callable[[float], str] = time_text
 
 
 @dataclass
@@ -50,12 +57,7 @@ def line(x1: float, y1: float, x2: float, y2: float, colour: str) -> str:
     return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}"/>'
 
 
-def time_text(us: float) -> str:
-    value, unit = (us, "µs") if us < 1e3 else (us / 1e3, "ms") if us < 1e6 else (us / 1e6, "s")
-    return f"{value:g} {unit}"
-
-
-def time_axis(y: LogAxis) -> list[str]:
+def y_axis(chart: Chart, y: LogAxis) -> list[str]:
     few = y.high / y.low < 1e3
     parts, decade = [], y.low
     while decade <= y.high * 1.001:
@@ -63,7 +65,7 @@ def time_axis(y: LogAxis) -> list[str]:
             value = decade * step
             if value <= y.high * 1.001:
                 parts.append(line(LEFT, y.at(value), WIDTH - RIGHT, y.at(value), PALE))
-                parts.append(text(LEFT - 8, y.at(value) + 4, "end", GREY, time_text(value)))
+                parts.append(text(LEFT - 8, y.at(value) + 4, "end", GREY, chart.y_text(value)))
         decade *= 10
     return parts
 
@@ -125,10 +127,18 @@ def draw(chart: Chart, all_series: list[Series]) -> str:
         text(24, 34, "start", INK, chart.title, 'font-size="20" font-weight="bold"'),
         text(24, 56, "start", GREY, chart.subtitle),
         *x_axis(chart, x),
-        *time_axis(y),
+        *y_axis(chart, y),
         line(LEFT, BOTTOM, WIDTH - RIGHT, BOTTOM, GREY),
         text(24, TOP - 18, "start", INK, chart.y_name),
     ]
     for series, look in zip(all_series, all_looks):
         parts += curve(series, look, x, y)
     return "\n".join([*parts, *names(all_series, all_looks, y), "</svg>"]) + "\n"
+
+
+def stacked(pictures: list[str]) -> str:
+    """One picture of several, one below the other."""
+    height = HEIGHT * len(pictures)
+    parts = [picture.replace("<svg ", f'<svg y="{at * HEIGHT}" ', 1) for at, picture in enumerate(pictures)]
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}">'
+    return "\n".join([head, *parts]) + "</svg>\n"

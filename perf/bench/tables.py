@@ -118,21 +118,25 @@ def verdicts(folder: Path, wanted: str) -> str:
 
 
 def peers(folder: Path, place: str) -> str:
-    """One column for each peer, one line for each size."""
+    """One line for each peer, one column for each size: median, fastest and slowest round; the fastest median in bold."""
     rows = [row for row in read(folder, "peers") if row["place"] == place]
-    names = list(dict.fromkeys(row["peer"] for row in rows))
+    times = {(r["peer"], int(r["size_bytes"])): float(r["p50_us"]) for r in rows if r["p50_us"]}
+    spread = {(r["peer"], int(r["size_bytes"])): (r["fastest_round_us"], r["slowest_round_us"]) for r in rows}
+    sizes = sorted({size for _, size in times})
+    best = {size: min(us for (_, of), us in times.items() if of == size) for size in sizes}
     lines = []
-    for size in sorted({int(row["size_bytes"]) for row in rows}):
-        here = {r["peer"]: float(r["p50_us"]) for r in rows if int(r["size_bytes"]) == size}
-        best = min(time for name, time in here.items() if is_exact(name))
-        cells = [time_text(here[n]) if n in here else "-" for n in names]
-        cells = [f"**{cell}**" if here.get(name) == best else cell for name, cell in zip(names, cells)]
-        lines.append([size_text(size), *cells])
-    return markdown(["size", *names], lines)
+    for name in dict.fromkeys(row["peer"] for row in rows):
+        first = next(row for row in rows if row["peer"] == name)
+        cells = [peer_cell(times.get((name, size)), best[size], *spread.get((name, size), ("", ""))) for size in sizes]
+        lines.append([name, first["version"], *cells, first["note"]])
+    return markdown(["", "version", *map(size_text, sizes), "note"], lines)
 
 
-def is_exact(peer: str) -> bool:
-    return not re.search(r"bf16|int\d", peer)
+def peer_cell(us: float | None, best: float, fastest: str, slowest: str) -> str:
+    if us is None:
+        return "-"
+    median = f"**{time_text(us)}**" if us == best else time_text(us)
+    return f"{median} ({time_text(float(fastest))} - {time_text(float(slowest))})"
 
 
 def crossover(folder: Path) -> str:
@@ -156,8 +160,8 @@ def all_tables() -> dict[str, str]:
         "node_limit": limits(bench),
         "codecs": codecs(bench),
         "create": create(bench),
-        "peers_node": peers(RESULTS / "peers", "node"),
-        "peers_cluster": peers(RESULTS / "peers", "cluster"),
+        "peers_node": peers(RESULTS, "node"),
+        "peers_cluster": peers(RESULTS, "cluster"),
         "crossover": crossover(RESULTS / "crossover"),
     }
     for name in ("all_reduce", "all_reduce_4_ranks", "reduce_scatter", "all_gather", "broadcast"):
