@@ -3,33 +3,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <span>
-#include <vector>
 
 #include "coll/coll.h"
+#include "tests/fault/buffer.hpp"
 #include "tests/fault/kill_trial.hpp"
 #include "tests/fault/outcome.hpp"
 
 namespace coll::test {
-
-// Floats on the heap, or in memory of collMemAlloc(); none where that fails.
-class Buffer {
- public:
-  Buffer(size_t count, bool mapped) : heap_(mapped ? 0 : count), floats_(heap_) {
-    if (mapped && collMemAlloc(&mapped_, count * sizeof(float)) == collSuccess) {
-      floats_ = {static_cast<float*>(mapped_), count};
-    }
-  }
-  ~Buffer() { collMemFree(mapped_); }
-  Buffer(const Buffer&) = delete;
-  Buffer& operator=(const Buffer&) = delete;
-  std::span<float> floats() const { return floats_; }
-
- private:
-  std::vector<float> heap_;
-  void* mapped_ = nullptr;
-  std::span<float> floats_;
-};
 
 // Collectives of one kind over and over, each result checked.
 class Loop {
