@@ -1,22 +1,27 @@
 // One rank of a chain of kills: kill_rank_program SEED FIRST_CHAIN TIMEOUT_FACTOR DIRECTORY IDS... [RANK].
 // In each of the chain's trials the victim kills itself at the moment drawn for it; every survivor reports in one line
-// and joins the next one. Under mpirun RANK is MPI's, and every kChainRanks ranks are a chain.
+// and joins the next one. Under mpirun RANK is MPI's, and every kChainRanks ranks are a chain; a parent of its own
+// reports how each rank ended, since mpirun does not.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 #ifdef COLL_TEST_MPI
 #include <mpi.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #endif
 
+#include "tests/fault/kill_loop.hpp"
 #include "tests/fault/kill_trial.hpp"
 #include "tests/fault/outcome.hpp"
 
@@ -50,85 +55,6 @@ void die_in(int us) {
     ::kill(::getpid(), SIGKILL);
   }
 }
-
-// Collectives of one kind over and over, each result checked.
-class Loop {
- public:
-  Loop(const Trial& trial, int rank, collComm_t comm)
-      : trial_(trial), rank_(rank), comm_(comm), n_(static_cast<size_t>(trial.nranks())) {
-    if (trial.work == Work::kAllReduceInt8 && collCodecCreate(&codec_, "int8") != collSuccess) codec_ = nullptr;
-    parts_.resize(trial.count * n_);
-    part_.resize(trial.count);
-  }
-  ~Loop() {
-    if (codec_ != nullptr) collCodecDestroy(codec_);
-  }
-  Loop(const Loop&) = delete;
-  Loop& operator=(const Loop&) = delete;
-
-  Outcome until_failure() {
-    while (true) {
-      std::fill(parts_.begin(), parts_.end(), own_value());
-      std::fill(part_.begin(), part_.end(), own_value());
-      const Outcome outcome = outcome_of(comm_, [this] { return call(); });
-      if (outcome.code != collSuccess) return outcome;
-      if (!right()) return {collInternalError, "a call succeeded with a wrong result"};
-    }
-  }
-
- private:
-  float own_value() const { return static_cast<float>(rank_ + 1); }
-  int root() const { return static_cast<int>(trial_.count % n_); }
-
-  collResult_t call() {
-    const size_t count = trial_.count;
-    float* const all = parts_.data();
-    float* const mine = all + static_cast<size_t>(rank_) * count;
-    float* const part = part_.data();
-    switch (trial_.work) {
-      case Work::kAllReduce:
-      case Work::kTinyAllReduce:
-        return collAllReduce(trial_.in_place ? all : part, all, count, collFloat32, collSum, comm_, nullptr);
-      case Work::kAllReduceInt8:
-        return collAllReduceCompressed(trial_.in_place ? all : part, all, count, collFloat32, collSum, codec_, comm_,
-                                       nullptr);
-      case Work::kReduceScatter:
-        return collReduceScatter(all, trial_.in_place ? mine : part, count, collFloat32, collSum, comm_, nullptr);
-      case Work::kAllGather:
-        return collAllGather(trial_.in_place ? mine : part, all, count, collFloat32, comm_, nullptr);
-      case Work::kBroadcast:
-        return collBroadcast(trial_.in_place ? all : part, all, count, collFloat32, root(), comm_, nullptr);
-    }
-    return collInternalError;
-  }
-
-  bool all_are(const float* values, float expected) const {
-    const float tolerance = codec_ != nullptr ? expected * 0.02F : 0.0F;
-    return std::all_of(values, values + trial_.count,
-                       [&](float value) { return std::abs(value - expected) <= tolerance; });
-  }
-
-  bool right() const {
-    const auto sum = static_cast<float>(n_ * (n_ + 1) / 2);
-    const float* const all = parts_.data();
-    if (trial_.work == Work::kReduceScatter) {
-      return all_are(trial_.in_place ? all + static_cast<size_t>(rank_) * trial_.count : part_.data(), sum);
-    }
-    if (trial_.work == Work::kBroadcast) return all_are(all, static_cast<float>(root() + 1));
-    if (trial_.work != Work::kAllGather) return all_are(all, sum);
-    for (size_t peer = 0; peer < n_; ++peer) {
-      if (!all_are(all + peer * trial_.count, static_cast<float>(peer + 1))) return false;
-    }
-    return true;
-  }
-
-  const Trial& trial_;
-  int rank_;
-  collComm_t comm_;
-  size_t n_;
-  collCodec_t codec_ = nullptr;
-  std::vector<float> parts_, part_;
-};
 
 collUniqueId id_from(const char* hex) {
   collUniqueId id{};
@@ -167,6 +93,21 @@ Outcome undergo(const Trial& trial, const Place& place) {
   return collCommDestroy(comm) == collSuccess ? outcome : Outcome{collInternalError, "destroying failed"};
 }
 
+// Memory shared with peers that this process still has mapped or open; its own is freed and communicators are gone.
+std::string shared_memory_held() {
+  const auto is_shared = [](const std::string& name) {
+    return name.find("/memfd:libcoll") != std::string::npos || name.find("/dev/shm/libcoll") != std::string::npos;
+  };
+  std::string held, line;
+  for (std::ifstream maps("/proc/self/maps"); std::getline(maps, line);) held += is_shared(line) ? line + "; " : "";
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;  // the directory's own descriptor
+    const std::string target = std::filesystem::read_symlink(entry.path(), gone);
+    held += is_shared(target) ? "open: " + target + "; " : "";
+  }
+  return held;
+}
+
 // What a process loads once takes its time where all do it together; joining a trial has that trial's time-out.
 bool warm_up(const collUniqueId& id, int rank) {
   collConfig_t config = COLL_CONFIG_INITIALIZER;
@@ -175,8 +116,6 @@ bool warm_up(const collUniqueId& id, int rank) {
   if (collCommInitRankConfig(&comm, kChainRanks, id, rank, &config) != collSuccess) return false;
   return sum_of_ones(comm, 100000).code == collSuccess && collCommDestroy(comm) == collSuccess;
 }
-
-bool survived(const Outcome& outcome) { return outcome.code == collTimeout || outcome.code == collRemoteError; }
 
 // `arguments`: those after the program's name; the ids of all chains of this program, chain after chain.
 int run_chain(char** arguments, int program_rank) {
@@ -193,14 +132,32 @@ int run_chain(char** arguments, int program_rank) {
     const std::string name = std::to_string(first + nth) + "." + std::to_string(i);
     const Place place{static_cast<int>(at - trial.ranks.begin()), id_from(ids[i]),
                       std::string(arguments[3]) + "/" + name + ".", trial.timeout_ms * std::atoi(arguments[2])};
-    const Outcome outcome = undergo(trial, place);
+    Outcome outcome = undergo(trial, place);
+    const std::string held = shared_memory_held();
+    if (tells_of_death(trial, outcome.code, outcome.words) && !held.empty()) {
+      outcome = {collInternalError, "shared memory is left: " + held};
+    }
     std::printf("trial %s rank %d: code %d after %.0f ms: %s\n", name.c_str(), place.rank, outcome.code, outcome.ms,
                 outcome.words.c_str());
     std::fflush(stdout);
-    if (!survived(outcome)) return 1;
+    if (!tells_of_death(trial, outcome.code, outcome.words)) return 1;
   }
   return 0;
 }
+
+#ifdef COLL_TEST_MPI
+// Between mpirun and a rank: waits for it, reports how it ended, and ends in the same way.
+void watch(pid_t rank_process) {
+  int status = 0;
+  ::waitpid(rank_process, &status, 0);
+  const char* mpi_rank = std::getenv("OMPI_COMM_WORLD_RANK");
+  std::printf("process %s ended: signal %d, exit code %d\n", mpi_rank != nullptr ? mpi_rank : "?",
+              WIFSIGNALED(status) ? WTERMSIG(status) : 0, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+  std::fflush(stdout);
+  if (WIFSIGNALED(status)) ::kill(::getpid(), SIGKILL);
+  ::_exit(WEXITSTATUS(status));
+}
+#endif
 
 }  // namespace
 
@@ -208,6 +165,8 @@ int run_chain(char** arguments, int program_rank) {
 
 int main(int argc, char** argv) {
 #ifdef COLL_TEST_MPI
+  if (const pid_t rank_process = ::fork(); rank_process != 0) coll::test::watch(rank_process);
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   MPI_Init(&argc, &argv);
   int rank = 0;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);

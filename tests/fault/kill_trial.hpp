@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "coll/coll.h"
+
 namespace coll::test {
 
 inline constexpr int kChainRanks = 4;
@@ -21,20 +23,27 @@ enum class Work { kAllReduce, kAllReduceInt8, kReduceScatter, kAllGather, kBroad
 inline constexpr std::array kWorks = {"allreduce", "allreduce int8", "reduce-scatter",
                                       "allgather", "broadcast",      "tiny allreduce"};
 
+// Whose buffers are memory of collMemAlloc(), which the peers read where it lies.
+enum class Mapped { kNobody, kAll, kEvenRanks };
+inline constexpr std::array kMappedTexts = {"", ", mapped", ", mapped on even ranks"};
+
 struct Trial {
   std::vector<int> ranks;  // of the chain, that are alive; a rank's place here is its rank in the communicator
   int victim;              // in the communicator
   Work work;
   bool in_place;
+  Mapped mapped;
   size_t count;  // floats per rank's part
   int timeout_ms;
   int dies_after_us;
 
   int nranks() const { return static_cast<int>(ranks.size()); }
+  bool maps(int rank) const { return mapped == Mapped::kAll || (mapped == Mapped::kEvenRanks && rank % 2 == 0); }
   std::string text() const {
-    return std::string(kWorks[static_cast<size_t>(work)]) + (in_place ? " in place" : "") + ", " +
-           std::to_string(count) + " floats, rank " + std::to_string(victim) + " of " + std::to_string(nranks()) +
-           " dies after " + std::to_string(dies_after_us) + " us";
+    return std::string(kWorks[static_cast<size_t>(work)]) + (in_place ? " in place" : "") +
+           kMappedTexts[static_cast<size_t>(mapped)] + ", " + std::to_string(count) + " floats, rank " +
+           std::to_string(victim) + " of " + std::to_string(nranks()) + " dies after " + std::to_string(dies_after_us) +
+           " us";
   }
 };
 
@@ -54,12 +63,21 @@ inline std::array<Trial, kChainTrials> trials_of(uint64_t seed, int chain) {
                                       .victim = static_cast<int>(victim),
                                       .work = static_cast<Work>(work),
                                       .in_place = draw(0, 1) == 1,
+                                      .mapped = static_cast<Mapped>(draw(0, kMappedTexts.size() - 1)),
                                       .count = tiny ? draw(1, 1024) : draw(size_t{1} << 18, size_t{3} << 19),
                                       .timeout_ms = static_cast<int>(draw(400, 600)),
                                       .dies_after_us = static_cast<int>(tiny ? draw(1, 8000) : draw(1, 50000))};
     ranks.erase(ranks.begin() + static_cast<std::ptrdiff_t>(victim));
   }
   return trials;
+}
+
+// Whether a survivor's failure says that a peer is gone.
+inline bool tells_of_death(const Trial& trial, int code, const std::string& words) {
+  // A process that ends before a peer has mapped its memory leaves nothing to map.
+  const bool unmapped = code == collSystemError && trial.mapped != Mapped::kNobody &&
+                        words.find("cannot open memory of collMemAlloc()") != std::string::npos;
+  return code == collTimeout || code == collRemoteError || unmapped;
 }
 
 }  // namespace coll::test
