@@ -144,11 +144,20 @@ std::vector<Sample> samples_of(const topo::Node& node, int root) {
   return samples;
 }
 
+// Hardware threads that the node's ranks keep busy; nodes of one machine have its threads by their ranks.
+double cores_of(const topo::Topology& topology, const topo::Node& node) {
+  const auto ranks = static_cast<double>(node.ranks.size());
+  const topo::Machine& machine = topology.machines[static_cast<size_t>(node.machine)];
+  const double of_node = node.pus > 0 ? node.pus : ranks;
+  const double of_machine = machine.pus > 0 ? machine.pus * ranks / machine.ranks : ranks;
+  return std::min({ranks, of_node, of_machine});
+}
+
 // What one node does, and how long the call takes if the other nodes are like it.
 double node_us(const topo::Topology& topology, const PlanQuery& query, const Algorithm& algorithm,
                const topo::Node& node) {
   const auto ranks = static_cast<double>(node.ranks.size());
-  const double cores = node.pus > 0 ? std::min<double>(node.pus, ranks) : ranks;
+  const double cores = cores_of(topology, node);
   Load most;
   Load sum;
   Hops hops;

@@ -146,6 +146,48 @@ TEST(Predict, ComesNearTheWireLimit) {
   }
 }
 
+// All nodes on one machine with that many hardware threads.
+topo::Topology on_one_machine(topo::Topology topology, int pus) {
+  topology.machines = {topo::Machine{topology.nranks, pus, pus}};
+  for (topo::Node& node : topology.nodes) {
+    node.machine = 0;
+    node.pus = std::min(node.pus, pus);
+  }
+  return topology;
+}
+
+TEST(Predict, NodesOfOneMachineShareItsCores) {
+  topo::Topology apart = even(4, 2);
+  apart.links[1] = {25, 1000};  // the cores are the limit
+  for (const size_t count : {size_t{1} << 10, size_t{4} << 20}) {
+    for (const PlanQuery& query : {exact(collFuncAllReduce, count), coded(collFuncAllReduce, count)}) {
+      const Plan plan = shapes::named("hier_direct").plan(apart, query);
+      const double us = predict_us(apart, query, plan);
+      EXPECT_EQ(predict_us(on_one_machine(apart, 8), query, plan), us);
+      EXPECT_EQ(predict_us(on_one_machine(apart, 16), query, plan), us);
+      const double shared_us = predict_us(on_one_machine(apart, 2), query, plan);
+      EXPECT_GT(shared_us, 3.5 * us);
+      EXPECT_LT(shared_us, 4.01 * us);
+    }
+  }
+}
+
+// A codec that pays where every rank has a core of its own does not where they share what it needs most.
+TEST(Predict, SharedCoresMakeCodecsDearer) {
+  topo::Topology apart = even(4, 2);
+  apart.links[1] = {25, 0.3};
+  apart.rates.network_cpu_gbs = 10;
+  const size_t count = 4 << 20;
+  PlanQuery with_codec = coded(collFuncAllReduce, count);
+  with_codec.codec.encode_gbs = with_codec.codec.decode_gbs = 1;
+  const auto gain = [&](const topo::Topology& topology) {
+    const double exact_us = chosen(topology, exact(collFuncAllReduce, count)).predicted_us;
+    return exact_us / chosen(topology, with_codec).predicted_us;
+  };
+  EXPECT_GT(gain(apart), 1.5);
+  EXPECT_LT(gain(on_one_machine(apart, 2)), 0.9);
+}
+
 TEST(Cut, ShardsBeginAtBlocksAndCacheLines) {
   PlanQuery query = exact(collFuncAllReduce, 1001);
   query.codec.block = 96;
