@@ -23,7 +23,7 @@ NODE_SIZES = ("-b 4 -e 4M -f 4 -n 50 -w 10", "-b 16M -e 256M -f 4 -n 20 -w 3")
 FOUR_SIZES = ("-b 4 -e 4M -f 16 -n 30 -w 5", "-b 16M -e 64M -f 4 -n 20 -w 2")
 WIRE_SIZES = "-b 1M -e 16M -f 4 -n 20 -w 2"
 FAST_SIZES = "-b 256K -e 64M -f 4 -n 20 -w 3"
-AUTO_SIZES = ("-b 4K -e 256K -f 4 -n 100 -w 10", "-b 1M -e 16M -f 4 -n 20 -w 3")
+AUTO_SIZES = ("-b 4K -e 256K -f 4 -n 400 -w 20", "-b 1M -e 16M -f 4 -n 40 -w 3")
 
 SAMPLE_HEAD = ["what", "setting", "size_bytes", "codec", "algorithm", "ours_us", "mpi_us", "ratio"]
 
