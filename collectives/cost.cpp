@@ -12,16 +12,20 @@ constexpr double kOverheadShare = 0.2;  // of a link's latency that keeps a core
 constexpr double kFlagShare = 0.1;      // of a message's cost and latency: a flag that is polled, and nothing queued
 
 // Streams from several nodes that meet at one node's link fill its queue, lose packets and send them again: measured
-// with TCP on 1 Gbit/s links, where the direct exchange of 4 nodes takes a quarter longer than their ring.
-constexpr double kIncast = 0.1;  // of the bytes, for every node beyond the first
+// with TCP on 1 Gbit/s links, where the direct exchange of 4 nodes takes a quarter longer than their ring; at 10
+// Gbit/s, where the cores that send them again are the limit, 1.1 to 1.3 times as long.
+constexpr double kIncast = 0.125;  // of the bytes, for every node beyond the first
 constexpr double kMostIncast = 1.5;
+
+double incast(int sources) { return std::clamp(1 + kIncast * (sources - 1), 1.0, kMostIncast); }
 
 double us(double bytes, double gbs) { return gbs > 0 ? bytes / (gbs * 1000) : 0; }
 
 // What one rank does in a call.
 struct Load {
   double message_us = 0;  // of one chunk: work per message
-  double work_us = 0;     // of the whole call: copying, reducing, encoding, decoding
+  double work_us = 0;     // of the whole call: copying, reducing, encoding, decoding, the network stack
+  double stack_us = 0;    // of the network stack, were nothing sent again; part of work_us in the end
   double net_in = 0;      // bytes of the whole call
   double net_out = 0;
   int sources = 0;  // other nodes that send to it
@@ -49,6 +53,7 @@ class Meter {
       }
     }
     load_.sources = static_cast<int>(std::count(heard_.begin(), heard_.end(), true));
+    load_.work_us += load_.stack_us * incast(load_.sources);
     return load_;
   }
 
@@ -74,7 +79,7 @@ class Meter {
       if (kind == topo::LinkKind::kNetwork) {
         load_.net_in += message;
         heard_[static_cast<size_t>(topology_.node_of[static_cast<size_t>(peer)])] = true;
-        load_.work_us += us(message, rates_.network_cpu_gbs);
+        load_.stack_us += us(message, rates_.network_cpu_gbs);
       } else {
         load_.work_us += us(message, link.bandwidth_gbs);
       }
@@ -109,7 +114,7 @@ class Meter {
       load_.message_us += message_us(topology_.cost(kind));
       if (kind != topo::LinkKind::kNetwork) continue;
       load_.net_out += message;
-      load_.work_us += us(message, rates_.network_cpu_gbs);
+      load_.stack_us += us(message, rates_.network_cpu_gbs);
     }
   }
 
@@ -144,11 +149,20 @@ std::vector<Sample> samples_of(const topo::Node& node, int root) {
   return samples;
 }
 
+// Hardware threads that the node's ranks keep busy; nodes of one machine have its threads by their ranks.
+double cores_of(const topo::Topology& topology, const topo::Node& node) {
+  const auto ranks = static_cast<double>(node.ranks.size());
+  const topo::Machine& machine = topology.machines[static_cast<size_t>(node.machine)];
+  const double of_node = node.pus > 0 ? node.pus : ranks;
+  const double of_machine = machine.pus > 0 ? machine.pus * ranks / machine.ranks : ranks;
+  return std::min({ranks, of_node, of_machine});
+}
+
 // What one node does, and how long the call takes if the other nodes are like it.
 double node_us(const topo::Topology& topology, const PlanQuery& query, const Algorithm& algorithm,
                const topo::Node& node) {
   const auto ranks = static_cast<double>(node.ranks.size());
-  const double cores = node.pus > 0 ? std::min<double>(node.pus, ranks) : ranks;
+  const double cores = cores_of(topology, node);
   Load most;
   Load sum;
   Hops hops;
@@ -172,10 +186,9 @@ double node_us(const topo::Topology& topology, const PlanQuery& query, const Alg
     sum.net_out += weight * load.net_out;
     most.sources = std::max(most.sources, load.sources);
   }
-  const double crowding = ranks / cores;  // ranks that share a core wait for one another
-  const double incast = std::clamp(1 + kIncast * (most.sources - 1), 1.0, kMostIncast);
-  const double link_us =
-      us(std::max(sum.net_in * incast, sum.net_out), topology.cost(topo::LinkKind::kNetwork).bandwidth_gbs);
+  const double crowding = node.pus > 0 ? std::max(1.0, ranks / node.pus) : 1;  // a node's ranks wait for one another
+  const double link_us = us(std::max(sum.net_in * incast(most.sources), sum.net_out),
+                            topology.cost(topo::LinkKind::kNetwork).bandwidth_gbs);
   const double core_us = std::max(most.message_us, sum.message_us / cores) +
                          std::max(most.work_us, sum.work_us / cores) / chunks;  // of one chunk
   // One chunk from end to end, then one more whenever the busiest part is free and a chunk's memory is.

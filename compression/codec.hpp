@@ -24,14 +24,15 @@ namespace coll {
 struct CodecTraits {
   std::string_view name;
   bool lossless = false;
-  bool fixed_size = true;     // a message of n elements always has max_bytes(n) bytes
-  bool sums_on_wire = false;  // encoded blocks can be added without decoding
-  bool chooses = false;       // stands for other codecs, see Codec::candidates(); its own messages are exact
-  bool keeps_state = false;   // error feedback or factors, one handle per tensor
-  int max_encodings = 2;      // how often an element may be encoded while the published bound holds
-  size_t agree_bytes = 0;     // bytes of the agreement round before encoding; 0 where there is none
-  size_t block = 1;           // elements that share a scale; shards and chunks are cut at multiples of it
-  size_t tile_elements = 1;   // tiles begin at multiples of this; 0: only whole messages
+  bool fixed_size = true;       // a message of n elements always has max_bytes(n) bytes
+  bool sums_on_wire = false;    // encoded blocks can be added without decoding
+  bool chooses = false;         // stands for other codecs, see Codec::candidates(); its own messages are exact
+  bool asks_magnitude = false;  // ... and for which follows from the data, see Codec::settled()
+  bool keeps_state = false;     // error feedback or factors, one handle per tensor
+  int max_encodings = 2;        // how often an element may be encoded while the published bound holds
+  size_t agree_bytes = 0;       // bytes of the agreement round before encoding; 0 where there is none
+  size_t block = 1;             // elements that share a scale; shards and chunks are cut at multiples of it
+  size_t tile_elements = 1;     // tiles begin at multiples of this; 0: only whole messages
   double bits_per_element = 32;
   collBoundKind_t bound_kind = collBoundNone;
   double bound_value = 0;  // of one encoding, in the unit that bound_kind names
@@ -85,6 +86,14 @@ class Codec {
 
   // Where traits().chooses: what a call may use in place of being exact.
   virtual std::span<const Candidate> candidates() const { return {}; }
+  // Where traits().asks_magnitude: the choosing codec that stands in for this one in a call of `ranks` ranks whose
+  // elements' contributions come to at most `magnitude` together; without candidates where the call has to be exact. It
+  // is this codec's own, and the same for the same arguments. This codec's candidates() are those of the smallest data.
+  virtual std::shared_ptr<const Codec> settled(double magnitude, int ranks) const {
+    static_cast<void>(magnitude);
+    static_cast<void>(ranks);
+    return nullptr;
+  }
 
   // Worst-case error of one encoding of an element with value x in a block whose largest magnitude is block_max.
   virtual double error_bound(double x, double block_max) const = 0;

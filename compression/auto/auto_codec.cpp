@@ -1,7 +1,9 @@
 #include "compression/auto/auto_codec.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 
 namespace coll::auto_codec {
 
@@ -11,6 +13,8 @@ namespace {
 constexpr std::string_view kCandidates[] = {"bf16", "int8", "int4"};
 
 constexpr double kFloat64ToFloat32 = 0x1p-24;  // what encoding a float64 errs by beside the codec
+constexpr double kSmallestNormal = 0x1p-126;
+constexpr double kLargestSafe = 0x1p126;  // sums up to there, and what they err by, overflow no candidate
 
 Status read_tolerance(const SpecKey& key, double* value) {
   const char* const end = key.value.data() + key.value.size();
@@ -26,38 +30,76 @@ std::string number(double value) {
   return {digits, error == std::errc() ? end : digits};
 }
 
-// How often `codec` may encode an element so that the bound is kept.
-int encodings_within(double rel, const CodecTraits& codec) {
-  const double each = codec.bound_value * (1 + kFloat64ToFloat32) + kFloat64ToFloat32;
-  int encodings = 0;
-  while (encodings < codec.max_encodings && bound_after(each, encodings + 1) <= rel) ++encodings;
-  return encodings;
+// What `encodings` by `codec` in a row come to.
+double bound_of(const CodecTraits& codec, int encodings) {
+  return bound_after(codec.bound_value * (1 + kFloat64ToFloat32) + kFloat64ToFloat32, encodings);
 }
 
-Status find_candidates(const Tolerance& tolerance, Isa isa, std::vector<Candidate>* candidates) {
-  // No codec knows before it sees the data what its error comes to in absolute terms: such calls stay exact.
-  if (tolerance.abs > 0) return {};
+using Codecs = std::vector<std::shared_ptr<const Codec>>;
+
+Status make_all(Isa isa, Codecs* codecs) {
   for (const std::string_view name : kCandidates) {
     std::unique_ptr<Codec> codec;
     COLL_TRY(make_codec(name, &codec, isa));
-    const int encodings = encodings_within(tolerance.rel, codec->traits());
-    if (encodings > 0) candidates->push_back({std::move(codec), encodings});
+    codecs->push_back(std::move(codec));
   }
   return {};
+}
+
+// The codecs that may encode an element at all so that the bound is kept, and how often.
+std::vector<Candidate> candidates_within(double rel, const Codecs& codecs) {
+  std::vector<Candidate> candidates;
+  for (const auto& codec : codecs) {
+    int encodings = 0;
+    while (encodings < codec->traits().max_encodings && bound_of(codec->traits(), encodings + 1) <= rel) ++encodings;
+    if (encodings > 0) candidates.push_back({codec, encodings});
+  }
+  return candidates;
+}
+
+// Every bound up to `most` at which one more candidate or encoding is admitted, after the one that admits nothing.
+std::vector<Level> levels_within(double most, const std::shared_ptr<const Codec>& exact, const Codecs& codecs) {
+  std::vector<double> bounds = {0};
+  for (const auto& codec : codecs) {
+    for (int encodings = 1; encodings <= codec->traits().max_encodings; ++encodings) {
+      bounds.push_back(bound_of(codec->traits(), encodings));
+    }
+  }
+  std::sort(bounds.begin(), bounds.end());
+  bounds.erase(std::unique(bounds.begin(), bounds.end()), bounds.end());
+  std::vector<Level> levels;
+  for (const double rel : bounds) {
+    if (rel > most) break;
+    levels.push_back({rel, std::make_shared<AutoCodec>(Tolerance{rel, 0}, exact, candidates_within(rel, codecs))});
+  }
+  return levels;
 }
 
 }  // namespace
 
 double bound_after(double each, int encodings) { return std::pow(1 + each, encodings) - 1; }
 
-AutoCodec::AutoCodec(const Tolerance& tolerance, std::unique_ptr<Codec> exact, std::vector<Candidate> candidates)
-    : tolerance_(tolerance), exact_(std::move(exact)), candidates_(std::move(candidates)) {
+AutoCodec::AutoCodec(const Tolerance& tolerance, std::shared_ptr<const Codec> exact, std::vector<Candidate> candidates,
+                     std::vector<Level> levels)
+    : tolerance_(tolerance), exact_(std::move(exact)), candidates_(std::move(candidates)), levels_(std::move(levels)) {
   traits_ = exact_->traits();
   traits_.name = "auto";
   traits_.lossless = candidates_.empty();
   traits_.chooses = true;
-  traits_.bound_kind = candidates_.empty() ? collBoundNone : collBoundResult;
-  traits_.bound_value = candidates_.empty() ? 0 : tolerance.rel;
+  traits_.asks_magnitude = !levels_.empty();
+  if (traits_.lossless) return;
+  traits_.bound_kind = tolerance.abs > 0 ? collBoundAbsolute : collBoundResult;
+  traits_.bound_value = tolerance.abs > 0 ? tolerance.abs : tolerance.rel;
+}
+
+std::shared_ptr<const Codec> AutoCodec::settled(double magnitude, int ranks) const {
+  // Below a candidate's normal range an encoding adds that much: of each contribution, and of the result.
+  const double slack = tolerance_.abs - (ranks + 1.0) * kSmallestNormal;
+  const Level* chosen = &levels_.front();
+  for (const Level& level : levels_) {
+    if (magnitude <= kLargestSafe && level.rel * magnitude <= slack) chosen = &level;
+  }
+  return chosen->codec;
 }
 
 std::string AutoCodec::spec() const {
@@ -75,11 +117,16 @@ Status make(std::span<const SpecKey> keys, Isa isa, std::unique_ptr<Codec>* code
     COLL_TRY(read_tolerance(key, key.key == "rel" ? &tolerance.rel : &tolerance.abs));
   }
   if (keys.empty()) tolerance.rel = kDefaultRel;
-  std::unique_ptr<Codec> exact;
-  COLL_TRY(make_codec("none", &exact, isa));
-  std::vector<Candidate> candidates;
-  COLL_TRY(find_candidates(tolerance, isa, &candidates));
-  *codec = std::make_unique<AutoCodec>(tolerance, std::move(exact), std::move(candidates));
+  std::unique_ptr<Codec> none;
+  COLL_TRY(make_codec("none", &none, isa));
+  const std::shared_ptr<const Codec> exact = std::move(none);
+  Codecs codecs;
+  COLL_TRY(make_all(isa, &codecs));
+  const double rel = tolerance.rel > 0 ? tolerance.rel : std::numeric_limits<double>::infinity();
+  std::vector<Level> levels;
+  std::vector<Candidate> candidates = candidates_within(rel, codecs);
+  if (tolerance.abs > 0 && !candidates.empty()) levels = levels_within(rel, exact, codecs);
+  *codec = std::make_unique<AutoCodec>(tolerance, exact, std::move(candidates), std::move(levels));
   return {};
 }
 

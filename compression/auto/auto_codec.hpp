@@ -21,13 +21,22 @@ inline constexpr double kDefaultRel = 0.01;
 // errors of the first.
 double bound_after(double each, int encodings);
 
+// What may be used where the result may err by `rel` times what the ranks' largest magnitudes come to.
+struct Level {
+  double rel;
+  std::shared_ptr<const Codec> codec;
+};
+
 class AutoCodec final : public Codec {
  public:
-  AutoCodec(const Tolerance& tolerance, std::unique_ptr<Codec> exact, std::vector<Candidate> candidates);
+  // `levels`, in ascending order, where an absolute error is asked for: one for each set of candidates.
+  AutoCodec(const Tolerance& tolerance, std::shared_ptr<const Codec> exact, std::vector<Candidate> candidates,
+            std::vector<Level> levels = {});
 
   const CodecTraits& traits() const override { return traits_; }
   std::string spec() const override;
   std::span<const Candidate> candidates() const override { return candidates_; }
+  std::shared_ptr<const Codec> settled(double magnitude, int ranks) const override;
 
   // Calls that no candidate serves are exact.
   Status supports(DataType) const override { return {}; }
@@ -53,8 +62,9 @@ class AutoCodec final : public Codec {
  private:
   Tolerance tolerance_;
   CodecTraits traits_;
-  std::unique_ptr<Codec> exact_;
+  std::shared_ptr<const Codec> exact_;
   std::vector<Candidate> candidates_;
+  std::vector<Level> levels_;
 };
 
 }  // namespace coll::auto_codec

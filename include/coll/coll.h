@@ -187,8 +187,9 @@ typedef enum {
   collBoundNone = 0,     /* lossless: no error */
   collBoundRelative = 1, /* one encoding errs by at most bound_value * |x|, for x in the codec's normal range */
   collBoundBlockMax = 2, /* one encoding errs by at most bound_value * the largest magnitude of the element's block */
-  collBoundResult = 3    /* the collective's result errs by at most bound_value * the sum (max, min and where nothing is
+  collBoundResult = 3,   /* the collective's result errs by at most bound_value * the sum (max, min and where nothing is
                             reduced: the largest) of the largest magnitudes of the ranks' data; codec auto */
+  collBoundAbsolute = 4  /* the collective's result errs by at most bound_value; codec auto with abs */
 } collBoundKind_t;
 
 typedef struct {

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from outcome import Outcome, size_text, time_text
 from ratios import Sample, geometric_mean, median, ours_by_size, worst_by_size
-from targets import AUTO, CODEC, CODED_WIRE, CREATE_MEMORY, CREATE_TIME, EXACT_WIRE, MEMALLOC_BEST, MEMALLOC_LIMIT
-from targets import Target, node_rule
+from targets import AUTO, AUTO_ADMITS, CODEC, CODED_WIRE, CREATE_MEMORY, CREATE_TIME, EXACT_WIRE, MEMALLOC_BEST
+from targets import MEMALLOC_LIMIT, Target, node_rule
 
 
 def beside(sample: Sample) -> str:
@@ -69,15 +69,19 @@ def of_best(target: Target, rate: str, codec: str, samples: list[Sample]) -> lis
     ]
 
 
-def auto_outcomes(auto: str, samples: list[Sample]) -> list[Outcome]:
-    """`auto` beside the fastest of the other codecs, exact included."""
-    others = sorted({sample.codec for sample in samples if sample.codec != auto})
-    times = {codec: ours_by_size(samples, codec) for codec in others}
+def auto_outcomes(rate: str, samples: list[Sample]) -> list[Outcome]:
+    """`auto` beside the fastest of what its bound admits, exact included: times of one setting's runs together."""
     outcomes = []
-    for size, ours in ours_by_size(samples, auto).items():
-        best = min(others, key=lambda codec: times[codec][size])
-        limit = f"{best}: {time_text(times[best][size])}"
-        outcomes.append(Outcome(AUTO, size_text(size), ours / times[best][size], limit, time_text(ours)))
+    for setting in dict.fromkeys(sample.setting for sample in samples):
+        here = [sample for sample in samples if sample.setting == setting]
+        for auto, admitted in AUTO_ADMITS.items():
+            times = {codec: ours_by_size(here, codec) for codec in admitted}
+            chosen = {sample.size_bytes: sample.chosen for sample in here if sample.codec == auto}
+            for size, ours in ours_by_size(here, auto).items():
+                best = min(admitted, key=lambda codec: times[codec][size])
+                limit, note = f"{best}: {time_text(times[best][size])}", f"{time_text(ours)} with {chosen[size]}"
+                case = f"{auto.removeprefix('auto:')}, {setting}, {size_text(size)}"
+                outcomes.append(Outcome(AUTO[rate], case, ours / times[best][size], limit, note))
     return outcomes
 
 

@@ -18,6 +18,7 @@ class Sample:
     algorithm: str
     ours_us: float
     theirs_us: float | None = None
+    chosen: str = ""  # what the codec came to, where it is one that chooses
 
     @property
     def ratio(self) -> float | None:
@@ -37,9 +38,9 @@ def samples_of(document: dict, what: str, setting: str) -> list[Sample]:
         if row["wrong"]:
             raise WrongResult(f"{what}, {row['size_bytes']} bytes, {row['codec']}: {row['wrong']} wrong elements")
         theirs = row["baseline"]["p50_us"] if row["baseline"] else None
-        samples.append(
-            Sample(what, setting, row["size_bytes"], row["codec"], row["algorithm"], row["time_us"]["p50"], theirs)
-        )
+        codec, ours = row["codec"], row["time_us"]["p50"]
+        chosen = row.get("chosen_codec", "")
+        samples.append(Sample(what, setting, row["size_bytes"], codec, row["algorithm"], ours, theirs, chosen))
     return samples
 
 

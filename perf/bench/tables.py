@@ -13,7 +13,10 @@ import sys
 from pathlib import Path
 
 from outcome import size_text, time_text
+from ratios import median
+from targets import AUTO, AUTO_ADMITS
 
+CODECS = ("none", "bf16", "int8", "int4")  # that auto may choose
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "perf" / "results"
 SECTION = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -87,6 +90,25 @@ def on_wire(folder: Path, name: str) -> str:
             ours = time_text(float(worst["ours_us"]))
             lines.append([size_text(size), f"`{codec}`", ours, *theirs, f"{float(worst['ratio']):.2f}"])
     return markdown(["size", "codec", "libcoll", *(f"MPI, {s}" for s in settings), "MPI's best / libcoll"], lines)
+
+
+def auto(folder: Path, name: str) -> str:
+    """One line for each setting, size and bound: what `auto` came to, beside all that it might have chosen."""
+    times: dict[tuple[str, int], dict[str, list[float]]] = {}
+    chosen = {}
+    for row in read(folder, name):
+        size = int(row["size_bytes"])
+        times.setdefault((row["setting"], size), {}).setdefault(row["codec"], []).append(float(row["p50_us"]))
+        chosen[row["setting"], size, row["codec"]] = row["chosen"]
+    lines = []
+    for (setting, size), of_codec in sorted(times.items()):
+        p50 = {codec: median(runs) for codec, runs in of_codec.items()}
+        for spec, admitted in AUTO_ADMITS.items():
+            best = min(p50[codec] for codec in admitted)
+            others = [time_text(p50[codec]) if codec in admitted else "" for codec in CODECS]
+            mine = f"{time_text(p50[spec])} (`{chosen[setting, size, spec]}`)"
+            lines.append([setting, size_text(size), f"`{spec}`", *others, mine, f"{p50[spec] / best:.2f}"])
+    return markdown(["rates", "size", "asked for", *(f"`{codec}`" for codec in CODECS), "auto", "auto / best"], lines)
 
 
 def codecs(folder: Path) -> str:
@@ -168,6 +190,8 @@ def all_tables() -> dict[str, str]:
         made[f"node_{name}"] = in_node(bench, f"node_{name}")
     for rate in ("1gbit", "500mbit", "10gbit"):
         made[f"wire_{rate}"] = on_wire(bench, f"wire_{rate}")
+    for rate in AUTO:
+        made[f"auto_{rate}"] = auto(bench, f"auto_{rate}")
     return made
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 MPI_AS_ROOT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 TIMEOUT_S = 300
+NODES, RANKS_PER_NODE = 4, 2  # of the virtual cluster
 
 
 class Failed(Exception):
@@ -34,8 +35,8 @@ class Tools:
             raise Failed(f"{tool} is not there: ./run build makes it")
         return str(tool)
 
-    def run(self, command: list[str]) -> str:
-        """Runs it; what it printed."""
+    def run(self, command: list[str], environment: dict[str, str] | None = None) -> str:
+        """Runs it, with more variables in its environment; what it printed."""
         self.log.append(shlex.join(command))
         if self.verbose:
             print(f"    {shlex.join(command)}", flush=True)
@@ -43,7 +44,7 @@ class Tools:
         try:
             done = subprocess.run(
                 [*self.prefix, *command],
-                env=dict(os.environ, **MPI_AS_ROOT),
+                env=dict(os.environ, **MPI_AS_ROOT, **(environment or {})),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
@@ -59,11 +60,11 @@ class Tools:
             print(f"      {time.monotonic() - start:.1f} s", flush=True)
         return done.stdout
 
-    def json_of(self, command: list[str]) -> dict:
+    def json_of(self, command: list[str], environment: dict[str, str] | None = None) -> dict:
         """Runs a tool that takes --json; what it wrote there."""
         with tempfile.TemporaryDirectory(prefix="coll_bench.") as folder:
             file = Path(folder) / "rows.json"
-            self.run([*command, "--json", str(file)])
+            self.run([*command, "--json", str(file)], environment)
             return json.loads(file.read_text(encoding="utf-8"))
 
     def json_from_output(self, command: list[str]) -> dict:
@@ -75,22 +76,19 @@ class Tools:
         command = ["mpirun", *oversubscribe, "-n", str(ranks), *shlex.split(mca), self.path(tool), *shlex.split(flags)]
         return self.json_of(command)
 
-    def in_cluster(self, tool: str, rate: str, mca: str, flags: str, nodes: int = 4, ppn: int = 2) -> dict:
-        command = [self.path("coll_cluster"), "--nodes", str(nodes), "--ppn", str(ppn), "--rate", rate]
+    def cluster_command(self, tool: str, rate: str, mca: str, flags: str) -> list[str]:
+        command = [self.path("coll_cluster"), "--nodes", str(NODES), "--ppn", str(RANKS_PER_NODE), "--rate", rate]
         if mca:
             command += ["--mpirun-arg", mca]
-        return self.json_of([*command, "--", self.path(tool), *shlex.split(flags)])
+        return [*command, "--", self.path(tool), *shlex.split(flags)]
 
-    def knows_codec(self, spec: str) -> bool:
-        """Whether this build has the codec; anything but a plain "no such name" is a failure."""
-        command = ["mpirun", "-n", "1", self.path("all_reduce_perf"), *"-b 4 -e 4 -n 1 -w 0 --codec".split(), spec]
-        try:
-            self.run(command)
-        except Failed as failed:
-            if "status 2" in str(failed):
-                return False
-            raise
-        return True
+    def in_cluster(self, tool: str, rate: str, mca: str, flags: str, tuning: str = "") -> dict:
+        """`tuning` is the file of coll_tune that counts, "none" for none, "" for the user's own."""
+        return self.json_of(self.cluster_command(tool, rate, mca, flags), {"COLL_TUNING_FILE": tuning} if tuning else None)
+
+    def tune_cluster(self, rate: str, file: Path) -> None:
+        """Measures such a cluster once, as its users would."""
+        self.run(self.cluster_command("coll_tune", rate, "", f"--output {shlex.quote(str(file))}"))
 
     def knows_flag(self, tool: str, flag: str) -> bool:
         return flag in self.run(["mpirun", "-n", "1", self.path(tool), "--help"])

@@ -130,10 +130,13 @@ Problem Bench::prepare(const std::string& spec, size_t count, Contestant* c) con
   if (!plan.is_object()) return {"collCommQueryPlan gave no JSON: " + text, 1};
   c->algorithm = plan.value("algorithm", "");
   c->chosen = plan.value("codec", "");
+  const bool data_decides = info.bound_kind == collBoundAbsolute;  // so that the plan does not tell what happens
   if (c->chosen != "none" && spec.starts_with("auto")) {
     if (Problem p = info_of(c->chosen, &info)) return p;
   }
-  c->loss = c->chosen == "none" ? Lossiness{} : lossiness(info, input_.type(), plan.value("quantisations", 2));
+  c->loss = c->chosen == "none" && !data_decides ? Lossiness{}
+                                                 : lossiness(info, input_.type(), plan.value("quantisations", 2));
+  if (data_decides) c->loss.encodings = 1;
   return {};
 }
 

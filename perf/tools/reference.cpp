@@ -78,7 +78,7 @@ struct Reference::Window {
 
 void Reference::accumulate(const std::vector<int>& ranks, Window* w) const {
   std::vector<std::byte> bytes(w->count * facts(input_.type()).bytes);
-  const bool lossy = !loss_.exact();
+  const bool lossy = !loss_.exact() && loss_.kind != collBoundAbsolute;
   for (size_t r = 0; r < ranks.size(); ++r) {
     input_.fill(ranks[r], w->begin, w->count, bytes.data());
     to_doubles(input_.type(), bytes.data(), w->x);
@@ -137,6 +137,7 @@ void Reference::check_floats(const Segment& segment, size_t begin, size_t count,
   const size_t high = std::min(segment.input_count, first + count + margin);
   Window w(low, high - low);
   accumulate(segment.ranks, &w);
+  if (loss_.kind == collBoundAbsolute) std::fill(w.error.begin(), w.error.end(), loss_.value);  // of the result
   for (int again = 1; !loss_.exact() && again < loss_.encodings; ++again) encode_again(&w);
 
   std::vector<double> got(count);

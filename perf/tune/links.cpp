@@ -23,7 +23,9 @@ Problem problem_of(collResult_t result) {
   return {said.empty() ? collGetErrorString(result) : said};
 }
 
-// Two ranks that send to each other in turn.
+enum class Senders { kInTurn, kFirst };
+
+// Two ranks, of which one sends to the other.
 class Pair {
  public:
   explicit Pair(MPI_Comm mpi) : mpi_(mpi) {}
@@ -42,14 +44,14 @@ class Pair {
   }
 
   // Seconds of one message of that size.
-  Problem time(size_t bytes, int calls, double* seconds) const {
+  Problem time(size_t bytes, int calls, Senders senders, double* seconds) const {
     const Buffer memory(bytes);
     for (int call = -2; call < 0; ++call) {
       if (Problem p = pass(memory, bytes, call + 2)) return p;
     }
     const auto begin = Clock::now();
     for (int call = 0; call < calls; ++call) {
-      if (Problem p = pass(memory, bytes, call % 2)) return p;
+      if (Problem p = pass(memory, bytes, senders == Senders::kInTurn ? call % 2 : 0)) return p;
     }
     *seconds = std::chrono::duration<double>(Clock::now() - begin).count() / calls;
     return {};
@@ -67,14 +69,15 @@ class Pair {
 Problem measure_pair(MPI_Comm mpi, const LinkEffort& effort, double* latency_s, double* transfer_s) {
   Pair pair(mpi);
   if (Problem p = pair.open()) return p;
-  if (Problem p = pair.time(8, effort.small_calls, latency_s)) return p;
-  return pair.time(effort.large_bytes, effort.large_calls, transfer_s);
+  if (Problem p = pair.time(8, effort.small_calls, Senders::kInTurn, latency_s)) return p;
+  // One way, or pairs that share a link would fill both of its directions.
+  return pair.time(effort.large_bytes, effort.large_calls, Senders::kFirst, transfer_s);
 }
 
 // All pairs at the same time; the others sleep.
 Problem measure_pairs(const Ranks& ranks, const std::vector<std::vector<int>>& pairs, const LinkEffort& effort,
                       PairCost* cost) {
-  double latency_us = 0, gbs = 0;
+  double latency_us = 0, transfer_s = 0;
   Problem problem;
   MPI_Comm mine = MPI_COMM_NULL;
   for (const std::vector<int>& pair : pairs) {
@@ -82,15 +85,15 @@ Problem measure_pairs(const Ranks& ranks, const std::vector<std::vector<int>>& p
     if (comm != MPI_COMM_NULL) mine = comm;
   }
   if (mine != MPI_COMM_NULL) {
-    double latency_s = 0, transfer_s = 1;
+    double latency_s = 0;
     problem = measure_pair(mine, effort, &latency_s, &transfer_s);
     latency_us = latency_s * 1e6;
-    gbs = static_cast<double>(effort.large_bytes) / transfer_s / 1e9;
   }
   if (Problem p = ranks.agree(problem)) return p;
   // Both ranks of a pair report the same.
   cost->latency_us = ranks.sum(latency_us) / static_cast<double>(2 * pairs.size());
-  cost->gbs = ranks.sum(gbs) / 2;
+  // Until the last pair is done: one that is ahead leaves the link to the others.
+  cost->gbs = static_cast<double>(pairs.size() * effort.large_bytes) / ranks.most(transfer_s) / 1e9;
   return {};
 }
 

@@ -71,6 +71,11 @@ double Ranks::sum(double mine) const {
   return mine;
 }
 
+double Ranks::most(double mine) const {
+  MPI_Allreduce(MPI_IN_PLACE, &mine, 1, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD);
+  return mine;
+}
+
 MPI_Comm Ranks::group(const std::vector<int>& members) const {
   const bool inside = std::find(members.begin(), members.end(), rank_) != members.end();
   const auto key = static_cast<int>(std::find(members.begin(), members.end(), rank_) - members.begin());

@@ -26,6 +26,7 @@ class Ranks {
   void wait() const;                         // for all, asleep
   Problem agree(const Problem& mine) const;  // the problem of the lowest rank that has one
   double sum(double mine) const;
+  double most(double mine) const;
   // The members' own communicator; MPI_COMM_NULL elsewhere.
   MPI_Comm group(const std::vector<int>& members) const;
 

@@ -1,5 +1,6 @@
 #include "runtime/agreement.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
@@ -76,6 +77,7 @@ void Agreement::merge(const News& heard) {
   for (const Fingerprint& candidate : candidates) {
     if (candidate.rank >= 0 && candidate.rank < known_.lowest.rank) known_.lowest = candidate;
   }
+  known_.lowest.magnitude = std::max(candidates[0].magnitude, heard.lowest.magnitude);
   known_.differing = Fingerprint{};
   for (const Fingerprint& candidate : candidates) {
     if (candidate.rank < 0 || candidate.same_call(known_.lowest)) continue;

@@ -1,5 +1,6 @@
-// Agreement: every rank learns, in ceil(log2 n) rounds, whether all ranks make the same call. It is the check of the
-// first calls and, since nobody can finish before all have begun, the barrier.
+// Agreement: every rank learns, in ceil(log2 n) rounds, whether all ranks make the same call, and the largest magnitude
+// that any of them reports. It is the check of the first calls and, since nobody can finish before all have begun, the
+// barrier.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,8 @@ struct Fingerprint {
   uint8_t function = 0;
   uint8_t type = 0;
   uint8_t op = 0;
-  uint8_t reserved[5] = {};
+  uint8_t reserved = 0;
+  float magnitude = 0;  // of the rank's data, where the codec asks for it; it may differ
   char codec[40] = {};
 
   bool same_call(const Fingerprint& other) const;
@@ -39,11 +41,12 @@ class Agreement {
   Status advance(bool* moved, bool* done);
   // After done: collInvalidUsage with both fingerprints where two ranks differ.
   Status verdict() const;
+  float largest_magnitude() const { return known_.lowest.magnitude; }  // after done
   int waiting_for() const;  // the peer whose message is missing, -1 where none is
 
  private:
   struct News {
-    Fingerprint lowest;     // of the lowest rank heard of
+    Fingerprint lowest;     // of the lowest rank heard of, with the largest magnitude of all
     Fingerprint differing;  // the lowest rank's that differs from it; rank -1 where none does
   };
   void merge(const News& heard);

@@ -26,6 +26,7 @@ struct Call {
   int root = 0;
   std::shared_ptr<const Codec> codec{};  // empty: exact
   std::shared_ptr<const Codec> named{};  // the codec that was asked for; it may have chosen `codec`
+  bool settled = false;                  // planned by its data, when later calls may have begun already
   uint64_t draw = 0;                     // calls made with the codec's handle
 };
 

@@ -16,16 +16,28 @@ constexpr int kMostPending = 16;  // calls in flight; half of what message tags 
 
 }  // namespace
 
-Operation::Operation(Communicator& communicator, std::unique_ptr<Execution> execution)
-    : communicator_(communicator), execution_(std::move(execution)) {
+Operation::Operation(Communicator& communicator, std::unique_ptr<Execution> execution,
+                     std::unique_ptr<Settling> settling)
+    : communicator_(communicator), settling_(std::move(settling)), execution_(std::move(execution)) {
   ++communicator_.pending_;
 }
 
 Operation::~Operation() {
   // The system may still write to the receives of a failed call: its memory is given up.
-  if (!execution_->done() && communicator_.memory_still_accessed_) static_cast<void>(execution_.release());
+  if (!done() && communicator_.memory_still_accessed_) {
+    static_cast<void>(settling_.release());
+    static_cast<void>(execution_.release());
+  }
+  settling_.reset();
   execution_.reset();
   --communicator_.pending_;  // last: whoever waits for it may now destroy the communicator
+}
+
+WaitingCall Operation::waiting() const {
+  if (execution_) return {execution_->sequence(), name(execution_->call().function), execution_->awaited_ranks()};
+  WaitingCall call{settling_->sequence(), name(settling_->call().function), {}};
+  if (settling_->waiting_for() >= 0) call.awaited.push_back(settling_->waiting_for());
+  return call;
 }
 
 Communicator::Communicator(Foundation foundation)
@@ -83,20 +95,44 @@ Status Communicator::begin(const Call& call, std::unique_ptr<Operation>* operati
   bool moved = false;
   if (Status status = base_.fabric->progress(&moved); !status.ok()) return poison(status, true);
   if (Status status = watchdog_.listen(); !status.ok()) return poison(status, false);
+  std::unique_ptr<Execution> execution;
+  std::unique_ptr<Settling> settling;
+  if (needs_settling(call, base_.nranks) && !base_.config.deterministic) {
+    settling = std::make_unique<Settling>(around_, call, next_sequence_);
+  } else {
+    const bool agree = to_check(next_sequence_) || call.function == Function::kBarrier;
+    COLL_TRY(make_execution(call, next_sequence_, agree, &execution));
+  }
+  ++next_sequence_;
+  *operation = std::make_unique<Operation>(*this, std::move(execution), std::move(settling));
+  return {};
+}
+
+Status Communicator::make_execution(const Call& call, uint64_t sequence, bool agree,
+                                    std::unique_ptr<Execution>* execution) {
   Call settled = call;
   std::shared_ptr<const Plan> plan;
   if (call.function != Function::kBarrier && call.count > 0) {
     Selection selection;
     COLL_TRY(select(call, &selection));
     settled.codec = std::move(selection.codec);
-    settled.named = call.codec;
+    if (!call.named) settled.named = call.codec;
     plan = std::move(selection.plan);
   }
-  const uint64_t sequence = next_sequence_++;
-  const bool agree = to_check(sequence) || call.function == Function::kBarrier;
-  auto execution = std::make_unique<Execution>(around_, settled, std::move(plan), sequence, agree);
-  *operation = std::make_unique<Operation>(*this, std::move(execution));
+  *execution = std::make_unique<Execution>(around_, settled, std::move(plan), sequence, agree);
   return {};
+}
+
+Status Communicator::move_on(Operation& operation, bool* moved) {
+  if (operation.settling_) {
+    bool settled = false;
+    COLL_TRY(operation.settling_->advance(moved, &settled));
+    if (!settled) return {};
+    const uint64_t sequence = operation.settling_->sequence();
+    COLL_TRY(make_execution(operation.settling_->settled(), sequence, false, &operation.execution_));
+    operation.settling_.reset();
+  }
+  return operation.execution_->advance(moved);
 }
 
 Status Communicator::run_on_board(const Call& call, bool* taken) {
@@ -172,15 +208,14 @@ Status Communicator::advance(Operation& operation, bool* moved, bool* done) {
 
 Status Communicator::step(Operation& operation, bool* moved, bool* done) {
   COLL_TRY(heed());
-  Execution& execution = *operation.execution_;
   bool here = false;
   if (Status status = base_.fabric->progress(&here); !status.ok()) return poison(status, true);
-  if (Status status = execution.advance(&here); !status.ok()) return poison(status, status.code() != collInvalidUsage);
+  if (Status status = move_on(operation, &here); !status.ok()) return poison(status, status.code() != collInvalidUsage);
   *moved |= here;
-  *done = execution.done();
+  *done = operation.done();
   if (*done) {
     ++stats_.calls;
-    ++(execution.compressed() ? stats_.compressed_calls : stats_.exact_calls);
+    ++(operation.execution_->compressed() ? stats_.compressed_calls : stats_.exact_calls);
     return {};
   }
   if (here) {
@@ -188,9 +223,7 @@ Status Communicator::step(Operation& operation, bool* moved, bool* done) {
     return {};
   }
   if (Status status = watchdog_.listen(); !status.ok()) return poison(status, false);
-  const auto waiting = [&execution] {
-    return WaitingCall{execution.sequence(), name(execution.call().function), execution.awaited_ranks()};
-  };
+  const auto waiting = [&operation] { return operation.waiting(); };
   Status status = watchdog_.look(operation.patience_, waiting);
   return status.ok() ? status : poison(status, true);
 }

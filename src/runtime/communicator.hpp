@@ -17,6 +17,7 @@
 #include "runtime/fabric.hpp"
 #include "runtime/plan_cache.hpp"
 #include "runtime/process.hpp"
+#include "runtime/settling.hpp"
 #include "runtime/turn.hpp"
 #include "runtime/watchdog.hpp"
 #include "topology/topology.hpp"
@@ -29,7 +30,7 @@ class Stream;
 // One collective between its call and its completion.
 class Operation {
  public:
-  Operation(Communicator& communicator, std::unique_ptr<Execution> execution);
+  Operation(Communicator& communicator, std::unique_ptr<Execution> execution, std::unique_ptr<Settling> settling);
   ~Operation();
   Operation(const Operation&) = delete;
   Operation& operator=(const Operation&) = delete;
@@ -38,7 +39,11 @@ class Operation {
 
  private:
   friend class Communicator;
+  bool done() const { return execution_ && execution_->done(); }
+  WaitingCall waiting() const;
+
   Communicator& communicator_;
+  std::unique_ptr<Settling> settling_;  // before the execution is known
   std::unique_ptr<Execution> execution_;
   Patience patience_;
 };
@@ -86,6 +91,8 @@ class Communicator {
  private:
   friend class Operation;
   Status begin(const Call& call, std::unique_ptr<Operation>* operation);
+  Status make_execution(const Call& call, uint64_t sequence, bool agree, std::unique_ptr<Execution>* execution);
+  Status move_on(Operation& operation, bool* moved);
   Status complete(Operation& operation);
   // The short way of a blocking call through the node's board; sets *taken where that way is open.
   Status run_on_board(const Call& call, bool* taken);

@@ -63,8 +63,8 @@ PlanQuery Communicator::query_of(const Call& call) const {
   query.buffer_bytes = base_.config.buffer_bytes;
   query.chunk_bytes = base_.config.env.chunk_bytes;
   Board* const board = base_.fabric->board();
-  // What is posted has no checksum.
-  if (board != nullptr && !around_.checksums) query.board_bytes = board->capacity();
+  // What is posted has no checksum, and is numbered in the order of the calls.
+  if (board != nullptr && !around_.checksums && !call.settled) query.board_bytes = board->capacity();
   query.chunks_in_flight = kChunksInFlight;
   query.codec = cost_of(call, base_.topology.rates);
   return query;
@@ -91,8 +91,9 @@ Status Communicator::select(const Call& call, Selection* selection) {
 // by the call's arguments, and the topology and rates that they share.
 Status Communicator::select_among_candidates(const Call& call, Selection* selection) const {
   Status exact = plan(call, kAnyEncodings, selection);
-  // Which one is cheaper depends on the size and the placement, on which bits must not depend then.
-  if (base_.config.deterministic) return exact;
+  // Which one is cheaper depends on the size and the placement, on which bits must not depend then. And where the data
+  // decides which ones may be used, it has to be looked at first: the call is settled, or exact.
+  if (base_.config.deterministic || call.codec->traits().asks_magnitude) return exact;
   double to_beat = exact.ok() ? selection->plan->predicted_us * (1 - kLeastGain) : 0;
   bool found = exact.ok();
   for (const Candidate& candidate : call.codec->candidates()) {
@@ -123,9 +124,9 @@ Status Communicator::plan(const Call& call, int max_encodings, Selection* select
 void Communicator::log_choice(const Call& call, const Selection& selection) {
   if (!base_.log->on(LogLevel::kInfo, LogPart::kPlan)) return;
   const int size_class = std::bit_width(call.count * size_of(call.type));
-  const std::string asked = spec_of(call.codec);
+  const std::string asked = spec_of(call.named ? call.named : call.codec);
   const std::string codec = spec_of(selection.codec);
-  if (!logged_.insert(text(name(call.function), " ", size_class, " ", asked)).second) return;
+  if (!logged_.insert(text(name(call.function), " ", size_class, " ", asked, ">", codec)).second) return;
   const Plan& plan = *selection.plan;
   base_.log->info(LogPart::kPlan, name(call.function), " of ", call.count, " ", info(call.type).name, ", codec ", asked,
                   codec == asked ? "" : ">" + codec, ": ", plan.algorithm, ", ", plan.chunks, " chunks, predicted ",

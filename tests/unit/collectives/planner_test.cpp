@@ -142,8 +142,67 @@ TEST(Predict, ComesNearTheWireLimit) {
     const PlanQuery query = exact(collFuncAllReduce, count);
     const double us = predict_us(topology, query, shapes::named(name).plan(topology, query));
     EXPECT_GT(us, limit_us) << name;
-    EXPECT_LT(us, 1.25 * limit_us) << name;
+    EXPECT_LT(us, 1.35 * limit_us) << name;
   }
+}
+
+// All nodes on one machine with that many hardware threads.
+topo::Topology on_one_machine(topo::Topology topology, int pus) {
+  topology.machines = {topo::Machine{topology.nranks, pus, pus}};
+  for (topo::Node& node : topology.nodes) {
+    node.machine = 0;
+    node.pus = std::min(node.pus, pus);
+  }
+  return topology;
+}
+
+TEST(Predict, NodesOfOneMachineShareItsCores) {
+  topo::Topology apart = even(4, 2);
+  apart.links[1] = {25, 1000};  // the cores are the limit
+  for (const size_t count : {size_t{1} << 14, size_t{4} << 20}) {
+    for (const PlanQuery& query : {exact(collFuncAllReduce, count), coded(collFuncAllReduce, count)}) {
+      const Plan plan = shapes::named("hier_direct").plan(apart, query);
+      const double us = predict_us(apart, query, plan);
+      EXPECT_EQ(predict_us(on_one_machine(apart, 8), query, plan), us);
+      EXPECT_EQ(predict_us(on_one_machine(apart, 16), query, plan), us);
+      const double shared_us = predict_us(on_one_machine(apart, 2), query, plan);
+      EXPECT_GT(shared_us, (count > 1 << 20 ? 3.9 : 2.5) * us) << "what is not latency";
+      EXPECT_LT(shared_us, 4.01 * us);
+    }
+  }
+}
+
+// A codec that pays where every rank has a core of its own does not where they share what it needs most.
+TEST(Predict, SharedCoresMakeCodecsDearer) {
+  topo::Topology apart = even(4, 2);
+  apart.links[1] = {25, 0.3};
+  apart.rates.network_cpu_gbs = 10;
+  const size_t count = 4 << 20;
+  PlanQuery with_codec = coded(collFuncAllReduce, count);
+  with_codec.codec.encode_gbs = with_codec.codec.decode_gbs = 1;
+  const auto gain = [&](const topo::Topology& topology) {
+    const double exact_us = chosen(topology, exact(collFuncAllReduce, count)).predicted_us;
+    return exact_us / chosen(topology, with_codec).predicted_us;
+  };
+  EXPECT_GT(gain(apart), 1.5);
+  EXPECT_LT(gain(on_one_machine(apart, 2)), 0.9);
+}
+
+// What was the fastest on a virtual cluster of 4 nodes with 2 ranks each on a machine with 2 cores, links of 10 Gbit/s.
+TEST(ChoosePlan, AsMeasuredWhereNodesShareCores) {
+  topo::Topology topology = on_one_machine(even(4, 2), 2);
+  topology.links = {topo::LinkCost{5, 5}, topo::LinkCost{25, 1.196}};
+  const auto exact_of = [&](size_t bytes) { return chosen(topology, exact(collFuncAllReduce, bytes / 4)); };
+  const auto int8_gains = [&](size_t bytes) {
+    return chosen(topology, coded(collFuncAllReduce, bytes / 4)).predicted_us < 0.9 * exact_of(bytes).predicted_us;
+  };
+  EXPECT_EQ(exact_of(4 << 10).algorithm, "doubling");
+  EXPECT_EQ(exact_of(16 << 10).algorithm, "doubling");
+  EXPECT_EQ(exact_of(1 << 20).algorithm, "hier_ring");
+  EXPECT_EQ(exact_of(4 << 20).algorithm, "hier_ring");
+  EXPECT_EQ(exact_of(16 << 20).algorithm, "hier_ring");
+  for (const size_t bytes : {4 << 10, 16 << 10}) EXPECT_FALSE(int8_gains(bytes)) << bytes;
+  for (const size_t bytes : {64 << 10, 1 << 20, 16 << 20}) EXPECT_TRUE(int8_gains(bytes)) << bytes;
 }
 
 TEST(Cut, ShardsBeginAtBlocksAndCacheLines) {

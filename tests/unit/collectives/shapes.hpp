@@ -30,7 +30,11 @@ inline topo::Topology placed(const std::vector<int>& node_of) {
     topology.local_of.push_back(static_cast<int>(topology.nodes[node].ranks.size()));
     topology.nodes[node].ranks.push_back(rank);
   }
-  for (topo::Node& node : topology.nodes) node.pus = static_cast<int>(node.ranks.size());
+  for (topo::Node& node : topology.nodes) {
+    node.pus = static_cast<int>(node.ranks.size());
+    node.machine = static_cast<int>(topology.machines.size());
+    topology.machines.push_back({node.pus, node.pus, node.pus});
+  }
   return topology;
 }
 

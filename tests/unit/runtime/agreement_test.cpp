@@ -24,11 +24,12 @@ std::unique_ptr<Fabric> fabric_of(const std::shared_ptr<inproc::Hub>& hub, int r
   return fabric;
 }
 
-// What every rank learns when rank r speaks `prints[r]`.
-std::vector<Status> verdicts(const std::vector<Fingerprint>& prints) {
+// What every rank learns when rank r speaks `prints[r]`: the verdict, and the largest magnitude.
+std::vector<Status> verdicts(const std::vector<Fingerprint>& prints, std::vector<float>* largest = nullptr) {
   const auto n = static_cast<int>(prints.size());
   const auto hub = std::make_shared<inproc::Hub>(n);
   std::vector<Status> all(prints.size());
+  if (largest != nullptr) largest->resize(prints.size());
   run_threads(n, [&](int rank) {
     const auto fabric = fabric_of(hub, rank);
     Agreement agreement(*fabric, prints[static_cast<size_t>(rank)], n, kTag);
@@ -44,6 +45,7 @@ std::vector<Status> verdicts(const std::vector<Fingerprint>& prints) {
     ASSERT_TRUE(done) << "rank " << rank << " waits for rank " << agreement.waiting_for();
     EXPECT_EQ(agreement.waiting_for(), -1);
     all[static_cast<size_t>(rank)] = agreement.verdict();
+    if (largest != nullptr) (*largest)[static_cast<size_t>(rank)] = agreement.largest_magnitude();
   });
   return all;
 }
@@ -53,6 +55,21 @@ TEST(Agreement, AlikeForAnyNumberOfRanks) {
     std::vector<Fingerprint> prints;
     for (int rank = 0; rank < n; ++rank) prints.push_back(usual(rank));
     for (const Status& status : verdicts(prints)) EXPECT_TRUE(status.ok()) << n << " ranks: " << status.message();
+  }
+}
+
+TEST(Agreement, TheLargestMagnitudeReachesAllWhoeverHasIt) {
+  for (int n = 1; n <= 9; ++n) {
+    for (int holder = 0; holder < n; ++holder) {
+      std::vector<Fingerprint> prints;
+      for (int rank = 0; rank < n; ++rank) {
+        prints.push_back(usual(rank));
+        prints.back().magnitude = rank == holder ? 100.0f : static_cast<float>(rank);
+      }
+      std::vector<float> largest;
+      for (const Status& status : verdicts(prints, &largest)) EXPECT_TRUE(status.ok()) << status.message();
+      EXPECT_EQ(largest, std::vector<float>(prints.size(), 100)) << "rank " << holder << " of " << n;
+    }
   }
 }
 

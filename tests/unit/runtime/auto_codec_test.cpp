@@ -97,7 +97,7 @@ TEST_F(Files, WhatIsAskedForLimitsTheChoice) {
   ASSERT_TRUE(world.ok()) << world.why();
   Communicator& communicator = world.communicator(0);
   EXPECT_EQ(chosen(communicator, "auto:rel=0.0039"), "none");
-  EXPECT_EQ(chosen(communicator, "auto:abs=1"), "none");
+  EXPECT_EQ(chosen(communicator, "auto:abs=1"), "none") << "without data";
   EXPECT_EQ(chosen(communicator, "auto", 1), "none") << "nothing to gain";
   EXPECT_EQ(chosen(communicator, "auto", kCount, Function::kAllReduce, collSum, collInt32), "none");
   EXPECT_EQ(chosen(communicator, "auto", kCount, Function::kAllReduce, collProd), "none");
