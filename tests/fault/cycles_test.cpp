@@ -1,7 +1,6 @@
 // Two processes make and destroy communicators over and over, and memory that they read of each other, and call small
 // collectives by the ten thousand: heap, mappings, descriptors and /dev/shm stay as they were. CYCLES_FACTOR multiplies
 // how often (the soak: 10).
-#include <dirent.h>
 #include <malloc.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include <thread>
 
 #include "tests/fault/buffer.hpp"
+#include "tests/fault/held.hpp"
 #include "tests/fault/outcome.hpp"
 #include "tests/fault/processes.hpp"
 
@@ -41,23 +41,12 @@ std::ostream& operator<<(std::ostream& out, const Held& held) {
              << " mappings, " << held.descriptors << " descriptors";
 }
 
-int open_descriptors() {
-  int count = 0;
-  DIR* directory = ::opendir("/proc/self/fd");
-  while (::readdir(directory) != nullptr) ++count;
-  ::closedir(directory);
-  return count;
-}
-
 Held held_now() {
-  malloc_trim(0);
-  std::ifstream statm("/proc/self/statm"), maps("/proc/self/maps");
-  size_t total = 0, resident = 0;
-  statm >> total >> resident;
+  const size_t resident = resident_bytes();  // first: it trims the heap
+  std::ifstream maps("/proc/self/maps");
   const auto lines = std::count(std::istreambuf_iterator<char>(maps), {}, '\n');
   const struct mallinfo2 heap = ::mallinfo2();
-  return {heap.uordblks + heap.hblkhd, resident * static_cast<size_t>(::sysconf(_SC_PAGESIZE)), static_cast<int>(lines),
-          open_descriptors()};
+  return {heap.uordblks + heap.hblkhd, resident, static_cast<int>(lines), open_descriptors()};
 }
 
 // A leak of the smallest object in each of a hundred turns exceeds these; the allocators' own habits do not.

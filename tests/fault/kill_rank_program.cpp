@@ -24,6 +24,7 @@
 #include "tests/fault/kill_loop.hpp"
 #include "tests/fault/kill_trial.hpp"
 #include "tests/fault/outcome.hpp"
+#include "tests/fault/unique_id.hpp"
 
 namespace coll::test {
 
@@ -54,15 +55,6 @@ void die_in(int us) {
   if (::timer_create(CLOCK_MONOTONIC, &event, &timer) != 0 || ::timer_settime(timer, 0, &when, nullptr) != 0) {
     ::kill(::getpid(), SIGKILL);
   }
-}
-
-collUniqueId id_from(const char* hex) {
-  collUniqueId id{};
-  for (size_t i = 0; i < sizeof id.internal && std::strlen(hex) == 2 * sizeof id.internal; ++i) {
-    const char byte[3] = {hex[2 * i], hex[2 * i + 1], 0};
-    id.internal[i] = static_cast<char>(std::strtoul(byte, nullptr, 16));
-  }
-  return id;
 }
 
 struct Place {

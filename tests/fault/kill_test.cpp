@@ -17,6 +17,8 @@
 #include "tests/fault/kill_trial.hpp"
 #include "tests/fault/outcome.hpp"
 #include "tests/fault/processes.hpp"
+#include "tests/fault/unique_id.hpp"
+#include "tests/support/directory.hpp"
 
 namespace coll::test {
 
@@ -52,36 +54,6 @@ uint64_t number_from(const char* variable, uint64_t otherwise) {
   const char* value = std::getenv(variable);
   return value != nullptr ? std::strtoull(value, nullptr, 10) : otherwise;
 }
-
-std::string new_id() {
-  collUniqueId id;
-  EXPECT_EQ(collGetUniqueId(&id), collSuccess) << collGetLastError(nullptr);
-  std::string hex;
-  for (const char byte : id.internal) {
-    char digits[3];
-    std::snprintf(digits, sizeof digits, "%02x", static_cast<unsigned char>(byte));
-    hex += digits;
-  }
-  return hex;
-}
-
-class Directory {
- public:
-  Directory() {
-    std::string path = std::filesystem::temp_directory_path() / "libcoll-kill-XXXXXX";
-    if (::mkdtemp(path.data()) != nullptr) path_ = path;
-  }
-  ~Directory() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  Directory(const Directory&) = delete;
-  Directory& operator=(const Directory&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 // Processes that have the word among their arguments.
 std::vector<std::string> running_with(const std::string& word) {

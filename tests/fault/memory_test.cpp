@@ -1,10 +1,5 @@
 // Memory and descriptors: a communicator of one rank takes next to nothing, and what is destroyed is given back.
-#include <dirent.h>
-#include <malloc.h>
-#include <unistd.h>
-
-#include <fstream>
-
+#include "tests/fault/held.hpp"
 #include "tests/fault/outcome.hpp"
 #include "tests/support/world.hpp"
 
@@ -15,22 +10,6 @@ namespace {
 constexpr size_t kMiB = size_t{1} << 20;
 // A sanitizer keeps freed memory for a while.
 constexpr size_t kFlatBytes = (kSanitized ? 400 : 3) * kMiB;
-
-size_t resident_bytes() {
-  malloc_trim(0);
-  std::ifstream statm("/proc/self/statm");
-  size_t total = 0, resident = 0;
-  statm >> total >> resident;
-  return resident * static_cast<size_t>(::sysconf(_SC_PAGESIZE));
-}
-
-int open_descriptors() {
-  int count = 0;
-  DIR* directory = ::opendir("/proc/self/fd");
-  while (::readdir(directory) != nullptr) ++count;
-  ::closedir(directory);
-  return count;
-}
 
 // Meeting points end a moment after their last rank has left.
 int settled_descriptors(int expected) {

@@ -8,6 +8,7 @@
 #include <regex>
 
 #include "coll/coll.h"
+#include "tests/fault/unique_id.hpp"
 
 namespace coll::test {
 
@@ -15,18 +16,6 @@ namespace {
 
 constexpr int kRanks = 4;
 constexpr double kMostSeconds = 60;
-
-std::string new_id() {
-  collUniqueId id;
-  EXPECT_EQ(collGetUniqueId(&id), collSuccess) << collGetLastError(nullptr);
-  std::string hex;
-  for (const char byte : id.internal) {
-    char digits[3];
-    std::snprintf(digits, sizeof digits, "%02x", static_cast<unsigned char>(byte));
-    hex += digits;
-  }
-  return hex;
-}
 
 std::vector<Command> rank_commands(const char* scenario, const std::vector<std::string>& more = {}) {
   const std::string id = new_id();

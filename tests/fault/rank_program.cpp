@@ -5,19 +5,11 @@
 #include <cstring>
 
 #include "tests/fault/rank.hpp"
+#include "tests/fault/unique_id.hpp"
 
 namespace coll::test {
 
 namespace {
-
-collUniqueId id_from(const char* hex) {
-  collUniqueId id{};
-  for (size_t i = 0; i < sizeof id.internal && std::strlen(hex) == 2 * sizeof id.internal; ++i) {
-    const char byte[3] = {hex[2 * i], hex[2 * i + 1], 0};
-    id.internal[i] = static_cast<char>(std::strtoul(byte, nullptr, 16));
-  }
-  return id;
-}
 
 struct Place {
   int nranks;

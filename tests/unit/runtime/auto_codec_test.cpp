@@ -3,11 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "tests/support/directory.hpp"
 #include "tests/support/world.hpp"
 #include "topology/tuning_file.hpp"
 
@@ -35,13 +35,6 @@ struct Machine {
 
 class Files : public testing::Test {
  protected:
-  Files() {
-    std::string name = (std::filesystem::temp_directory_path() / "coll_auto.XXXXXX").string();
-    EXPECT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  ~Files() override { std::filesystem::remove_all(folder_); }
-
   std::string write(const std::string& name, const Machine& machine) const {
     topo::TuningFile file;
     file.machine = topo::this_machine();
@@ -49,12 +42,12 @@ class Files : public testing::Test {
     for (const CodecEntry& entry : codec_registry()) {
       EXPECT_TRUE(file.rates.set_codec(entry.name, machine.codec_gbs, machine.codec_gbs));
     }
-    const std::string path = folder_ / name;
+    const std::string path = folder_.path() / name;
     EXPECT_TRUE(topo::write_tuning(path, file).ok());
     return path;
   }
 
-  std::filesystem::path folder_;
+  Directory folder_;
 };
 
 WorldOptions with_files(const Placement& node_of, const std::function<std::string(int rank)>& file_of) {

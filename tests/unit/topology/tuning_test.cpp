@@ -7,6 +7,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "tests/support/directory.hpp"
 #include "topology/exchange.hpp"
 #include "topology/tuning_file.hpp"
 
@@ -43,31 +44,23 @@ std::string edited(const std::function<void(Json&)>& edit) {
 
 class TuningFiles : public testing::Test {
  protected:
-  TuningFiles() {
-    std::string name = (fs::temp_directory_path() / "coll_tuning.XXXXXX").string();
-    EXPECT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-    ::setenv("XDG_CACHE_HOME", folder_.c_str(), 1);
-  }
-  ~TuningFiles() override {
-    ::unsetenv("XDG_CACHE_HOME");
-    fs::remove_all(folder_);
-  }
+  TuningFiles() { ::setenv("XDG_CACHE_HOME", folder_.path().c_str(), 1); }
+  ~TuningFiles() override { ::unsetenv("XDG_CACHE_HOME"); }
   std::string file(const std::string& content) const {
-    const std::string path = folder_ / "some.json";
+    const std::string path = folder_.path() / "some.json";
     std::ofstream(path) << content;
     return path;
   }
   // What a communicator's rank 0 makes of it.
   void load(const std::string& choice) { load_tuning(choice, &(tuning_ = Tuning()), &path_, &warning_); }
 
-  fs::path folder_;
+  test::Directory folder_;
   Tuning tuning_;
   std::string path_, warning_;
 };
 
 TEST_F(TuningFiles, AreReadAsTheyWereWritten) {
-  const std::string path = folder_ / "a" / "b" / "t.json";
+  const std::string path = folder_.path() / "a" / "b" / "t.json";
   ASSERT_TRUE(write_tuning(path, sample()).ok());
   TuningFile read;
   const Status status = read_tuning(path, &read);
@@ -80,7 +73,7 @@ TEST_F(TuningFiles, AreReadAsTheyWereWritten) {
   struct stat facts {};
   ASSERT_EQ(::stat(path.c_str(), &facts), 0);
   EXPECT_EQ(facts.st_mode & 0777, 0644u);
-  EXPECT_EQ(std::distance(fs::directory_iterator(folder_ / "a" / "b"), fs::directory_iterator()), 1)
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path() / "a" / "b"), fs::directory_iterator()), 1)
       << "nothing is left beside it";
 }
 
@@ -125,7 +118,7 @@ TEST_F(TuningFiles, DamagedOnesAreRefusedInWords) {
 }
 
 TEST_F(TuningFiles, OneThatWasNamedMustBeThereAndWhole) {
-  for (const std::string& path : {folder_.string() + "/none.json", folder_.string(), file("{")}) {
+  for (const std::string& path : {folder_.path().string() + "/none.json", folder_.path().string(), file("{")}) {
     load(path);
     for (const std::string& part : {path, std::string("coll_tune"), std::string("COLL_TUNING_FILE=none")}) {
       EXPECT_NE(tuning_.refused.find(part), std::string::npos) << tuning_.refused;
@@ -144,7 +137,7 @@ TEST_F(TuningFiles, TheMachinesOwnIsFoundAndADamagedOneIgnored) {
   load("");
   EXPECT_EQ(path_ + warning_ + tuning_.refused, "") << "there is none yet";
   const std::string own = tuning_path(this_machine());
-  EXPECT_EQ(fs::path(own).parent_path(), folder_ / "coll");
+  EXPECT_EQ(fs::path(own).parent_path(), folder_.path() / "coll");
   ASSERT_TRUE(write_tuning(own, sample()).ok());
   load("");
   EXPECT_EQ(path_, own);

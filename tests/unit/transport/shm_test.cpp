@@ -8,29 +8,14 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <filesystem>
 
 #include "conformance.hpp"
 #include "ranks.hpp"
+#include "tests/support/directory.hpp"
 
 namespace coll::test {
 
 namespace {
-
-// A directory in the place of /dev/shm, which the test can look into.
-class Directory {
- public:
-  Directory() {
-    char name[] = "/tmp/coll_shm_XXXXXX";
-    path_ = ::mkdtemp(name);
-  }
-  ~Directory() { std::filesystem::remove_all(path_); }
-  const std::string& path() const { return path_; }
-  bool empty() const { return std::filesystem::is_empty(path_); }
-
- private:
-  std::string path_;
-};
 
 struct Result {
   Status status;
