@@ -113,7 +113,7 @@ void PlanBuilder::cut_pieces(double staging, int hops) {
   const size_t wanted = std::max(kChunksWanted, kChunksPerHop * static_cast<size_t>(hops));
 
   size_t piece = std::max(least, ceil_div(longest, wanted));
-  if (query_.chunk_bytes > 0) piece = query_.chunk_bytes / size_of(query_.type) / active;
+  if (query_.chunk_bytes > 0) piece = query_.chunk_bytes / size_of(query_.type) / plan_.shards.size();
   piece = std::min(align_down(piece, grain), most);
   plan_.chunks = ceil_div(longest, piece);
   plan_.piece = align_up(ceil_div(longest, plan_.chunks), grain);  // the same number of chunks, evenly

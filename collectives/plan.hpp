@@ -99,6 +99,7 @@ struct Plan {
   size_t chunks = 1;
   int encodings = 0;        // most encodings an element goes through
   bool on_board = false;    // what is sent is posted on the node's board, once for all readers
+  size_t posts_ahead = 1;   // on the board: chunks whose input is posted before the first chunk's result
   bool rank_order = false;  // every element is reduced in rank order from all ranks' own data
   Hops hops;                // for the cost model
   double predicted_us = 0;

@@ -1,73 +1,229 @@
 #include "runtime/board_run.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <cstring>
 
 #include "reduce/reduce.hpp"
+#include "runtime/hop.hpp"
 
 namespace coll {
 
-size_t BoardRun::post_bytes(const Call& call, const Plan& plan) {
+namespace {
+
+constexpr size_t kTimedBytes = 4096;  // what is shorter takes hardly longer than two looks at the clock
+
+bool hands_on(const Step& step) { return step.from.count > 0 && step.to.count > 0; }
+
+size_t input_bytes(const Call& call, const Plan& plan) {
   const auto blocks = call.function == Function::kReduceScatter ? static_cast<size_t>(plan.nranks) : 1;
   return blocks * call.count * size_of(call.type);
 }
 
-size_t BoardRun::posted_bytes() const {
-  return call_.function == Function::kBroadcast && plan_.rank != call_.root ? 0 : bytes_;
+size_t output_bytes(const Call& call, const Plan& plan) {
+  const auto blocks = call.function == Function::kAllGather ? static_cast<size_t>(plan.nranks) : 1;
+  return blocks * call.count * size_of(call.type);
+}
+
+void copy(const std::byte* from, std::byte* to, size_t bytes, bool past_caches) {
+  if (!past_caches) {
+    std::memcpy(to, from, bytes);
+    return;
+  }
+  reduce::copy_streamed(collUint8, from, to, bytes);
+  reduce::flush_streams();
+}
+
+}  // namespace
+
+BoardRun::BoardRun(const Call& call, const Plan& plan, Board& board)
+    : call_(call),
+      plan_(plan),
+      board_(board),
+      element_(size_of(call.type)),
+      whole_inputs_(call.function == Function::kAllReduce || call.function == Function::kReduceScatter),
+      posts_data_(call.function != Function::kBroadcast || plan.rank == call.root),
+      streams_(output_bytes(call, plan) >= kStreamedBytes),
+      piece_bytes_(std::min(plan.piece, plan.shards.front().count) * element_) {
+  reads_.end = plan.steps.size();
+  for (size_t step = 0; step < plan.steps.size() && !relays_; ++step) {
+    if (!hands_on(plan.steps[step])) continue;
+    relays_ = true;
+    reads_.end = step + 1;
+  }
+  gathers_ = {reads_.end, plan.steps.size(), 0, reads_.end};
+  posts_of_call_ = (relays_ ? 2 : 1) * plan.chunks;
+  first_number_ = board.reserve(posts_of_call_);
+  short_ = !relays_ && plan.chunks == 1 && post_of(Leg::kInputs, 0).bytes <= Board::kShortBytes;
+}
+
+// Inputs are posted some chunks ahead of the results; with 2, I0 I1 I2 R0 I3 R1 ... R(last).
+uint64_t BoardRun::number_of(Leg leg, size_t chunk) const {
+  if (!relays_) return first_number_ + chunk;
+  const size_t ahead = plan_.posts_ahead;
+  if (leg == Leg::kInputs) return first_number_ + (chunk < ahead ? chunk : ahead + 2 * (chunk - ahead));
+  return first_number_ + (chunk + ahead < plan_.chunks ? ahead + 2 * chunk + 1 : plan_.chunks + chunk);
+}
+
+Board::Post BoardRun::post_of(Leg leg, size_t chunk) const {
+  const size_t pieces = leg == Leg::kInputs && whole_inputs_ ? plan_.shards.size() : 1;
+  const bool is_last = chunk + 1 == plan_.chunks && (leg == Leg::kResults || !relays_);
+  return {number_of(leg, chunk), pieces * piece_bytes_, is_last, short_};
+}
+
+void BoardRun::post(const Board::Post& post) {
+  board_.post(post);
+  ++posts_;
 }
 
 bool BoardRun::advance() {
-  if (!posted_) {
-    if (!board_.may_post(number_)) return false;
-    if (const size_t bytes = posted_bytes(); bytes > 0) {
-      std::memcpy(board_.payload(number_, bytes_), call_.send, bytes);
-    }
-    board_.post(number_);
-    posted_ = true;
+  if (!begun_) {
+    if (!board_.may_begin(first_number_)) return false;
+    begun_ = true;
   }
-  if (awaited_ >= 0 && board_.look(awaited_, number_, bytes_) == nullptr) return false;
-  for (; step_ < plan_.steps.size(); ++step_, round_ = 0) {
-    for (; round_ < plan_.steps[step_].rounds; ++round_) {
-      if (!perform(plan_.steps[step_])) return false;
-    }
+  while (true) {
+    bool moved = post_input();
+    moved |= post_result();
+    moved |= read(reads_, Leg::kInputs);
+    if (relays_) moved |= read(gathers_, Leg::kResults);
+    if (posts_ == posts_of_call_ && (relays_ ? gathers_ : reads_).chunk == plan_.chunks) return true;
+    if (!moved) return false;
   }
-  board_.finish(number_);
+}
+
+bool BoardRun::post_input() {
+  if (inputs_posted_ == plan_.chunks) return false;
+  // Who has nothing to post only says that it has read.
+  if (!posts_data_ && inputs_posted_ == reads_.chunk) return false;
+  const Board::Post next = post_of(Leg::kInputs, inputs_posted_);
+  if (!is_next(next)) return false;
+  if (posts_data_) {
+    board_.stores().timed(next.bytes, [&] { copy_input(board_.payload(next), inputs_posted_); });
+  }
+  post(next);
+  ++inputs_posted_;
   return true;
 }
 
+// What the last chunk that was read has become. The board may want that more is read first, of results.
+bool BoardRun::post_result() {
+  if (!relays_ || results_posted_ == reads_.chunk) return false;
+  const Board::Post next = post_of(Leg::kResults, results_posted_);
+  if (!is_next(next)) return false;
+  post(next);
+  ++results_posted_;
+  return true;
+}
+
+void BoardRun::copy_input(std::byte* to, size_t chunk) {
+  if (short_) {  // the pieces of the one chunk lie as in the input
+    posted_bytes_ = input_bytes(call_, plan_);
+    std::memcpy(to, call_.send, posted_bytes_);
+    return;
+  }
+  const bool past_caches = board_.stores().past_caches();
+  for (size_t i = reads_.begin; i < reads_.end; ++i) {
+    const Step& step = plan_.steps[i];
+    for (int round = 0; step.to.count > 0 && !hands_on(step) && round < step.rounds; ++round) {
+      const int shard = plan_.entry(step.shard, round, 0);
+      const Shard part = plan_.part(plan_.shards[static_cast<size_t>(shard)], chunk);
+      const size_t place = whole_inputs_ ? static_cast<size_t>(shard) * piece_bytes_ : 0;
+      const std::byte* const from = call_.send + (part.offset - plan_.input_origin) * element_;
+      copy(from, to + place, part.count * element_, past_caches);
+      posted_bytes_ += part.count * element_;
+    }
+  }
+}
+
+// One chunk of a pass, as far as the posts are there. True where it is through.
+bool BoardRun::read(Pass& pass, Leg leg) {
+  if (pass.chunk == plan_.chunks) return false;
+  // In place, what this chunk's output overwrites has to be posted first.
+  if (leg == Leg::kInputs ? posts_data_ && inputs_posted_ <= pass.chunk : reads_.chunk <= pass.chunk) return false;
+  // Its result is written where it is posted, one at a time.
+  const bool writes_result = relays_ && leg == Leg::kInputs;
+  if (writes_result && (results_posted_ != pass.chunk || !may_write_result(pass.chunk))) return false;
+  for (; pass.step < pass.end; ++pass.step, pass.round = 0) {
+    for (; pass.round < plan_.steps[pass.step].rounds; ++pass.round) {
+      if (!perform(pass, leg)) return false;
+    }
+  }
+  pass.step = pass.begin;
+  ++pass.chunk;
+  finish_reads();
+  return true;
+}
+
+bool BoardRun::may_write_result(size_t chunk) {
+  const Board::Post result = post_of(Leg::kResults, chunk);
+  return result.number == first_number_ + posts_ && board_.may_write(result);
+}
+
+// Tells the board up to which post everything is read.
+void BoardRun::finish_reads() {
+  const bool all_inputs = reads_.chunk == plan_.chunks;
+  if (!relays_) return board_.finish(number_of(Leg::kInputs, reads_.chunk) - 1);
+  if (gathers_.chunk == plan_.chunks) return board_.finish(number_of(Leg::kResults, plan_.chunks - 1));
+  const uint64_t next_result = number_of(Leg::kResults, gathers_.chunk);
+  board_.finish((all_inputs ? next_result : std::min(next_result, number_of(Leg::kInputs, reads_.chunk))) - 1);
+}
+
 // False where a post that the step reads is not there yet.
-bool BoardRun::perform(const Step& step) {
-  const Shard& part = plan_.shard_of(step, round_);
+bool BoardRun::perform(const Pass& pass, Leg leg) {
+  const Step& step = plan_.steps[pass.step];
+  const int shard = plan_.entry(step.shard, pass.round, 0);
+  const Shard part = plan_.part(plan_.shards[static_cast<size_t>(shard)], pass.chunk);
   const bool keeps_own = step.to_output && step.from.count == 0;
   if (part.count == 0 || (step.from.count == 0 && !keeps_own)) return true;  // what is sent has been posted
   const std::byte* inputs[kMostBoardRanks];
   size_t some = 0;
-  if (keeps_own) inputs[some++] = contribution(plan_.rank, part);
+  if (keeps_own) inputs[some++] = contribution(leg, plan_.rank, shard, part, pass.chunk);
   for (int j = 0; j < step.from.count; ++j) {
-    const int peer = plan_.entry(step.from, round_, j);
-    inputs[some] = contribution(peer, part);
+    const int peer = plan_.entry(step.from, pass.round, j);
+    inputs[some] = contribution(leg, peer, shard, part, pass.chunk);
     if (inputs[some++] == nullptr) {
       awaited_ = peer;
       return false;
     }
   }
-  std::byte* output = call_.recv + (part.offset - plan_.output_origin) * size_of(call_.type);
-  if (step.reduce) {
-    const reduce::Reduction reduction{call_.type, call_.op, step.finish, plan_.nranks};
-    reduce::reduce_many(reduction, {inputs, some}, {&output, 1}, part.count);
-  } else if (output != inputs[0]) {
-    std::memcpy(output, inputs[0], part.count * size_of(call_.type));
+  awaited_ = -1;
+  if (!step.reduce || part.count * element_ < kTimedBytes) {
+    produce(step, part, {inputs, some}, pass.chunk);
+    return true;
   }
+  const auto begun = std::chrono::steady_clock::now();
+  produce(step, part, {inputs, some}, pass.chunk);
+  reduce_s_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   return true;
 }
 
-// Where `rank`'s elements of the part lie: in the own input, or behind its flag on the board.
-const std::byte* BoardRun::contribution(int rank, const Shard& part) {
-  const bool own_blocks = call_.function == Function::kAllGather;  // everybody's input is another part of the whole
-  const size_t origin = own_blocks ? static_cast<size_t>(rank) * call_.count : 0;
-  const size_t offset = (part.offset - origin) * size_of(call_.type);
-  if (rank == plan_.rank) return call_.send + offset;
-  const std::byte* payload = board_.look(rank, number_, bytes_);
-  return payload == nullptr ? nullptr : payload + offset;
+void BoardRun::produce(const Step& step, const Shard& part, std::span<const std::byte* const> inputs, size_t chunk) {
+  const size_t bytes = part.count * element_;
+  std::byte* const output = call_.recv + (part.offset - plan_.output_origin) * element_;
+  std::byte* posted = nullptr;
+  if (hands_on(step)) posted = board_.payload(post_of(Leg::kResults, chunk));
+  if (posted != nullptr) posted_bytes_ += bytes;
+  const bool posts_past = posted != nullptr && board_.stores().past_caches();
+  reduce::Reduction reduction{call_.type, call_.op, step.finish, plan_.nranks};
+  if (!step.reduce) {
+    if (output != inputs[0]) copy(inputs[0], output, bytes, streams_);
+  } else if (posted == nullptr || posts_past == streams_) {
+    std::byte* const outputs[] = {output, posted};
+    reduction.stream = streams_;
+    reduce::reduce_many(reduction, inputs, {outputs, posted != nullptr ? size_t{2} : size_t{1}}, part.count);
+  } else {  // first to where it stays in the caches
+    std::byte* const first = streams_ ? posted : output;
+    reduce::reduce_many(reduction, inputs, {&first, 1}, part.count);
+    copy(first, streams_ ? output : posted, bytes, true);
+  }
+}
+
+// Where `rank`'s elements of the part lie: in the own input, or on the board. NULL where they are not there yet.
+const std::byte* BoardRun::contribution(Leg leg, int rank, int shard, const Shard& part, size_t chunk) {
+  if (rank == plan_.rank) return call_.send + (part.offset - plan_.input_origin) * element_;
+  const std::byte* const posted = board_.look(rank, post_of(leg, chunk));
+  const size_t place = leg == Leg::kInputs && whole_inputs_ ? static_cast<size_t>(shard) * piece_bytes_ : 0;
+  return posted == nullptr ? nullptr : posted + place;
 }
 
 }  // namespace coll

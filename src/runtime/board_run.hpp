@@ -1,4 +1,6 @@
-// One call through the node's board: the steps of its plan read what the peers have posted, where it lies.
+// One call through the node's board. For every chunk of its plan a rank posts its input, or the parts of it that others
+// need, and reads the peers' posts where they lie; where its plan hands on what it has reduced, as an allreduce with
+// shards does, it posts that too, and reads what the peers have reduced.
 #pragma once
 
 #include "collectives/plan.hpp"
@@ -10,28 +12,61 @@ namespace coll {
 class BoardRun {
  public:
   // `call`, `plan` and `board` outlive the run. Runs are made in the order of the calls.
-  BoardRun(const Call& call, const Plan& plan, Board& board)
-      : call_(call), plan_(plan), board_(board), number_(board.reserve()), bytes_(post_bytes(call, plan)) {}
+  BoardRun(const Call& call, const Plan& plan, Board& board);
 
   // Does what can be done now; never blocks. True once the result is there.
   bool advance();
   int awaited_rank() const { return awaited_; }  // whose post it waits for; -1: for its turn to post
-  size_t posted_bytes() const;                   // by this rank: none off the root of a broadcast
+  uint64_t moves() const { return posts_ + reads_.chunk + gathers_.chunk; }  // grows whenever something happened
+  size_t posted_bytes() const { return posted_bytes_; }                      // by this rank, of the user's data
+  double reduce_s() const { return reduce_s_; }                              // without the shortest pieces
 
  private:
-  static size_t post_bytes(const Call& call, const Plan& plan);
-  bool perform(const Step& step);
-  const std::byte* contribution(int rank, const Shard& part);
+  // Chunk after chunk through some of the plan's steps.
+  struct Pass {
+    size_t begin = 0;  // steps
+    size_t end = 0;
+    size_t chunk = 0;  // where it is
+    size_t step = 0;
+    int round = 0;
+  };
+  enum class Leg { kInputs, kResults };
+
+  uint64_t number_of(Leg leg, size_t chunk) const;
+  Board::Post post_of(Leg leg, size_t chunk) const;
+  bool is_next(const Board::Post& post) { return post.number == first_number_ + posts_ && board_.may_post(post); }
+  void post(const Board::Post& post);
+  bool post_input();
+  bool post_result();
+  void copy_input(std::byte* to, size_t chunk);
+  bool read(Pass& pass, Leg leg);
+  bool may_write_result(size_t chunk);
+  bool perform(const Pass& pass, Leg leg);
+  void produce(const Step& step, const Shard& part, std::span<const std::byte* const> inputs, size_t chunk);
+  const std::byte* contribution(Leg leg, int rank, int shard, const Shard& part, size_t chunk);
+  void finish_reads();
 
   const Call& call_;
   const Plan& plan_;
   Board& board_;
-  uint64_t number_;
-  size_t bytes_;  // of a post
-  size_t step_ = 0;
-  int round_ = 0;
+  size_t element_;       // bytes
+  bool whole_inputs_;    // a post of inputs holds a piece of every shard, one after the other
+  bool relays_ = false;  // there are posts of results
+  bool short_ = false;   // see Board::Post
+  bool posts_data_;      // this rank has inputs that others need
+  bool streams_;         // the output is too long to stay in the caches
+  bool begun_ = false;
+  size_t piece_bytes_;  // of a shard in a post, at most
+  uint64_t posts_of_call_;
+  uint64_t first_number_;
+  uint64_t posts_ = 0;  // that this rank has made
+  size_t inputs_posted_ = 0;
+  size_t results_posted_ = 0;
+  Pass reads_;    // of inputs
+  Pass gathers_;  // of results
   int awaited_ = -1;
-  bool posted_ = false;
+  size_t posted_bytes_ = 0;
+  double reduce_s_ = 0;
 };
 
 }  // namespace coll

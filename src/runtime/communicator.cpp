@@ -144,7 +144,11 @@ Status Communicator::run_on_board(const Call& call, bool* taken) {
   BoardRun run(call, *known->plan, *base_.fabric->board());
   const uint64_t sequence = next_sequence_++;
   bool done = run.advance();
-  for (int look = 0; !done && look < spins_; ++look) done = run.advance();
+  for (int look = 0; !done && look < spins_; ++look) {
+    const uint64_t before = run.moves();
+    done = run.advance();
+    if (run.moves() != before) look = 0;
+  }
   if (!done) COLL_TRY(wait_on_board(run, sequence, name(call.function)));
   *taken = true;
   ++stats_.calls;
@@ -152,12 +156,14 @@ Status Communicator::run_on_board(const Call& call, bool* taken) {
   const size_t bytes = run.posted_bytes();
   stats_.sent_bytes += bytes;
   stats_.exact_bytes += bytes;
+  stats_.reduce_s += run.reduce_s();
   return {};
 }
 
 // Peers are not there yet: waits for them as patiently as any call.
 Status Communicator::wait_on_board(BoardRun& run, uint64_t sequence, std::string_view function) {
   const auto begun = Clock::now();
+  const double reduced_before = run.reduce_s();
   Patience patience;
   Backoff backoff(base_.topology.oversubscribed());
   const auto waiting = [&] {
@@ -165,16 +171,18 @@ Status Communicator::wait_on_board(BoardRun& run, uint64_t sequence, std::string
     if (run.awaited_rank() >= 0) call.awaited.push_back(run.awaited_rank());
     return call;
   };
-  while (!run.advance()) {
+  for (uint64_t before = run.moves(); !run.advance(); before = run.moves()) {
     COLL_TRY(heed());
-    bool moved = false;
+    bool moved = run.moves() != before;
+    if (moved) patience = {};
     if (Status status = base_.fabric->progress(&moved); !status.ok()) return poison(status, true);
     if (Status status = watchdog_.listen(); !status.ok()) return poison(status, false);
     if (Status status = watchdog_.look(patience, waiting); !status.ok()) return poison(status, true);
     base_.process->advance_streams(&moved);
     backoff.pause(moved);
   }
-  stats_.wait_s += std::chrono::duration<double>(Clock::now() - begun).count();
+  const std::chrono::duration<double> spent = Clock::now() - begun;
+  stats_.wait_s += std::max(0.0, spent.count() - (run.reduce_s() - reduced_before));
   return {};
 }
 

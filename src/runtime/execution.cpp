@@ -82,10 +82,14 @@ Status Execution::agree(bool* moved) {
 }
 
 void Execution::advance_on_board(bool* moved) {
-  if (!board_run_->advance()) return;
+  const uint64_t before = board_run_->moves();
+  const bool through = board_run_->advance();
+  *moved |= board_run_->moves() != before;
+  if (!through) return;
   const size_t bytes = board_run_->posted_bytes();
   around_.stats->sent_bytes += bytes;
   around_.stats->exact_bytes += bytes;
+  around_.stats->reduce_s += board_run_->reduce_s();
   done_ = *moved = true;
 }
 

@@ -5,9 +5,8 @@
 //   + kPage                    Bell[nlocal]             one cache line per rank: what it and its peers say of it
 //   + board_offset()           slots                    the board: see transport/board.hpp
 //   + pair_offset(from, to)    PairHeader, ring bytes   one for each ordered pair of different ranks
-//   + arena_offset(local)      arena_bytes()            a rank's own memory that its peers read; has no pages before
-//   the
-//                                                       rank first wants it
+//   + arena_offset(local)      arena_bytes()            a rank's own memory that its peers read; has no pages
+//                                                       before the rank first wants it
 //
 // A ring holds messages back to back: MessageHeader, payload, padding to kMessageAlign. Positions count bytes since the
 // beginning and are taken modulo the ring's size, a power of two; headers therefore never wrap, payloads may.
@@ -18,6 +17,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -31,9 +31,13 @@ inline constexpr size_t kCacheLine = 64;
 inline constexpr size_t kMessageAlign = 16;
 inline constexpr size_t kTokenBytes = 16;
 inline constexpr size_t kControlSlots = 16;
-inline constexpr uint32_t kLayoutVersion = 3;
+inline constexpr uint32_t kLayoutVersion = 4;
 
-inline constexpr size_t kMaxSlotBytes = size_t{32} << 10;
+// A slot of the board that comes around after long has left the peers' caches, and is written several times as fast.
+// Where there are many ranks, or little shared memory, a rank has fewer.
+inline constexpr size_t kMostSlots = 128;
+inline constexpr size_t kRanksWithAllSlots = 16;
+inline constexpr size_t kPostBytes = size_t{16} << 10;
 inline constexpr size_t kMinRingBytes = 4096;
 inline constexpr size_t kMaxRingBytes = size_t{1} << 20;
 inline constexpr size_t kRankBytes = size_t{2} << 20;  // what the rings towards one rank's peers may add up to
@@ -91,9 +95,14 @@ struct Layout {
   size_t nlocal;
   size_t ring_bytes;
 
-  size_t slot_bytes() const { return std::min(kMaxSlotBytes, ring_bytes); }
+  Board::Shape board_shape() const {
+    const size_t payload = std::min(kPostBytes, ring_bytes);
+    const size_t as_rings = 2 * ring_bytes * (nlocal - 1) / payload;  // twice as much memory as they take
+    const size_t most = nlocal <= kRanksWithAllSlots ? kMostSlots : Board::kLeastSlots;
+    return {std::clamp(std::bit_floor(as_rings), Board::kLeastSlots, most), payload};
+  }
   size_t board_offset() const { return (kPage + nlocal * sizeof(Bell) + kPage - 1) / kPage * kPage; }
-  size_t pairs_offset() const { return board_offset() + Board::bytes(nlocal, slot_bytes()); }
+  size_t pairs_offset() const { return board_offset() + (board_shape().bytes(nlocal) + kPage - 1) / kPage * kPage; }
   size_t pair_bytes() const { return sizeof(PairHeader) + ring_bytes; }
   size_t pair_offset(size_t from, size_t to) const {
     return pairs_offset() + (from * (nlocal - 1) + (to < from ? to : to - 1)) * pair_bytes();

@@ -95,6 +95,9 @@ Status Segment::map(FileDescriptor file, const Layout& layout) {
   base_ = static_cast<std::byte*>(at);
   layout_ = layout;
   file_ = std::move(file);
+  // The board's pages now, not one by one in the first calls; where the system cannot, then after all.
+  static_cast<void>(
+      ::madvise(base_ + layout.board_offset(), layout.pairs_offset() - layout.board_offset(), MADV_POPULATE_WRITE));
   return {};
 }
 

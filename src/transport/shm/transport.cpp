@@ -103,7 +103,7 @@ class ShmTransport final : public Transport {
 
 ShmTransport::ShmTransport(Segment segment, const Place& place, Allocate allocate)
     : segment_(std::move(segment)),
-      board_(segment_.board(), segment_.layout().slot_bytes(), places(place.local_ranks, place.nranks),
+      board_(segment_.board(), segment_.layout().board_shape(), places(place.local_ranks, place.nranks),
              local_index(place.local_ranks, place.rank)),
       allocate_(std::move(allocate)),
       regions_(place.regions),

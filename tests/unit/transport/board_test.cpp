@@ -11,93 +11,131 @@ namespace coll::test {
 
 namespace {
 
-constexpr size_t kSlotBytes = 256;
+constexpr Board::Shape kShape{Board::kLeastSlots, 256};
 
 // Ranks as threads over one piece of memory.
 class Ranks {
  public:
-  explicit Ranks(size_t count) : memory_(new (std::align_val_t{64}) std::byte[Board::bytes(count, kSlotBytes)]()) {
+  explicit Ranks(size_t count) : memory_(new (std::align_val_t{64}) std::byte[kShape.bytes(count)]()) {
     for (size_t rank = 0; rank < count; ++rank) places_.push_back(static_cast<int>(rank));
   }
   ~Ranks() { ::operator delete[](memory_, std::align_val_t{64}); }
-  Board board(size_t rank) const { return {memory_, kSlotBytes, places_, rank}; }
+  Board board(size_t rank) const { return {memory_, kShape, places_, rank}; }
 
  private:
   std::byte* memory_;
   std::vector<int> places_;
 };
 
-void post(Board& board, uint64_t number, uint64_t value) {
-  std::memcpy(board.payload(number, sizeof value), &value, sizeof value);
-  board.post(number);
+constexpr Board::Post post_of(uint64_t number, bool is_last = false) { return {number, sizeof number, is_last, false}; }
+
+void post(Board& board, const Board::Post& post, uint64_t value) {
+  std::memcpy(board.payload(post), &value, sizeof value);
+  board.post(post);
 }
 
 TEST(Board, AWriterWaitsForTheSlowestReader) {
-  const Ranks ranks(2);
-  Board writer = ranks.board(0);
-  Board reader = ranks.board(1);
-  for (uint64_t number = 1; number <= Board::kSlots; ++number) {
-    ASSERT_EQ(writer.reserve(), number);
-    ASSERT_TRUE(writer.may_post(number));
-    post(writer, number, number);
-    writer.finish(number);
-  }
-  const uint64_t next = writer.reserve();
-  EXPECT_FALSE(writer.may_post(next));
-  // Once the reader has posted its second, it is through with the writer's first.
-  for (uint64_t number = 1; number <= 2; ++number) {
-    EXPECT_FALSE(writer.may_post(next));
-    ASSERT_EQ(reader.reserve(), number);
-    ASSERT_TRUE(reader.may_post(number));
-    reader.post(number);
-    const std::byte* payload = reader.look(0, number, sizeof number);
+  for (const bool is_short : {false, true}) {
+    const uint64_t slots = is_short ? Board::kShortSlots : kShape.slots;
+    const auto nth = [&](uint64_t number) { return Board::Post{number, sizeof number, true, is_short}; };
+    const Ranks ranks(2);
+    Board writer = ranks.board(0);
+    Board reader = ranks.board(1);
+    for (uint64_t number = 1; number <= slots; ++number) {
+      ASSERT_EQ(writer.reserve(1), number);
+      ASSERT_TRUE(writer.may_post(nth(number)));
+      post(writer, nth(number), number);
+      writer.finish(number);
+    }
+    const uint64_t next = writer.reserve(1);
+    EXPECT_FALSE(writer.may_post(nth(next)));
+    ASSERT_TRUE(reader.may_post(nth(1)));
+    reader.post(nth(1));
+    EXPECT_FALSE(writer.may_post(nth(next))) << "the reader has posted, and not read";
+    const std::byte* payload = reader.look(0, nth(1));
     ASSERT_NE(payload, nullptr);
-    EXPECT_EQ(std::memcmp(payload, &number, sizeof number), 0);
-    reader.finish(number);
+    const uint64_t expected = 1;
+    EXPECT_EQ(std::memcmp(payload, &expected, sizeof expected), 0);
+    reader.finish(1);
+    EXPECT_FALSE(writer.may_post(nth(next))) << "the reader has not said yet that it has read";
+    ASSERT_TRUE(reader.may_post(nth(2)));
+    reader.post(nth(2));
+    EXPECT_TRUE(writer.may_post(nth(next)));
   }
-  EXPECT_TRUE(writer.may_post(next));
 }
 
-TEST(Board, OwnPostsComeInOrder) {
+TEST(Board, CallsPostOneAfterTheOther) {
   const Ranks ranks(1);
   Board board = ranks.board(0);
-  const uint64_t first = board.reserve();
-  const uint64_t second = board.reserve();
-  EXPECT_FALSE(board.may_post(second));
-  ASSERT_TRUE(board.may_post(first));
-  board.post(first);
-  EXPECT_FALSE(board.may_post(second));
+  const uint64_t first = board.reserve(2);
+  const uint64_t second = board.reserve(1);
+  EXPECT_EQ(second, first + 2);
+  EXPECT_TRUE(board.may_begin(first));
+  EXPECT_FALSE(board.may_begin(second));
   board.finish(first);
-  EXPECT_TRUE(board.may_post(second));
+  EXPECT_FALSE(board.may_begin(second));
+  board.finish(first + 1);
+  EXPECT_TRUE(board.may_begin(second));
 }
 
-// Some calls, as a broadcast, are over for a rank that has read nothing; it then runs ahead of the others.
-TEST(Board, RanksThatRunAheadNeverSpoilWhatOthersRead) {
-  constexpr size_t kRanks = 3;
+// What a rank says of its reading stands in its posts: whoever reads late may not have posted all that it can.
+TEST(Board, NobodyPostsFarAheadOfItsReading) {
+  const Ranks ranks(1);
+  Board board = ranks.board(0);
+  for (const bool is_last : {false, true}) {
+    const uint64_t lag = is_last ? Board::kShortLag : Board::kMostLag;
+    board.finish(0);
+    EXPECT_TRUE(board.may_post(post_of(lag, is_last)));
+    EXPECT_FALSE(board.may_post(post_of(lag + 1, is_last)));
+    board.finish(1);
+    EXPECT_TRUE(board.may_post(post_of(lag + 1, is_last)));
+  }
+}
+
+// One rank's calls, long and short ones in turn; some are over for a rank that has read nothing, as a broadcast, so
+// that it runs ahead of the others.
+void call_over_and_over(Board board, size_t rank, size_t ranks) {
   constexpr uint64_t kCalls = 20000;
+  for (uint64_t call = 1; call <= kCalls; ++call) {
+    const uint64_t posts = call % 3 == 0 ? 1 + call % 50 : 1;
+    const uint64_t first = board.reserve(posts), end = first + posts;
+    const size_t root = call / 7 % ranks;
+    const bool all_read_all = call % 2 == 0;
+    const auto nth = [&](uint64_t number) { return Board::Post{number, sizeof number, number + 1 == end, posts == 1}; };
+    ASSERT_TRUE(board.may_begin(first));
+    uint64_t next = first;
+    const auto post_next = [&](Board& own) { post(own, nth(next), next * 1000 + rank), ++next; };
+    for (uint64_t number = first; number < end; ++number) {
+      while (next < end && board.may_post(nth(next))) post_next(board);
+      for (size_t peer = 0; peer < ranks; ++peer) {
+        if (peer == rank || (root != peer && !all_read_all)) continue;
+        const std::byte* payload = nullptr;
+        while ((payload = board.look(static_cast<int>(peer), nth(number))) == nullptr) {
+          if (next < end && board.may_post(nth(next))) post_next(board);
+          std::this_thread::yield();
+        }
+        uint64_t seen = 0;
+        std::memcpy(&seen, payload, sizeof seen);
+        ASSERT_EQ(seen, number * 1000 + peer);
+      }
+      while (next <= number) {
+        if (board.may_post(nth(next))) {
+          post_next(board);
+        } else {
+          std::this_thread::yield();
+        }
+      }
+      board.finish(number);
+    }
+  }
+}
+
+TEST(Board, NobodySpoilsWhatOthersRead) {
+  constexpr size_t kRanks = 3;
   const Ranks ranks(kRanks);
   std::vector<std::thread> threads;
   for (size_t rank = 0; rank < kRanks; ++rank) {
-    threads.emplace_back([&ranks, rank] {
-      Board board = ranks.board(rank);
-      for (uint64_t call = 1; call <= kCalls; ++call) {
-        const uint64_t number = board.reserve();
-        const size_t root = call / 7 % kRanks;
-        while (!board.may_post(number)) std::this_thread::yield();
-        const uint64_t value = number * 1000 + rank;
-        post(board, number, value);
-        for (size_t peer = 0; peer < kRanks; ++peer) {
-          if (peer == rank || (root != peer && call % 2 == 0)) continue;
-          const std::byte* payload = nullptr;
-          while ((payload = board.look(static_cast<int>(peer), number, sizeof value)) == nullptr)
-            std::this_thread::yield();
-          uint64_t seen = 0;
-          std::memcpy(&seen, payload, sizeof seen);
-          ASSERT_EQ(seen, number * 1000 + peer);
-        }
-        board.finish(number);
-      }
-    });
+    threads.emplace_back([&ranks, rank] { call_over_and_over(ranks.board(rank), rank, kRanks); });
   }
   for (std::thread& thread : threads) thread.join();
 }

@@ -78,7 +78,7 @@ TEST(Shm, SmallFileSystemMeansSmallerRingsAndOneWarning) {
   const Directory directory;
   const auto results = setup(3, [&](ShmOptions& o) {
     o.directory = directory.path();
-    o.allocate = room_for(512 << 10);
+    o.allocate = room_for(1 << 20);
   });
   int warnings = 0;
   for (const Result& r : results) {
