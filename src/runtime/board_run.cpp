@@ -15,6 +15,8 @@ size_t BoardRun::posted_bytes() const {
   return call_.function == Function::kBroadcast && plan_.rank != call_.root ? 0 : bytes_;
 }
 
+int BoardRun::awaited_rank() const { return posted_ ? awaited_ : board_.awaited_to_post(number_); }
+
 bool BoardRun::advance() {
   if (!posted_) {
     if (!board_.may_post(number_)) return false;

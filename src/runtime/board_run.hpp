@@ -15,8 +15,8 @@ class BoardRun {
 
   // Does what can be done now; never blocks. True once the result is there.
   bool advance();
-  int awaited_rank() const { return awaited_; }  // whose post it waits for; -1: for its turn to post
-  size_t posted_bytes() const;                   // by this rank: none off the root of a broadcast
+  int awaited_rank() const;     // whose post it waits for; -1: for an earlier call of this rank
+  size_t posted_bytes() const;  // by this rank: none off the root of a broadcast
 
  private:
   static size_t post_bytes(const Call& call, const Plan& plan);

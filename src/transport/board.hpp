@@ -46,6 +46,12 @@ class Board {
     slowest_ = 0;
     return true;
   }
+  // After may_post() was false: the rank whose posts are missing; -1: it is this rank's own turn that has not come.
+  int awaited_to_post(uint64_t number) const {
+    if (finished_ + 1 != number) return -1;
+    return static_cast<int>(std::find(index_of_.begin(), index_of_.end(), static_cast<int>(slowest_)) -
+                            index_of_.begin());
+  }
   // Where the `bytes` of the own post go.
   std::byte* payload(uint64_t number, size_t bytes) { return slot(own_, number) + offset(bytes); }
   void post(uint64_t number) { flag(own_, number).store(number, std::memory_order_release); }

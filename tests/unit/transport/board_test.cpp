@@ -44,6 +44,8 @@ TEST(Board, AWriterWaitsForTheSlowestReader) {
   }
   const uint64_t next = writer.reserve();
   EXPECT_FALSE(writer.may_post(next));
+  EXPECT_EQ(writer.awaited_to_post(next), 1);
+  EXPECT_EQ(writer.awaited_to_post(next + 1), -1) << "this rank's own post is before it";
   // Once the reader has posted its second, it is through with the writer's first.
   for (uint64_t number = 1; number <= 2; ++number) {
     EXPECT_FALSE(writer.may_post(next));
