@@ -47,7 +47,7 @@ Status Agreement::start_round() {
   received_ = {};
   const uint32_t tag = tag_base_ + static_cast<uint32_t>(round_);
   const int from = source();
-  const int to = (own_.rank + distance()) % nranks_;
+  const int to = destination();
   COLL_TRY(fabric_.to(from).receive(from, tag, std::as_writable_bytes(std::span(&incoming_, 1)), &received_));
   return fabric_.to(to).send(to, tag, std::as_bytes(std::span(&outgoing_, 1)), &sent_);
 }
@@ -91,6 +91,10 @@ Status Agreement::verdict() const {
                                  known_.differing.words(), ". Make the arguments agree on all ranks")};
 }
 
-int Agreement::waiting_for() const { return started_ && !received_.done ? source() : -1; }
+int Agreement::waiting_for() const {
+  if (!started_) return -1;
+  if (!received_.done) return source();
+  return sent_.done ? -1 : destination();
+}
 
 }  // namespace coll

@@ -42,7 +42,7 @@ class Agreement {
   // After done: collInvalidUsage with both fingerprints where two ranks differ.
   Status verdict() const;
   float largest_magnitude() const { return known_.lowest.magnitude; }  // after done
-  int waiting_for() const;  // the peer whose message is missing, -1 where none is
+  int waiting_for() const;  // the peer whose message is missing, or that does not take this rank's; -1: none
 
  private:
   struct News {
@@ -52,6 +52,7 @@ class Agreement {
   void merge(const News& heard);
   int distance() const { return 1 << round_; }
   int source() const { return (own_.rank - distance() % nranks_ + nranks_) % nranks_; }
+  int destination() const { return (own_.rank + distance()) % nranks_; }
   Status start_round();
 
   Fabric& fabric_;

@@ -16,7 +16,8 @@ class BoardRun {
 
   // Does what can be done now; never blocks. True once the result is there.
   bool advance();
-  int awaited_rank() const { return awaited_; }  // whose post it waits for; -1: for its turn to post
+  // Whose post it waits for, or whose reading of an earlier one; -1: for an earlier call of this rank.
+  int awaited_rank() const { return awaited_ >= 0 || !begun_ ? awaited_ : board_.awaited_to_post(); }
   uint64_t moves() const { return posts_ + reads_.chunk + gathers_.chunk; }  // grows whenever something happened
   size_t posted_bytes() const { return posted_bytes_; }                      // by this rank, of the user's data
   double reduce_s() const { return reduce_s_; }                              // without the shortest pieces

@@ -296,7 +296,7 @@ Status Execution::send_all(ChunkRun& run, const Step& step, const Shard& part, c
   for (int j = 0; j < step.to.count; ++j) {
     const int peer = plan_->entry(step.to, run.round, j);
     if (peer == around_.rank) continue;
-    Outgoing& out = run.outgoing.emplace_back(Outgoing{value.block, value.message, {}});
+    Outgoing& out = run.outgoing.emplace_back(Outgoing{peer, value.block, value.message, {}});
     COLL_TRY(around_.fabric->to(peer).send(peer, tag(run, step.to_leg, shard), value.message, &out.request));
     around_.stats->sent_bytes += value.message.size();
     around_.stats->exact_bytes +=
@@ -312,11 +312,19 @@ bool Execution::finished(const ChunkRun& run) const {
 
 std::vector<int> Execution::awaited_ranks() const {
   std::vector<int> ranks;
-  if (agreement_ && agreement_->waiting_for() >= 0) ranks.push_back(agreement_->waiting_for());
-  if (board_run_ && board_run_->awaited_rank() >= 0) ranks.push_back(board_run_->awaited_rank());
+  int awaited = -1;
+  if (agreement_) {
+    awaited = agreement_->waiting_for();
+  } else if (board_run_) {
+    awaited = board_run_->awaited_rank();
+  }
+  if (awaited >= 0) ranks.push_back(awaited);
   for (const ChunkRun& run : running_) {
     for (size_t i = run.taken; i < run.incoming.size(); ++i) {
       if (!run.incoming[i].request.done) ranks.push_back(run.incoming[i].peer);
+    }
+    for (const Outgoing& out : run.outgoing) {
+      if (!out.request.done) ranks.push_back(out.peer);
     }
   }
   std::sort(ranks.begin(), ranks.end());

@@ -43,7 +43,7 @@ class Execution {
   bool done() const { return done_; }
   uint64_t sequence() const { return sequence_; }
   const Call& call() const { return call_; }
-  std::vector<int> awaited_ranks() const;  // whose messages it waits for at this moment
+  std::vector<int> awaited_ranks() const;  // whose messages it waits for at this moment, or to take its own
   bool compressed() const { return plan_ && plan_->encodings > 0; }
 
  private:
@@ -57,6 +57,7 @@ class Execution {
     const std::byte* data() const { return request.view != nullptr ? request.view : block.data(); }
   };
   struct Outgoing {
+    int peer;
     Block block;  // empty where the user's memory is sent
     std::span<const std::byte> message;
     Request request;

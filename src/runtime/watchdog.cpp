@@ -12,6 +12,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kWarnAfter{60000};
 // Nobody calls the library during a gap this long, so the gap is not time spent waiting for peers.
 constexpr milliseconds kGap{1000};
+constexpr milliseconds kProbeEvery{100};
 
 milliseconds warn_after(int timeout_ms) { return std::min(kWarnAfter, milliseconds(timeout_ms / 2)); }
 // Leaves enough time for the answers to come in.
@@ -34,6 +35,7 @@ Watchdog::Watchdog(Fabric& fabric, const Log& log, int rank, int nranks, int tim
       nranks_(nranks),
       timeout_ms_(timeout_ms),
       first_notice_(std::min(warn_after(timeout_ms), announce_after(timeout_ms))),
+      probe_every_(std::min(kProbeEvery, milliseconds(timeout_ms / 4))),
       present_(static_cast<size_t>(nranks), 0) {}
 
 Status Watchdog::listen() {
@@ -56,6 +58,22 @@ Status Watchdog::listen() {
 void Watchdog::note_gap(Patience& patience, Clock::time_point now) {
   if (now - patience.seen > kGap) patience.since += now - patience.seen;
   patience.seen = now;
+}
+
+// What a rank sent before it ended is taken up in the turn between two looks; only then it is known what is missing.
+Status Watchdog::probe(Patience& patience, const WaitingCall& call, Clock::time_point now) const {
+  const auto& awaited = call.awaited;
+  if (patience.lost >= 0 && std::find(awaited.begin(), awaited.end(), patience.lost) != awaited.end()) {
+    return {collRemoteError, text(call.function, " #", call.sequence, ": rank ", patience.lost,
+                                  " has ended, or destroyed its communicator, while more of it is needed. Look there "
+                                  "for a crash, a kill for want of memory, or fewer calls")};
+  }
+  const auto ended = std::find_if(awaited.begin(), awaited.end(), [this](int peer) {
+    return fabric_.reaches(peer) && fabric_.to(peer).has_ended(peer);
+  });
+  patience.lost = ended != awaited.end() ? *ended : -1;
+  patience.probed = now;
+  return {};
 }
 
 Status Watchdog::look_closer(Patience& patience, const WaitingCall& call, Clock::time_point now) {
@@ -90,7 +108,7 @@ Status Watchdog::timed_out(const WaitingCall& call) const {
                               " not joined the call. Look there for a crash, a different order of calls or slow "
                               "work, or raise COLL_TIMEOUT_MS")};
   }
-  return {collTimeout, text(what, "all ranks are in the call, but data from ", list_of(call.awaited),
+  return {collTimeout, text(what, "all ranks are in the call, but data from or for ", list_of(call.awaited),
                             " does not arrive. Look at the network between them, or raise COLL_TIMEOUT_MS")};
 }
 

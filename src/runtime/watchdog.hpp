@@ -2,6 +2,9 @@
 //
 // A rank that has waited for most of its time-out tells everybody in which call it is, and everybody that waits too
 // answers. Whoever was not heard of when the time is up is missing. Failures of others arrive on the same channel.
+//
+// Where the transport can tell whether a peer has ended, a wait that does not move asks it now and then, and fails when
+// nothing more of that peer arrives.
 #pragma once
 
 #include <chrono>
@@ -19,7 +22,9 @@ using Clock = std::chrono::steady_clock;
 // How long one execution has waited; kept beside it.
 struct Patience {
   Clock::time_point since = Clock::now();
-  Clock::time_point seen = since;  // last time anybody looked
+  Clock::time_point seen = since;    // last time anybody looked
+  Clock::time_point probed = since;  // last time the awaited were looked for
+  int lost = -1;                     // the awaited rank that had ended then
   bool warned = false;
   bool announced = false;
 };
@@ -28,7 +33,7 @@ struct Patience {
 struct WaitingCall {
   uint64_t sequence;
   std::string_view function;
-  std::vector<int> awaited;  // ranks whose messages it waits for
+  std::vector<int> awaited;  // ranks whose messages it waits for, or that have not taken its own
 };
 
 class Watchdog {
@@ -42,14 +47,18 @@ class Watchdog {
   Status look(Patience& patience, const CallOf& call) {
     const auto now = Clock::now();
     note_gap(patience, now);
-    if (now - patience.since < first_notice_ && !must_answer_) return {};
-    return look_closer(patience, call(), now);
+    const bool probe_due = patience.lost >= 0 || now - patience.probed >= probe_every_;
+    if (now - patience.since < first_notice_ && !must_answer_ && !probe_due) return {};
+    const WaitingCall waiting = call();
+    if (probe_due) COLL_TRY(probe(patience, waiting, now));
+    return look_closer(patience, waiting, now);
   }
   // Tells all peers that this rank has failed; best effort.
   void report(const Status& failure);
 
  private:
   static void note_gap(Patience& patience, Clock::time_point now);
+  Status probe(Patience& patience, const WaitingCall& call, Clock::time_point now) const;
   Status look_closer(Patience& patience, const WaitingCall& call, Clock::time_point now);
   void announce(Patience& patience, const WaitingCall& call);
   Status timed_out(const WaitingCall& call) const;
@@ -60,6 +69,7 @@ class Watchdog {
   int nranks_;
   int timeout_ms_;
   Clock::duration first_notice_;
+  Clock::duration probe_every_;
   bool must_answer_ = false;       // somebody asked who is there
   std::vector<uint64_t> present_;  // by rank: latest call it said it waits in, plus one; 0: never heard
 };

@@ -78,9 +78,16 @@ class Board {
     const uint64_t slots = post.is_short ? kShortSlots : shape_.slots;
     const uint64_t needed = post.number - std::min(slots, post.number);
     while (slowest_ < has_read_.size() && (slowest_ == own_ || through(slowest_, needed, post))) ++slowest_;
-    if (slowest_ < has_read_.size()) return false;
+    held_up_ = slowest_ < has_read_.size();
+    if (held_up_) return false;
     slowest_ = 0;
     return true;
+  }
+  // After may_write() or may_post(): the rank that has not read enough; -1: none.
+  int awaited_to_post() const {
+    if (!held_up_) return -1;
+    return static_cast<int>(std::find(index_of_.begin(), index_of_.end(), static_cast<int>(slowest_)) -
+                            index_of_.begin());
   }
   // Where the payload of the own post goes.
   std::byte* payload(const Post& post) { return place(own_, post); }
@@ -140,6 +147,7 @@ class Board {
   size_t own_;
   std::vector<uint64_t> has_read_;  // by local rank: up to which post, as far as this rank knows
   size_t slowest_ = 0;              // local ranks below it are known to be far enough
+  bool held_up_ = false;            // by the rank slowest_, when this rank last wanted to write
   uint64_t reserved_ = 0;
   uint64_t finished_ = 0;
   StoreChoice stores_;

@@ -73,6 +73,10 @@ class Transport {
   // Where all ranks it reaches may post and read; NULL where there is no such place. Lives as long as the transport.
   virtual Board* board() { return nullptr; }
 
+  // Whether `peer` is known to take part no more: its process has ended, or it has closed its end in peace. What it
+  // sent before can still be received. May take a system call.
+  [[nodiscard]] virtual bool has_ended(int) const { return false; }
+
   virtual Status send_control(int peer, const Control& control) = 0;
   virtual bool poll_control(Control* control) = 0;
 

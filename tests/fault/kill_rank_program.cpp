@@ -126,13 +126,13 @@ int run_chain(char** arguments, int program_rank) {
                       std::string(arguments[3]) + "/" + name + ".", trial.timeout_ms * std::atoi(arguments[2])};
     Outcome outcome = undergo(trial, place);
     const std::string held = shared_memory_held();
-    if (tells_of_death(trial, outcome.code, outcome.words) && !held.empty()) {
+    if (tells_of_death(outcome.code) && !held.empty()) {
       outcome = {collInternalError, "shared memory is left: " + held};
     }
     std::printf("trial %s rank %d: code %d after %.0f ms: %s\n", name.c_str(), place.rank, outcome.code, outcome.ms,
                 outcome.words.c_str());
     std::fflush(stdout);
-    if (!tells_of_death(trial, outcome.code, outcome.words)) return 1;
+    if (!tells_of_death(outcome.code)) return 1;
   }
   return 0;
 }

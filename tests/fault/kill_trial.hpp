@@ -73,11 +73,6 @@ inline std::array<Trial, kChainTrials> trials_of(uint64_t seed, int chain) {
 }
 
 // Whether a survivor's failure says that a peer is gone.
-inline bool tells_of_death(const Trial& trial, int code, const std::string& words) {
-  // A process that ends before a peer has mapped its memory leaves nothing to map.
-  const bool unmapped = code == collSystemError && trial.mapped != Mapped::kNobody &&
-                        words.find("cannot open memory of collMemAlloc()") != std::string::npos;
-  return code == collTimeout || code == collRemoteError || unmapped;
-}
+inline bool tells_of_death(int code) { return code == collTimeout || code == collRemoteError; }
 
 }  // namespace coll::test

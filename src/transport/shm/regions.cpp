@@ -31,6 +31,16 @@ FileDescriptor open_of(pid_t process, int64_t fd) {
   return FileDescriptor(::open(path.c_str(), O_RDWR | O_CLOEXEC));
 }
 
+// What another process's files, which could be opened before, cannot be opened with once it has ended. Those of one
+// that is ending, or not waited for by its parent, belong to root: EACCES.
+bool means_an_end(int error) { return error == ENOENT || error == ESRCH || error == EACCES; }
+
+Status lender_gone() {
+  return {collRemoteError,
+          text("it lent memory of collMemAlloc() that cannot be opened any more (", std::strerror(errno),
+               "): its process has ended, or freed the memory while a collective used it")};
+}
+
 }  // namespace
 
 Regions::~Regions() {
@@ -98,6 +108,7 @@ Status PeerRegions::pin(const RegionPart& part, unsigned loan, const std::byte**
   if (!mapping) {
     const FileDescriptor file = open_of(process_, part.fd);
     struct stat info {};
+    if (file.get() < 0 && means_an_end(errno)) return lender_gone();
     if (file.get() < 0 || ::fstat(file.get(), &info) != 0) return system_error("cannot open memory of collMemAlloc()");
     if (static_cast<uint64_t>(info.st_size) != part.region_bytes) {
       return {collInvalidUsage, "memory of collMemAlloc() was freed while a collective used it"};

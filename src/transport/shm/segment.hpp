@@ -47,6 +47,7 @@ class Segment {
   }
 
   std::byte* base() const { return base_; }
+  int file() const { return file_.get(); }
   const Layout& layout() const { return layout_; }
   SegmentHeader* header() const { return reinterpret_cast<SegmentHeader*>(base_); }
   Bell* bell(size_t local) const { return reinterpret_cast<Bell*>(base_ + kPage) + local; }

@@ -11,6 +11,8 @@
 #include <fstream>
 #include <type_traits>
 
+#include "transport/shm/liveness.hpp"
+
 namespace coll {
 
 namespace shm {
@@ -124,7 +126,11 @@ Status make_shm(const ShmOptions& options, std::unique_ptr<Transport>* transport
   if (status.ok() && !alone && options.rank != leader) {
     status = shm::follow(options, offers[static_cast<size_t>(leader)], &segment);
   }
-  if (status.ok() && segment.base() != nullptr) shm::try_regions(options, offers, segment);
+  if (status.ok() && segment.base() != nullptr) {
+    shm::try_regions(options, offers, segment);
+    // Who cannot is never taken for ended.
+    static_cast<void>(shm::show_life(segment.file(), shm::local_index(options.local_ranks, options.rank)));
+  }
   shm::Verdict verdict{};
   verdict.code = status.code();
   status.message().copy(verdict.words, sizeof verdict.words - 1);

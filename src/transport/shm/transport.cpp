@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "transport/matcher.hpp"
+#include "transport/shm/liveness.hpp"
 #include "transport/shm/loans.hpp"
 #include "transport/shm/ring.hpp"
 #include "transport/shm/setup.hpp"
@@ -25,6 +26,8 @@ struct Outgoing {
 
 struct Peer {
   int rank;
+  size_t local;                     // its place on the node
+  bool showed_life;                 // when the transport was made
   Loans loans;                      // to it
   std::atomic<uint64_t>* returned;  // of what it has lent to this rank
   PeerRegions regions;
@@ -57,6 +60,7 @@ class ShmTransport final : public Transport {
   bool lends(int peer, std::span<const std::byte> memory) const override;
   Status give_back(Request* request) override;
   Board* board() override { return &board_; }
+  bool has_ended(int peer) const override;
   Status send_control(int peer, const Control& control) override;
   bool poll_control(Control* control) override;
   bool abandon() override;
@@ -119,6 +123,8 @@ ShmTransport::ShmTransport(Segment segment, const Place& place, Allocate allocat
     if (other == me) continue;
     index_[static_cast<size_t>(local_ranks[other])] = static_cast<int>(peers_.size());
     peers_.push_back({.rank = local_ranks[other],
+                      .local = other,
+                      .showed_life = shows_life(segment_.file(), other),
                       .loans = Loans(&segment_.pair(me, other)->returned),
                       .returned = &segment_.pair(other, me)->returned,
                       .regions = PeerRegions(place.processes[other]),
@@ -189,6 +195,13 @@ Status ShmTransport::take_lent(Peer& peer, const LentMatch& match) {
   if (request->may_view) return {};
   if (request->bytes > 0) std::memcpy(match.buffer.data(), message.data(), request->bytes);
   return give_back(request);
+}
+
+// Whoever has never shown life, because the system has no way to, counts as alive.
+bool ShmTransport::has_ended(int peer) const {
+  if (!reaches(peer)) return false;
+  const Peer& p = peers_[static_cast<size_t>(index_of(peer))];
+  return p.showed_life && !shows_life(segment_.file(), p.local);
 }
 
 Status ShmTransport::give_back(Request* request) {
@@ -273,7 +286,11 @@ Status ShmTransport::begin_lent(size_t index, const MessageHeader& header) {
   if (loan.region != 0) {
     const RegionPart part{loan.region, loan.releases, loan.region_bytes, loan.offset, loan.fd};
     const Status pinned = peer.regions.pin(part, number, &at);
-    if (!pinned.ok()) return {pinned.code(), text("rank ", rank_, ", from rank ", peer.rank, ": ", pinned.message())};
+    if (!pinned.ok()) {
+      const bool ended = has_ended(peer.rank);
+      return {ended ? collRemoteError : pinned.code(),
+              text("rank ", rank_, ", from rank ", peer.rank, ended ? ", which has ended: " : ": ", pinned.message())};
+    }
   }
   const auto match = matcher_.begin_lent(index, header.tag, {{at, header.bytes}, number});
   return match ? take_lent(peer, *match) : Status();

@@ -49,6 +49,7 @@ TEST(Board, AWriterWaitsForTheSlowestReader) {
     }
     const uint64_t next = writer.reserve(1);
     EXPECT_FALSE(writer.may_post(nth(next)));
+    EXPECT_EQ(writer.awaited_to_post(), 1);
     ASSERT_TRUE(reader.may_post(nth(1)));
     reader.post(nth(1));
     EXPECT_FALSE(writer.may_post(nth(next))) << "the reader has posted, and not read";
@@ -61,6 +62,7 @@ TEST(Board, AWriterWaitsForTheSlowestReader) {
     ASSERT_TRUE(reader.may_post(nth(2)));
     reader.post(nth(2));
     EXPECT_TRUE(writer.may_post(nth(next)));
+    EXPECT_EQ(writer.awaited_to_post(), -1);
   }
 }
 

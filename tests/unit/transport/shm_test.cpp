@@ -12,10 +12,14 @@
 #include "conformance.hpp"
 #include "ranks.hpp"
 #include "tests/support/directory.hpp"
+#include "transport/shm/liveness.hpp"
 
 namespace coll::test {
 
 namespace {
+
+// In what the leader says of its file: behind the rings' size and the token.
+constexpr size_t kPathInOffer = 24;
 
 struct Result {
   Status status;
@@ -193,6 +197,55 @@ TEST(Shm, SeveralNodesAndARankAlone) {
       EXPECT_TRUE(in == pattern(peer, 1, 1000));
     }
   });
+}
+
+TEST(Shm, SaysWhoHasEndedAndDeliversWhatWasSentBefore) {
+  auto results = setup(3, [](ShmOptions&) {});
+  const auto transport = [&](size_t rank) -> Transport& { return *results[rank].transport; };
+  for (const size_t rank : {0, 1, 2}) {
+    ASSERT_TRUE(results[rank].status.ok()) << results[rank].status.message();
+    for (const int peer : {0, 1, 2}) EXPECT_FALSE(transport(rank).has_ended(peer)) << rank << " of " << peer;
+  }
+  const Bytes out = pattern(1, 1, 1000);
+  Bytes in(out.size());
+  Request sent, received;
+  ASSERT_TRUE(transport(1).send(0, 1, out, &sent).ok());
+  results[1].transport = nullptr;
+  for (const size_t rank : {0, 2}) {
+    EXPECT_TRUE(transport(rank).has_ended(1));
+    EXPECT_FALSE(transport(rank).has_ended(static_cast<int>(2 - rank)));
+    EXPECT_FALSE(transport(rank).has_ended(3)) << "not reached";
+  }
+  bool moved = false;
+  ASSERT_TRUE(transport(0).receive(1, 1, in, &received).ok());
+  ASSERT_TRUE(transport(0).progress(&moved).ok());
+  EXPECT_TRUE(received.done);
+  EXPECT_TRUE(in == out);
+}
+
+// As on a system that has no such locks: rank 2's is held by somebody else when it asks for it.
+TEST(Shm, RankThatCouldNotShowLifeIsNeverTakenForEnded) {
+  auto results = setup(3, [](ShmOptions& o) {
+    if (o.rank != 2) return;
+    const auto in_the_way = std::make_shared<shm::FileDescriptor>();
+    const auto allgather = o.allgather;
+    o.allgather = [allgather, in_the_way](std::span<const std::byte> mine, std::byte* all) {
+      *in_the_way = shm::FileDescriptor();
+      const Status status = allgather(mine, all);
+      const auto* const path = reinterpret_cast<const char*>(all) + kPathInOffer;
+      shm::FileDescriptor file(::open(path, O_RDWR | O_CLOEXEC));
+      if (file.get() < 0) return status;  // the second exchange
+      EXPECT_TRUE(shm::show_life(file.get(), 2));
+      *in_the_way = std::move(file);
+      return status;
+    };
+  });
+  for (const size_t gone : {1, 2}) {
+    ASSERT_TRUE(results[gone].status.ok()) << results[gone].status.message();
+    results[gone].transport = nullptr;
+  }
+  EXPECT_TRUE(results[0].transport->has_ended(1));
+  EXPECT_FALSE(results[0].transport->has_ended(2));
 }
 
 TEST(Shm, RingsStaySmallForManyRanks) {
