@@ -34,9 +34,9 @@ inline constexpr size_t kControlSlots = 16;
 inline constexpr uint32_t kLayoutVersion = 4;
 
 // A slot of the board that comes around after long has left the peers' caches, and is written several times as fast.
-// Where there are many ranks, or little shared memory, a rank has fewer.
+// Where there are many ranks, or little shared memory, a rank has fewer: joining takes time for each of its pages.
 inline constexpr size_t kMostSlots = 128;
-inline constexpr size_t kRanksWithAllSlots = 16;
+inline constexpr size_t kSlotsOfNode = 256;
 inline constexpr size_t kPostBytes = size_t{16} << 10;
 inline constexpr size_t kMinRingBytes = 4096;
 inline constexpr size_t kMaxRingBytes = size_t{1} << 20;
@@ -98,8 +98,8 @@ struct Layout {
   Board::Shape board_shape() const {
     const size_t payload = std::min(kPostBytes, ring_bytes);
     const size_t as_rings = 2 * ring_bytes * (nlocal - 1) / payload;  // twice as much memory as they take
-    const size_t most = nlocal <= kRanksWithAllSlots ? kMostSlots : Board::kLeastSlots;
-    return {std::clamp(std::bit_floor(as_rings), Board::kLeastSlots, most), payload};
+    const size_t most = std::min(kMostSlots, kSlotsOfNode / nlocal);
+    return {std::clamp(std::bit_floor(std::min(as_rings, most)), Board::kLeastSlots, kMostSlots), payload};
   }
   size_t board_offset() const { return (kPage + nlocal * sizeof(Bell) + kPage - 1) / kPage * kPage; }
   size_t pairs_offset() const { return board_offset() + (board_shape().bytes(nlocal) + kPage - 1) / kPage * kPage; }
