@@ -20,6 +20,7 @@ size_t posted_bytes(const topo::Topology& topology, const PlanQuery& query) {
 }  // namespace
 
 bool serves(const topo::Topology& topology, const PlanQuery& query) {
+  if (query.func > collFuncBroadcast) return false;
   if (topology.nranks == 1 || topology.nodes.size() > 1 || query.codec.lossy) return false;
   if (topology.nranks > kMostBoardRanks || posted_bytes(topology, query) > query.board_bytes) return false;
   return oneshot::serves(topology, query) || direct::serves(topology, query);

@@ -23,7 +23,7 @@ struct CodecCost {
   double decode_gbs = topo::Rates::kUnknownCodec.decode_gbs;
 };
 
-// A call as the planner sees it. For reduce-scatter and allgather `count` is that of one rank.
+// A call as the planner sees it. `count` is that of one rank where has_block_per_rank().
 struct PlanQuery {
   collFunc_t func = collFuncAllReduce;
   size_t count = 0;
@@ -38,6 +38,19 @@ struct PlanQuery {
   size_t chunk_bytes = 0;  // of the user's type, all shards' pieces together; 0: chosen from the call's size
   CodecCost codec;
 };
+
+// Functions whose vector has one block of `count` elements for each rank.
+inline bool has_block_per_rank(collFunc_t func) {
+  return func == collFuncReduceScatter || func == collFuncAllGather || func == collFuncGather ||
+         func == collFuncScatter || func == collFuncAlltoAll;
+}
+inline bool has_root(collFunc_t func) {
+  return func == collFuncBroadcast || func == collFuncReduce || func == collFuncGather || func == collFuncScatter;
+}
+// Functions that combine all ranks' contributions.
+inline bool reduces(collFunc_t func) {
+  return func == collFuncAllReduce || func == collFuncReduceScatter || func == collFuncReduce;
+}
 
 // One algorithm: its name, whether it can serve a query, and its plan for query.rank. Pure functions.
 struct Algorithm {

@@ -150,6 +150,22 @@ COLL_API collResult_t collAllGather(const void* send, void* recv, size_t sendcou
 /* recv[0..count) on every rank = send[0..count) of `root`. `send` may be NULL off the root. In place: send == recv. */
 COLL_API collResult_t collBroadcast(const void* send, void* recv, size_t count, collDataType_t type, int root,
                                     collComm_t comm, collStream_t stream);
+/* recv[0..count) on `root` = send[0..count) of all ranks, reduced by `op`. `recv` may be NULL off the root. In place:
+ * send == recv. */
+COLL_API collResult_t collReduce(const void* send, void* recv, size_t count, collDataType_t type, collRedOp_t op,
+                                 int root, collComm_t comm, collStream_t stream);
+/* On `root` recv has nranks*count elements, rank r's at r*count. `recv` may be NULL off the root. In place at the root:
+ * send == recv + rank*count. */
+COLL_API collResult_t collGather(const void* send, void* recv, size_t count, collDataType_t type, int root,
+                                 collComm_t comm, collStream_t stream);
+/* recv[0..count) on rank r = elements [r*count, (r+1)*count) of `root`'s send. `send` may be NULL off the root. In
+ * place at the root: recv == send + rank*count. */
+COLL_API collResult_t collScatter(const void* send, void* recv, size_t count, collDataType_t type, int root,
+                                  collComm_t comm, collStream_t stream);
+/* send and recv have nranks*count elements: block d of send goes to rank d, block s of recv comes from rank s. Not in
+ * place: the buffers must be apart. */
+COLL_API collResult_t collAlltoAll(const void* send, void* recv, size_t count, collDataType_t type, collComm_t comm,
+                                   collStream_t stream);
 /* Returns (or completes on the stream) when every rank has called it. */
 COLL_API collResult_t collBarrier(collComm_t comm, collStream_t stream);
 
@@ -240,7 +256,9 @@ typedef enum {
   collFuncAllGather,
   collFuncBroadcast,
   collFuncReduce,
-  collFuncAlltoAll
+  collFuncAlltoAll,
+  collFuncGather,
+  collFuncScatter
 } collFunc_t;
 
 /* The plan that a call with these arguments would run on this rank, as JSON text with a closing zero byte. `needed`

@@ -26,6 +26,8 @@ struct Buffers {
   size_t send_in_recv = 0;  // with equal addresses: element of recv that send may point to
   size_t recv_in_send = 0;
   bool send_used = true;
+  bool recv_used = true;
+  bool in_place = true;  // whether one may lie in the other at all
 };
 
 Status check_range(const Arguments& args, int nranks) {
@@ -46,13 +48,13 @@ Status check_op(collRedOp_t op) {
 Status check_buffers(const Arguments& args, const Buffers& buffers) {
   if (args.count == 0) return {};
   if (buffers.send_used) COLL_TRY(not_null(args.send, "send"));
-  COLL_TRY(not_null(args.recv, "recv"));
-  if (!buffers.send_used) return {};
+  if (buffers.recv_used) COLL_TRY(not_null(args.recv, "recv"));
+  if (!buffers.send_used || !buffers.recv_used) return {};
   const size_t size = size_of(args.type);
   const auto send = reinterpret_cast<uintptr_t>(args.send);
   const auto recv = reinterpret_cast<uintptr_t>(args.recv);
   const bool apart = send + buffers.send_count * size <= recv || recv + buffers.recv_count * size <= send;
-  const bool in_place = send + buffers.recv_in_send * size == recv + buffers.send_in_recv * size;
+  const bool in_place = buffers.in_place && send + buffers.recv_in_send * size == recv + buffers.send_in_recv * size;
   if (apart || in_place) return {};
   return {collInvalidArgument,
           "send and recv overlap. They must be apart, or lie as the in-place rule of this call says (see coll.h)"};
@@ -66,14 +68,6 @@ Status codec_for(const Call& call, collCodec_t handle, std::shared_ptr<const Cod
   COLL_TRY(handle->codec->supports(call.op));
   *codec = handle->codec;
   return {};
-}
-
-// The communicator's default codec where it fits a plain call; other calls stay exact.
-std::shared_ptr<const Codec> default_codec_for(const Call& call, const Communicator& communicator) {
-  const auto& codec = communicator.default_codec();
-  const bool fits = codec && call.function != Function::kBroadcast && codec->supports(call.type).ok() &&
-                    codec->supports(call.op).ok();
-  return fits ? codec : nullptr;
 }
 
 Status submit(const Arguments& args, Call call) {
@@ -98,7 +92,7 @@ Status submit_with(const Arguments& args, Call call, const CodecChoice& choice) 
     COLL_TRY(codec_for(call, choice.handle, &call.codec));
     call.draw = choice.handle->calls++;
   } else {
-    call.codec = default_codec_for(call, *args.comm->communicator);
+    call.codec = args.comm->communicator->default_codec_for(call);
   }
   return submit(args, std::move(call));
 }
@@ -134,6 +128,56 @@ Status all_gather(const Arguments& args, const CodecChoice& codec) {
   const size_t own = static_cast<size_t>(communicator.rank()) * args.count;
   COLL_TRY(check_buffers(args, {args.count, nranks * args.count, own, 0}));
   return submit_with(args, Call{Function::kAllGather}, codec);
+}
+
+Status check_root(int root, int nranks) {
+  if (root >= 0 && root < nranks) return {};
+  return {collInvalidArgument, text("root is ", root, "; it must be 0 to ", nranks - 1)};
+}
+
+// Broadcast, reduce, gather and scatter: at the root both buffers count, elsewhere one of them is ignored.
+struct Rooted {
+  Function function;
+  int root;
+  bool to_root;  // the receive buffer is the root's alone; otherwise the send buffer is
+};
+
+// Elements of the buffers at the root, and where one lies in the other in place.
+Buffers buffers_at_root(const Arguments& args, Function function) {
+  const auto nranks = static_cast<size_t>(args.comm->communicator->nranks());
+  const size_t own = static_cast<size_t>(args.comm->communicator->rank()) * args.count;
+  if (function == Function::kGather) return {args.count, nranks * args.count, own, 0};
+  if (function == Function::kScatter) return {nranks * args.count, args.count, 0, own};
+  return {args.count, args.count};
+}
+
+Status rooted(Arguments args, const Rooted& what, collRedOp_t op = collSum) {
+  COLL_TRY(not_null(args.comm, "comm"));
+  const Communicator& communicator = *args.comm->communicator;
+  COLL_TRY(check_range(args, communicator.nranks()));
+  COLL_TRY(check_op(op));
+  COLL_TRY(check_root(what.root, communicator.nranks()));
+  Buffers buffers = buffers_at_root(args, what.function);
+  if (what.root != communicator.rank()) {
+    (what.to_root ? buffers.recv_used : buffers.send_used) = false;
+    if (what.to_root) args.recv = nullptr;
+    if (!what.to_root) args.send = nullptr;
+  }
+  COLL_TRY(check_buffers(args, buffers));
+  Call call{what.function};
+  call.op = op;
+  call.root = what.root;
+  return submit(args, std::move(call));
+}
+
+Status all_to_all(const Arguments& args) {
+  COLL_TRY(not_null(args.comm, "comm"));
+  const auto nranks = static_cast<size_t>(args.comm->communicator->nranks());
+  COLL_TRY(check_range(args, args.comm->communicator->nranks()));
+  Buffers buffers{nranks * args.count, nranks * args.count};
+  buffers.in_place = false;
+  COLL_TRY(check_buffers(args, buffers));
+  return submit(args, Call{Function::kAllToAll});
 }
 
 constexpr CodecChoice kDefaultCodec{false, nullptr};
@@ -187,20 +231,34 @@ collResult_t collAllGatherCompressed(const void* send, void* recv, size_t sendco
 collResult_t collBroadcast(const void* send, void* recv, size_t count, collDataType_t type, int root, collComm_t comm,
                            collStream_t stream) {
   return guarded("collBroadcast", [&] {
-    COLL_TRY(not_null(comm, "comm"));
-    const Communicator& communicator = *comm->communicator;
-    Arguments args{send, recv, count, type, comm, stream};
-    COLL_TRY(check_range(args, communicator.nranks()));
-    if (root < 0 || root >= communicator.nranks()) {
-      return Status(collInvalidArgument, text("root is ", root, "; it must be 0 to ", communicator.nranks() - 1));
-    }
-    const bool is_root = root == communicator.rank();
-    if (!is_root) args.send = nullptr;
-    COLL_TRY(check_buffers(args, {count, count, 0, 0, is_root}));
-    Call call{Function::kBroadcast};
-    call.root = root;
-    return submit(args, std::move(call));
+    return rooted({send, recv, count, type, comm, stream}, {Function::kBroadcast, root, false});
   });
+}
+
+collResult_t collReduce(const void* send, void* recv, size_t count, collDataType_t type, collRedOp_t op, int root,
+                        collComm_t comm, collStream_t stream) {
+  return guarded("collReduce", [&] {
+    return rooted({send, recv, count, type, comm, stream}, {Function::kReduce, root, true}, op);
+  });
+}
+
+collResult_t collGather(const void* send, void* recv, size_t count, collDataType_t type, int root, collComm_t comm,
+                        collStream_t stream) {
+  return guarded("collGather", [&] {
+    return rooted({send, recv, count, type, comm, stream}, {Function::kGather, root, true});
+  });
+}
+
+collResult_t collScatter(const void* send, void* recv, size_t count, collDataType_t type, int root, collComm_t comm,
+                         collStream_t stream) {
+  return guarded("collScatter", [&] {
+    return rooted({send, recv, count, type, comm, stream}, {Function::kScatter, root, false});
+  });
+}
+
+collResult_t collAlltoAll(const void* send, void* recv, size_t count, collDataType_t type, collComm_t comm,
+                          collStream_t stream) {
+  return guarded("collAlltoAll", [&] { return all_to_all({send, recv, count, type, comm, stream}); });
 }
 
 collResult_t collBarrier(collComm_t comm, collStream_t stream) {

@@ -9,23 +9,17 @@ using api::not_null;
 
 namespace {
 
+// By collFunc_t.
+constexpr Function kFunctions[] = {Function::kAllReduce, Function::kReduceScatter, Function::kAllGather,
+                                   Function::kBroadcast, Function::kReduce,        Function::kAllToAll,
+                                   Function::kGather,    Function::kScatter};
+
 Status function_of(collFunc_t func, Function* function) {
-  switch (func) {
-    case collFuncAllReduce:
-      *function = Function::kAllReduce;
-      return {};
-    case collFuncReduceScatter:
-      *function = Function::kReduceScatter;
-      return {};
-    case collFuncAllGather:
-      *function = Function::kAllGather;
-      return {};
-    case collFuncBroadcast:
-      *function = Function::kBroadcast;
-      return {};
-    default:
-      return {collUnsupported, text("collFunc_t ", static_cast<int>(func), " has no plans in this version")};
-  }
+  const auto number = static_cast<size_t>(func);
+  if (number >= std::size(kFunctions))
+    return {collInvalidArgument, text("func is ", static_cast<int>(func), ", which is not a collFunc_t")};
+  *function = kFunctions[number];
+  return {};
 }
 
 }  // namespace
@@ -55,8 +49,8 @@ collResult_t collCommQueryPlan(collComm_t comm, collFunc_t func, size_t count, c
     call.count = count;
     call.type = type;
     if (codec != nullptr) COLL_TRY(codec->codec->supports(type));
-    call.codec = codec != nullptr ? codec->codec : comm->communicator->default_codec();
-    if (call.codec && (call.codec->traits().name == "none" || !call.codec->supports(type).ok())) call.codec = nullptr;
+    call.codec = codec != nullptr ? codec->codec : comm->communicator->default_codec_for(call);
+    if (call.codec && call.codec->traits().name == "none") call.codec = nullptr;
     std::string all;
     COLL_TRY(comm->communicator->query_plan(call, &all));
     if (needed != nullptr) *needed = all.size() + 1;

@@ -11,9 +11,20 @@
 
 namespace coll {
 
-enum class Function : uint8_t { kAllReduce, kReduceScatter, kAllGather, kBroadcast, kBarrier };
+enum class Function : uint8_t {
+  kAllReduce,
+  kReduceScatter,
+  kAllGather,
+  kBroadcast,
+  kReduce,
+  kAllToAll,
+  kGather,
+  kScatter,
+  kBarrier
+};
 
-constexpr std::string_view kFunctionNames[] = {"allreduce", "reduce-scatter", "allgather", "broadcast", "barrier"};
+constexpr std::string_view kFunctionNames[] = {"allreduce", "reduce-scatter", "allgather", "broadcast", "reduce",
+                                               "alltoall",  "gather",         "scatter",   "barrier"};
 constexpr std::string_view name(Function function) { return kFunctionNames[static_cast<size_t>(function)]; }
 
 struct Call {

@@ -70,7 +70,8 @@ class Communicator {
 
   int rank() const { return base_.rank; }
   int nranks() const { return base_.nranks; }
-  const std::shared_ptr<const Codec>& default_codec() const { return base_.codec; }
+  // The codec of a plain call: the communicator's default one where it fits; other calls stay exact.
+  std::shared_ptr<const Codec> default_codec_for(const Call& call) const;
 
   // Runs the call to its end on this thread (stream empty), or enqueues it. The codec of a plain call is the default
   // one where it fits.

@@ -41,7 +41,9 @@ Execution::Execution(const Surroundings& around, const Call& call, std::shared_p
     : around_(around), call_(call), plan_(std::move(plan)), sequence_(sequence) {
   const size_t block_bytes = call.count * size_of(call.type);
   const size_t whole = block_bytes * static_cast<size_t>(around.nranks);
-  streams_ = (call.function == Function::kAllGather ? whole : block_bytes) >= kStreamedBytes;
+  const bool gathers = call.function == Function::kAllGather || call.function == Function::kGather ||
+                       call.function == Function::kAllToAll;
+  streams_ = (gathers ? whole : block_bytes) >= kStreamedBytes;
   overwrites_input_ = call.send != nullptr && overlap(call.send, whole, call.recv, whole);
   if (plan_ && plan_->on_board) board_run_.emplace(call_, *plan_, *around.fabric->board());
   if (agree && around.nranks > 1) {
@@ -101,13 +103,13 @@ Status Execution::post_receives(ChunkRun& run) {
   for (const Step& step : plan_->steps) {
     for (int round = 0; round < step.rounds; ++round) {
       const int shard = plan_->entry(step.shard, round, 0);
-      const Shard part = plan_->part(plan_->shard_of(step, round), run.chunk);
+      const Shard part = bundle_part(step, round, run.chunk);
       if (part.count == 0) continue;
       for (int j = 0; j < step.from.count; ++j) {
         const int peer = plan_->entry(step.from, round, j);
         if (peer == around_.rank) continue;
         Incoming& in = run.incoming.emplace_back(Incoming{peer, shard, step.from_wire, part, {}, {}});
-        in.request.may_view = step.reduce || step.to.count == 0;  // it is done with when the step is
+        in.request.may_view = !step.hold && (step.reduce || step.to.count == 0);  // it is done with when the step is
         COLL_TRY(take_block(message_bytes(step.from_wire, part.count), &in.block));
         COLL_TRY(around_.fabric->to(peer).receive(peer, tag(run, step.from_leg, shard),
                                                   {in.block.data(), in.block.capacity()}, &in.request));
@@ -121,7 +123,7 @@ Status Execution::post_receives(ChunkRun& run) {
 Status Execution::advance_chunk(ChunkRun& run, bool* moved) {
   while (run.step < plan_->steps.size()) {
     const Step& step = plan_->steps[run.step];
-    const Shard part = plan_->part(plan_->shard_of(step, run.round), run.chunk);
+    const Shard part = bundle_part(step, run.round, run.chunk);
     const size_t messages = messages_of(step, run.round, part);
     if (!ready(run, step, messages)) return {};
     if (part.count > 0) COLL_TRY(perform(run, step, part, messages));
@@ -147,8 +149,12 @@ bool Execution::ready(const ChunkRun& run, const Step& step, size_t messages) co
   const auto last = first + static_cast<std::ptrdiff_t>(messages);
   if (!std::all_of(first, last, [](const Incoming& in) { return in.request.done; })) return false;
   if (!step.to_output || !overwrites_input_) return true;
-  // The output takes the input's place: what is being sent from there has to be gone first.
-  const Shard part = plan_->part(plan_->shard_of(step, run.round), run.chunk);
+  if (step.moves()) return bundle_may_go_out(run, step);
+  return may_write(run, plan_->part(plan_->shard_of(step, run.round), run.chunk));
+}
+
+// Where the output takes the input's place, what is being sent from there has to be gone first.
+bool Execution::may_write(const ChunkRun& run, const Shard& part) const {
   const std::byte* const to = output(part);
   const size_t bytes = part.count * size_of(call_.type);
   return std::all_of(run.outgoing.begin(), run.outgoing.end(), [&](const Outgoing& out) {
@@ -159,7 +165,9 @@ bool Execution::ready(const ChunkRun& run, const Step& step, size_t messages) co
 Status Execution::perform(ChunkRun& run, const Step& step, const Shard& part, size_t messages) {
   for (size_t i = 0; i < messages; ++i) COLL_TRY(verify(run.incoming[run.taken + i], step));
   Value value;
-  if (!step.reduce && messages == 1) {
+  if (step.moves()) {
+    COLL_TRY(move(run, step, part, messages));
+  } else if (!step.reduce && messages == 1) {
     COLL_TRY(pass_on(run, step, part, &value));
   } else {
     COLL_TRY(produce(run, step, part, gather(run, step, part, messages), &value));
@@ -170,7 +178,7 @@ Status Execution::perform(ChunkRun& run, const Step& step, const Shard& part, si
     if (in.request.view != nullptr) COLL_TRY(around_.fabric->to(in.peer).give_back(&in.request));
     in.block = {};
   }
-  return send_all(run, step, part, value);
+  return step.moves() ? Status() : send_all(run, step, part, value);
 }
 
 Status Execution::verify(const Incoming& in, const Step& step) const {
@@ -321,11 +329,11 @@ std::vector<int> Execution::awaited_ranks() const {
 }
 
 const std::byte* Execution::input(const Shard& part) const {
-  return call_.send + (part.offset - plan_->input_origin) * size_of(call_.type);
+  return call_.send + plan_->input_at(part) * size_of(call_.type);
 }
 
 std::byte* Execution::output(const Shard& part) const {
-  return call_.recv + (part.offset - plan_->output_origin) * size_of(call_.type);
+  return call_.recv + plan_->output_at(part) * size_of(call_.type);
 }
 
 size_t Execution::message_bytes(Wire wire, size_t elements) const {

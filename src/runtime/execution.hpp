@@ -61,6 +61,11 @@ class Execution {
     std::span<const std::byte> message;
     Request request;
   };
+  // What a step has kept of a shard's part, for later steps to move on.
+  struct Held {
+    const std::byte* data = nullptr;
+    Block block;  // keeps it; empty where it is the user's memory
+  };
   // One chunk's walk through the steps.
   struct ChunkRun {
     size_t chunk = 0;
@@ -70,6 +75,7 @@ class Execution {
     size_t taken = 0;
     std::deque<Outgoing> outgoing;
     std::vector<Block> slots;
+    std::vector<Held> held;  // by shard, where the plan holds any
   };
   // The value a step hands on.
   struct Value {
@@ -90,8 +96,16 @@ class Execution {
   Status pass_on(const ChunkRun& run, const Step& step, const Shard& part, Value* value);
   Status produce(ChunkRun& run, const Step& step, const Shard& part, std::span<const Contribution> from, Value* value);
   Status send_user_memory(const ChunkRun& run, const Step& step, std::span<const std::byte> memory, Value* value);
+  // Steps that move shards, in bundle.cpp.
+  Shard bundle_part(const Step& step, int round, size_t chunk) const;
+  bool bundle_may_go_out(const ChunkRun& run, const Step& step) const;
+  Status move(ChunkRun& run, const Step& step, const Shard& part, size_t messages);
+  std::vector<Held> pick_up(ChunkRun& run, const Step& step, size_t messages) const;
+  void put_down(ChunkRun& run, const Step& step, const std::vector<Held>& parts) const;
+  Status pack(const ChunkRun& run, const Step& step, const std::vector<Held>& parts, size_t bytes, Value* value);
   Status send_all(ChunkRun& run, const Step& step, const Shard& part, const Value& value);
   bool finished(const ChunkRun& run) const;
+  bool may_write(const ChunkRun& run, const Shard& part) const;
 
   const std::byte* input(const Shard& part) const;
   std::byte* output(const Shard& part) const;

@@ -23,6 +23,14 @@ collFunc_t public_function(Function function) {
       return collFuncAllGather;
     case Function::kBroadcast:
       return collFuncBroadcast;
+    case Function::kReduce:
+      return collFuncReduce;
+    case Function::kAllToAll:
+      return collFuncAlltoAll;
+    case Function::kGather:
+      return collFuncGather;
+    case Function::kScatter:
+      return collFuncScatter;
     default:
       return collFuncAllReduce;
   }
@@ -50,6 +58,14 @@ CodecCost cost_of(const Call& call, const topo::Rates& rates) {
 }
 
 }  // namespace
+
+std::shared_ptr<const Codec> Communicator::default_codec_for(const Call& call) const {
+  const auto& codec = base_.codec;
+  const bool can_be_coded = call.function == Function::kAllReduce || call.function == Function::kReduceScatter ||
+                            call.function == Function::kAllGather;
+  const bool fits = codec && can_be_coded && codec->supports(call.type).ok() && codec->supports(call.op).ok();
+  return fits ? codec : nullptr;
+}
 
 PlanQuery Communicator::query_of(const Call& call) const {
   PlanQuery query;

@@ -44,7 +44,7 @@ void prove_all(const topo::Topology& topology, size_t count, std::vector<int> ro
   for (const collFunc_t func : shapes::kFuncs) {
     PlanQuery queries[] = {exact(func, count), coded(func, count)};
     for (PlanQuery& query : queries) {
-      if (func != collFuncBroadcast) {
+      if (!has_root(func)) {
         prove(topology, query);
         continue;
       }
