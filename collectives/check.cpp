@@ -53,6 +53,7 @@ class Verdict {
   bool is_due(int rank, size_t shard) const {
     if (query_.func == collFuncReduceScatter || query_.func == collFuncScatter)
       return static_cast<size_t>(rank) == shard;
+    if (query_.func == collFuncSendRecv) return rank == query_.peer;
     if (query_.func == collFuncReduce || query_.func == collFuncGather) return rank == query_.root;
     return true;
   }

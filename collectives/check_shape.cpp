@@ -110,7 +110,8 @@ std::string check_shape(std::span<const Plan> plans, const PlanQuery& query) {
 }
 
 size_t input_elements(const Plan& plan, const PlanQuery& query) {
-  const bool from_root = query.func == collFuncBroadcast || query.func == collFuncScatter;
+  const bool from_root =
+      query.func == collFuncBroadcast || query.func == collFuncScatter || query.func == collFuncSendRecv;
   if (from_root && plan.rank != query.root) return 0;
   const bool own_block = query.func == collFuncAllGather || query.func == collFuncGather;
   return query.count * (has_block_per_rank(query.func) && !own_block ? static_cast<size_t>(plan.nranks) : 1);
@@ -119,6 +120,7 @@ size_t input_elements(const Plan& plan, const PlanQuery& query) {
 size_t output_elements(const Plan& plan, const PlanQuery& query) {
   const bool to_root = query.func == collFuncReduce || query.func == collFuncGather;
   if (to_root && plan.rank != query.root) return 0;
+  if (query.func == collFuncSendRecv && plan.rank != query.peer) return 0;
   const bool own_block = query.func == collFuncReduceScatter || query.func == collFuncScatter;
   return query.count * (has_block_per_rank(query.func) && !own_block ? static_cast<size_t>(plan.nranks) : 1);
 }

@@ -167,7 +167,7 @@ class Direct {
 bool serves(const topo::Topology&, const PlanQuery& query) {
   const bool coded = query.func == collFuncAllReduce || query.func == collFuncReduceScatter ||
                      query.func == collFuncAllGather || query.func == collFuncBroadcast;
-  return coded || !query.codec.lossy;
+  return coded || (!query.codec.lossy && query.func != collFuncSendRecv);
 }
 
 Plan plan(const topo::Topology& topology, const PlanQuery& query) {

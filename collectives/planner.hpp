@@ -29,7 +29,8 @@ struct PlanQuery {
   size_t count = 0;
   DataType type = collFloat32;
   RedOp op = collSum;
-  int root = 0;
+  int root = 0;  // the sender of a pair
+  int peer = 0;  // and its receiver
   int rank = 0;
   bool deterministic = false;       // only plans that reduce in rank order
   size_t buffer_bytes = 16u << 20;  // staging that the chunks in flight may take together
@@ -45,7 +46,8 @@ inline bool has_block_per_rank(collFunc_t func) {
          func == collFuncScatter || func == collFuncAlltoAll;
 }
 inline bool has_root(collFunc_t func) {
-  return func == collFuncBroadcast || func == collFuncReduce || func == collFuncGather || func == collFuncScatter;
+  return func == collFuncBroadcast || func == collFuncReduce || func == collFuncGather || func == collFuncScatter ||
+         func == collFuncSendRecv;
 }
 // Functions that combine all ranks' contributions.
 inline bool reduces(collFunc_t func) {

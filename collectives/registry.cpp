@@ -17,12 +17,13 @@ constexpr Algorithm kAlgorithms[] = {
     {tree::kName, "a binomial tree from the root, or to it", tree::serves, tree::plan},
     {bruck::kName, "bundles of blocks at doubling distances", bruck::serves, bruck::plan},
     {scatter::kName, "shards from the root, then from their owners", scatter::serves, scatter::plan},
+    {pair::kName, "one rank's data straight to another", pair::serves, pair::plan},
     {hier_direct::kName, "direct between nodes, exact inside them", hier_direct::serves, hier_direct::plan},
     {hier_ring::kName, "a ring of nodes, exact inside them", hier_ring::serves, hier_ring::plan},
 };
 
-constexpr std::string_view kFuncNames[] = {"allreduce", "reduce-scatter", "allgather", "broadcast",
-                                           "reduce",    "alltoall",       "gather",    "scatter"};
+constexpr std::string_view kFuncNames[] = {"allreduce", "reduce-scatter", "allgather", "broadcast", "reduce",
+                                           "alltoall",  "gather",         "scatter",   "send"};
 
 std::string valid_names() {
   std::string names;

@@ -142,7 +142,7 @@ class Tree {
 }  // namespace
 
 bool serves(const topo::Topology& topology, const PlanQuery& query) {
-  if (!has_root(query.func) || topology.nranks <= 2) return false;
+  if (!has_root(query.func) || query.func == collFuncSendRecv || topology.nranks <= 2) return false;
   return query.func == collFuncBroadcast || !query.codec.lossy;
 }
 

@@ -169,6 +169,22 @@ COLL_API collResult_t collAlltoAll(const void* send, void* recv, size_t count, c
 /* Returns (or completes on the stream) when every rank has called it. */
 COLL_API collResult_t collBarrier(collComm_t comm, collStream_t stream);
 
+/* Sends send[0..count) to rank `peer`, which calls collRecv with the same count and type; what differs is
+ * collInvalidUsage there. The k-th send of one rank to another meets its k-th receive from that rank. Returns (or
+ * completes on the stream) when `send` may be used again. To itself a rank sends within a group only. */
+COLL_API collResult_t collSend(const void* send, size_t count, collDataType_t type, int peer, collComm_t comm,
+                               collStream_t stream);
+COLL_API collResult_t collRecv(void* recv, size_t count, collDataType_t type, int peer, collComm_t comm,
+                               collStream_t stream);
+
+/* Between these two, collectives, sends and receives of this thread, on any communicators and streams, return at once;
+ * they are issued together by the collGroupEnd that closes the outermost group, and it blocks where one of them had no
+ * stream. So sends and receives may stand in any order; collectives of one communicator stay in theirs. A call that is
+ * refused inside a group returns its error, and the group then issues nothing and ends with that error. Groups nest.
+ * Other calls act at once, inside a group too. */
+COLL_API collResult_t collGroupStart(void);
+COLL_API collResult_t collGroupEnd(void);
+
 /* ---- Host streams ----------------------------------------------------------------------------------- */
 
 /* Calls on a host stream return at once and complete in order. They advance on a thread of the
@@ -242,7 +258,7 @@ COLL_API collResult_t collAllGatherCompressed(const void* send, void* recv, size
 
 typedef struct {
   size_t size;                       /* set to sizeof(collStats_t) before the call */
-  uint64_t calls;                    /* collectives finished on this communicator */
+  uint64_t calls;                    /* collectives, sends and receives finished on this communicator */
   uint64_t exact_bytes;              /* what the same plans would have handed over without a codec */
   uint64_t sent_bytes;               /* what this rank handed to others, by any transport */
   double encode_s, reduce_s, wait_s; /* seconds spent encoding, reducing and decoding, waiting for peers */
@@ -258,7 +274,8 @@ typedef enum {
   collFuncReduce,
   collFuncAlltoAll,
   collFuncGather,
-  collFuncScatter
+  collFuncScatter,
+  collFuncSendRecv /* the plan of a send to the next rank */
 } collFunc_t;
 
 /* The plan that a call with these arguments would run on this rank, as JSON text with a closing zero byte. `needed`

@@ -1,13 +1,23 @@
 #include <utility>
 
+#include "api/group.hpp"
 #include "api/guard.hpp"
 #include "api/handles.hpp"
 
 using namespace coll;
-using api::guarded;
 using api::not_null;
 
 namespace {
+
+// As api::guarded; a call that is refused inside a group spoils the group.
+template <typename Body>
+collResult_t guarded(const char* call, Body&& body) noexcept {
+  return api::guarded(call, [&] {
+    Status status = body();
+    if (!status.ok()) api::group().refuse(status);
+    return status;
+  });
+}
 
 // One user's call on its way through the checks.
 struct Arguments {
@@ -77,6 +87,10 @@ Status submit(const Arguments& args, Call call) {
   call.type = args.type;
   std::shared_ptr<Stream> stream;
   COLL_TRY(api::stream_of(args.stream, &stream));
+  if (Group& group = api::group(); group.open()) {
+    group.add({args.comm->communicator.get(), std::move(call), std::move(stream)});
+    return {};
+  }
   return args.comm->communicator->run(call, stream);
 }
 
@@ -180,6 +194,25 @@ Status all_to_all(const Arguments& args) {
   return submit(args, Call{Function::kAllToAll});
 }
 
+// The buffer counts as both where the checks ask for one.
+Status transfer(const Arguments& args, Function function, int peer) {
+  COLL_TRY(not_null(args.comm, "comm"));
+  const Communicator& communicator = *args.comm->communicator;
+  COLL_TRY(check_range(args, communicator.nranks()));
+  if (peer < 0 || peer >= communicator.nranks())
+    return {collInvalidArgument, text("peer is ", peer, "; it must be 0 to ", communicator.nranks() - 1)};
+  if (peer == communicator.rank() && !api::group().open()) {
+    return {collInvalidUsage,
+            "peer is the own rank: put the send and its receive between collGroupStart() and collGroupEnd()"};
+  }
+  Buffers buffers{args.count, args.count};
+  (function == Function::kSend ? buffers.recv_used : buffers.send_used) = false;
+  COLL_TRY(check_buffers(args, buffers));
+  Call call{function};
+  call.root = peer;
+  return submit(args, std::move(call));
+}
+
 constexpr CodecChoice kDefaultCodec{false, nullptr};
 
 }  // namespace
@@ -259,6 +292,19 @@ collResult_t collScatter(const void* send, void* recv, size_t count, collDataTyp
 collResult_t collAlltoAll(const void* send, void* recv, size_t count, collDataType_t type, collComm_t comm,
                           collStream_t stream) {
   return guarded("collAlltoAll", [&] { return all_to_all({send, recv, count, type, comm, stream}); });
+}
+
+collResult_t collSend(const void* send, size_t count, collDataType_t type, int peer, collComm_t comm,
+                      collStream_t stream) {
+  return guarded("collSend", [&] {
+    return transfer({send, nullptr, count, type, comm, stream}, Function::kSend, peer);
+  });
+}
+
+collResult_t collRecv(void* recv, size_t count, collDataType_t type, int peer, collComm_t comm, collStream_t stream) {
+  return guarded("collRecv", [&] {
+    return transfer({nullptr, recv, count, type, comm, stream}, Function::kRecv, peer);
+  });
 }
 
 collResult_t collBarrier(collComm_t comm, collStream_t stream) {

@@ -1,5 +1,6 @@
 #include <memory>
 
+#include "api/group.hpp"
 #include "api/guard.hpp"
 #include "api/handles.hpp"
 #include "runtime/create.hpp"
@@ -94,6 +95,9 @@ collResult_t collCommFinalize(collComm_t comm) {
 collResult_t collCommDestroy(collComm_t comm) {
   return guarded("collCommDestroy", [&] {
     if (comm == nullptr) return Status();
+    if (api::group().uses(*comm->communicator)) {
+      return Status(collInvalidUsage, "an open group has calls on this communicator; end the group first");
+    }
     const std::unique_ptr<collComm> owned(comm);
     // A communicator that has failed is freed as well; its failure was returned by the call that met it.
     static_cast<void>(owned->communicator->finalize());

@@ -6,7 +6,7 @@ namespace coll::api {
 
 namespace {
 
-// One of the two thread_local values of the library: an error belongs to the thread that made the call.
+// One of the library's thread_local values: an error belongs to the thread that made the call.
 thread_local std::string last_error;
 thread_local std::string last_error_of_comm;
 

@@ -12,7 +12,7 @@ namespace {
 // By collFunc_t.
 constexpr Function kFunctions[] = {Function::kAllReduce, Function::kReduceScatter, Function::kAllGather,
                                    Function::kBroadcast, Function::kReduce,        Function::kAllToAll,
-                                   Function::kGather,    Function::kScatter};
+                                   Function::kGather,    Function::kScatter,       Function::kSend};
 
 Status function_of(collFunc_t func, Function* function) {
   const auto number = static_cast<size_t>(func);
@@ -48,6 +48,10 @@ collResult_t collCommQueryPlan(collComm_t comm, collFunc_t func, size_t count, c
     COLL_TRY(function_of(func, &call.function));
     call.count = count;
     call.type = type;
+    if (func == collFuncSendRecv) {
+      const Communicator& communicator = *comm->communicator;
+      call.root = (communicator.rank() + 1) % communicator.nranks();
+    }
     if (codec != nullptr) COLL_TRY(codec->codec->supports(type));
     call.codec = codec != nullptr ? codec->codec : comm->communicator->default_codec_for(call);
     if (call.codec && call.codec->traits().name == "none") call.codec = nullptr;

@@ -20,11 +20,16 @@ enum class Function : uint8_t {
   kAllToAll,
   kGather,
   kScatter,
-  kBarrier
+  kBarrier,
+  kSend,
+  kRecv
 };
 
-constexpr std::string_view kFunctionNames[] = {"allreduce", "reduce-scatter", "allgather", "broadcast", "reduce",
-                                               "alltoall",  "gather",         "scatter",   "barrier"};
+constexpr std::string_view kFunctionNames[] = {"allreduce", "reduce-scatter", "allgather", "broadcast",
+                                               "reduce",    "alltoall",       "gather",    "scatter",
+                                               "barrier",   "send",           "recv"};
+// Between two ranks; the others know nothing of it.
+constexpr bool is_transfer(Function function) { return function == Function::kSend || function == Function::kRecv; }
 constexpr std::string_view name(Function function) { return kFunctionNames[static_cast<size_t>(function)]; }
 
 struct Call {
@@ -34,7 +39,7 @@ struct Call {
   size_t count = 0;  // of one rank where the collective is defined so
   DataType type = collInt8;
   RedOp op = collSum;
-  int root = 0;
+  int root = 0;                          // of a send or receive: the other rank
   std::shared_ptr<const Codec> codec{};  // empty: exact
   std::shared_ptr<const Codec> named{};  // the codec that was asked for; it may have chosen `codec`
   bool settled = false;                  // planned by its data, when later calls may have begun already

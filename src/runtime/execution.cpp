@@ -18,6 +18,8 @@ namespace {
 constexpr uint32_t kCallBits = 5, kChunkBits = 4, kLegBits = 3, kShardBits = 17;
 static_assert(kCallBits + kChunkBits + kLegBits + kShardBits < kTagBits);
 static_assert(kChunksInFlight <= 1 << kChunkBits && kMaxLegs <= 1 << kLegBits);
+// Transfers between two ranks have tags of their own, above those of settlings. They follow each other too.
+constexpr uint32_t kTransferTag = 1u << (kTagBits - 1);
 constexpr Leg kAgreementLeg = kMaxLegs - 1;  // plans use the legs below it
 
 // Shorter messages are copied: that costs less than giving their memory back.
@@ -46,7 +48,9 @@ Execution::Execution(const Surroundings& around, const Call& call, std::shared_p
   streams_ = (gathers ? whole : block_bytes) >= kStreamedBytes;
   overwrites_input_ = call.send != nullptr && overlap(call.send, whole, call.recv, whole);
   if (plan_ && plan_->on_board) board_run_.emplace(call_, *plan_, *around.fabric->board());
-  if (agree && around.nranks > 1) {
+  if (is_transfer(call.function)) {
+    if (call.root != around.rank) introduction_.emplace(*around.fabric, call, around.rank, kTransferTag);
+  } else if (agree && around.nranks > 1) {
     agreement_.emplace(*around.fabric, fingerprint_of(call, sequence, around.rank), around.nranks,
                        tag_of(sequence, 0, kAgreementLeg, 0));
   }
@@ -56,6 +60,8 @@ Status Execution::advance(bool* moved) {
   if (done_) return {};
   if (agreement_) COLL_TRY(agree(moved));
   if (agreement_) return {};
+  if (introduction_) COLL_TRY(introduction_->advance(moved));
+  if (introduction_ && !introduction_->settled()) return {};
   if (board_run_) {
     advance_on_board(moved);
     return {};
@@ -70,7 +76,7 @@ Status Execution::advance(bool* moved) {
     running_.pop_front();
     *moved = true;
   }
-  done_ = running_.empty() && next_chunk_ == chunks;
+  done_ = running_.empty() && next_chunk_ == chunks && (!introduction_ || introduction_->over());
   return {};
 }
 
@@ -316,6 +322,7 @@ bool Execution::finished(const ChunkRun& run) const {
 
 std::vector<int> Execution::awaited_ranks() const {
   std::vector<int> ranks;
+  if (introduction_) return {call_.root};
   if (agreement_ && agreement_->waiting_for() >= 0) ranks.push_back(agreement_->waiting_for());
   if (board_run_ && board_run_->awaited_rank() >= 0) ranks.push_back(board_run_->awaited_rank());
   for (const ChunkRun& run : running_) {
@@ -395,6 +402,7 @@ void Execution::copy_to_output(const std::byte* from, const Shard& part) const {
 }
 
 uint32_t Execution::tag(const ChunkRun& run, Leg leg, int shard) const {
+  if (introduction_) return kTransferTag + 1 + static_cast<uint32_t>(run.chunk % kChunksInFlight);
   return tag_of(sequence_, run.chunk, leg, shard);
 }
 

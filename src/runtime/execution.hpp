@@ -14,6 +14,7 @@
 #include "runtime/call.hpp"
 #include "runtime/fabric.hpp"
 #include "runtime/hop.hpp"
+#include "runtime/introduction.hpp"
 #include "runtime/staging.hpp"
 
 namespace coll {
@@ -32,7 +33,8 @@ struct Surroundings {
 
 class Execution {
  public:
-  // `plan` is empty where the call only has to be agreed on: barriers, and counts of 0.
+  // `plan` is empty where the call only has to be agreed on: barriers, and counts of 0. Transfers are agreed on between
+  // their two ranks, whatever `agree` says.
   Execution(const Surroundings& around, const Call& call, std::shared_ptr<const Plan> plan, uint64_t sequence,
             bool agree);
   Execution(const Execution&) = delete;
@@ -127,6 +129,7 @@ class Execution {
   bool overwrites_input_;
   bool streams_;  // the output is too long to stay in the caches
   std::optional<Agreement> agreement_;
+  std::optional<Introduction> introduction_;  // of a transfer
   std::optional<BoardRun> board_run_;
   std::deque<ChunkRun> running_;
   size_t next_chunk_ = 0;

@@ -31,6 +31,9 @@ collFunc_t public_function(Function function) {
       return collFuncGather;
     case Function::kScatter:
       return collFuncScatter;
+    case Function::kSend:
+    case Function::kRecv:
+      return collFuncSendRecv;
     default:
       return collFuncAllReduce;
   }
@@ -73,7 +76,8 @@ PlanQuery Communicator::query_of(const Call& call) const {
   query.count = call.count;
   query.type = call.type;
   query.op = call.op;
-  query.root = call.root;
+  query.root = call.function == Function::kSend ? base_.rank : call.root;
+  query.peer = call.function == Function::kSend ? call.root : base_.rank;
   query.rank = base_.rank;
   query.deterministic = base_.config.deterministic;
   query.buffer_bytes = base_.config.buffer_bytes;
@@ -131,7 +135,9 @@ Status Communicator::plan(const Call& call, int max_encodings, Selection* select
   PlanQuery query = query_of(with_codec);
   query.codec.max_encodings = std::min(query.codec.max_encodings, max_encodings);
   auto chosen = std::make_shared<Plan>();
-  COLL_TRY(choose_plan(base_.topology, query, base_.algorithms, chosen.get()));
+  // COLL_ALGO chooses among collectives' algorithms: there is one way for two ranks alone.
+  COLL_TRY(choose_plan(base_.topology, query, is_transfer(call.function) ? pair_algorithm_ : base_.algorithms,
+                       chosen.get()));
   selection->plan = std::move(chosen);
   return {};
 }

@@ -125,6 +125,18 @@ TEST(Prove, OddCountsWithEmptyShardsAndManyChunks) {
   }
 }
 
+TEST(Prove, PairsOfEveryTwoRanks) {
+  for (const auto& nodes : {std::vector<int>{1}, {2}, {3}, {2, 2}, {1, 4, 2}}) {
+    const topo::Topology topology = shapes::blocks(nodes);
+    for (const size_t count : {size_t{0}, size_t{1}, size_t{257}, size_t{1048579}}) {
+      PlanQuery query = exact(collFuncSendRecv, count);
+      for (query.root = 0; query.root < topology.nranks; ++query.root) {
+        for (query.peer = 0; query.peer < topology.nranks; ++query.peer) prove(topology, query);
+      }
+    }
+  }
+}
+
 TEST(Prove, DeterministicPlansReduceInRankOrder) {
   for (const auto& nodes : {std::vector<int>{1}, {2}, {5}, {2, 2}, {3, 1}, {1, 4, 2}, {8, 8}}) {
     for (const collFunc_t func : shapes::kFuncs) {

@@ -11,8 +11,8 @@ namespace coll::shapes {
 
 inline constexpr collFunc_t kFuncs[] = {collFuncAllReduce, collFuncReduceScatter, collFuncAllGather, collFuncBroadcast,
                                         collFuncReduce,    collFuncAlltoAll,      collFuncGather,    collFuncScatter};
-inline constexpr const char* kFuncNames[] = {"allreduce", "reduce-scatter", "allgather", "broadcast",
-                                             "reduce",    "alltoall",       "gather",    "scatter"};
+inline constexpr const char* kFuncNames[] = {"allreduce", "reduce-scatter", "allgather", "broadcast", "reduce",
+                                             "alltoall",  "gather",         "scatter",   "send"};
 // That a codec may be used with.
 inline bool can_be_coded(collFunc_t func) { return func <= collFuncBroadcast; }
 
