@@ -103,6 +103,15 @@ COLL_API collResult_t collCommAbort(collComm_t comm);
 COLL_API collResult_t collCommGetAsyncError(collComm_t comm, collResult_t* async_error);
 COLL_API collResult_t collCommCount(collComm_t comm, int* count);
 COLL_API collResult_t collCommUserRank(collComm_t comm, int* rank);
+/* A communicator of the ranks of `comm` that give the same `color`, in the order of `key`, then of their rank.
+ * Collective over `comm`; blocks. With COLL_SPLIT_NOCOLOR a rank takes part and gets NULL. What `config` (may be NULL)
+ * leaves unset is as in `comm`. The new communicator may outlive `comm`. */
+#define COLL_SPLIT_NOCOLOR (-1)
+COLL_API collResult_t collCommSplit(collComm_t comm, int color, int key, collComm_t* newcomm,
+                                    const collConfig_t* config);
+/* Memory behind the communicator at this moment: what its transports share, and the staging memory, which all
+ * communicators of the process share. Either pointer may be NULL. */
+COLL_API collResult_t collCommMemUsage(collComm_t comm, size_t* host_bytes, size_t* device_bytes);
 /* The CUDA device of the communicator, or -1 where it has none. */
 COLL_API collResult_t collCommCuDevice(collComm_t comm, int* device);
 
@@ -129,13 +138,29 @@ typedef enum {
   collNumTypes = 12
 } collDataType_t;
 
-typedef enum { collSum = 0, collProd = 1, collMax = 2, collMin = 3, collAvg = 4, collNumOps = 5 } collRedOp_t;
+typedef enum {
+  collSum = 0,
+  collProd = 1,
+  collMax = 2,
+  collMin = 3,
+  collAvg = 4,
+  collNumOps = 5,
+  collMaxRedOp = 0x7fffffff
+} collRedOp_t;
 
 /* With stream NULL a call on host memory runs on the caller's thread and returns when the result is there.
  * With a host stream it returns at once; calls on one stream complete in order.
  * `send` is read only and may equal `recv` where NCCL allows it; any other overlap is collInvalidArgument.
  * count == 0 succeeds. All ranks end with the same bits. 16- and 8-bit floats are summed in float32 and rounded once;
  * integer sums wrap; collAvg of integers truncates towards zero. */
+
+/* When the scalar of an operator is read: when a call is executed, or at once. */
+typedef enum { collScalarDevice = 0, collScalarHostImmediate = 1 } collScalarResidence_t;
+/* Makes an operator of `comm` that multiplies this rank's data by *scalar, which is one element of `type`, then sums.
+ * The product is rounded to `type`; integers wrap. For calls with data of that type, until it is destroyed. */
+COLL_API collResult_t collRedOpCreatePreMulSum(collRedOp_t* op, void* scalar, collDataType_t type,
+                                               collScalarResidence_t residence, collComm_t comm);
+COLL_API collResult_t collRedOpDestroy(collRedOp_t op, collComm_t comm);
 
 /* recv[0..count) on every rank = send[0..count) of all ranks, reduced by `op`. In place: send == recv. */
 COLL_API collResult_t collAllReduce(const void* send, void* recv, size_t count, collDataType_t type, collRedOp_t op,

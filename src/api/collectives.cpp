@@ -3,6 +3,7 @@
 #include "api/group.hpp"
 #include "api/guard.hpp"
 #include "api/handles.hpp"
+#include "base/twin.hpp"
 
 using namespace coll;
 using api::not_null;
@@ -47,11 +48,6 @@ Status check_range(const Arguments& args, int nranks) {
   if (args.count > most)
     return {collInvalidArgument, text("count is ", args.count, ", which is more than memory can hold")};
   return {};
-}
-
-Status check_op(collRedOp_t op) {
-  if (valid(op)) return {};
-  return {collInvalidArgument, text("op is ", static_cast<int>(op), ", which is not a collRedOp_t")};
 }
 
 // Buffers are where NCCL's in-place rules want them, or apart.
@@ -114,10 +110,9 @@ Status submit_with(const Arguments& args, Call call, const CodecChoice& choice) 
 Status all_reduce(const Arguments& args, collRedOp_t op, const CodecChoice& codec) {
   COLL_TRY(not_null(args.comm, "comm"));
   COLL_TRY(check_range(args, args.comm->communicator->nranks()));
-  COLL_TRY(check_op(op));
-  COLL_TRY(check_buffers(args, {args.count, args.count}));
   Call call{Function::kAllReduce};
-  call.op = op;
+  COLL_TRY(api::resolve_op(*args.comm, op, args.type, &call));
+  COLL_TRY(check_buffers(args, {args.count, args.count}));
   return submit_with(args, std::move(call), codec);
 }
 
@@ -126,11 +121,10 @@ Status reduce_scatter(const Arguments& args, collRedOp_t op, const CodecChoice& 
   const Communicator& communicator = *args.comm->communicator;
   const auto nranks = static_cast<size_t>(communicator.nranks());
   COLL_TRY(check_range(args, communicator.nranks()));
-  COLL_TRY(check_op(op));
+  Call call{Function::kReduceScatter};
+  COLL_TRY(api::resolve_op(*args.comm, op, args.type, &call));
   const size_t own = static_cast<size_t>(communicator.rank()) * args.count;
   COLL_TRY(check_buffers(args, {nranks * args.count, args.count, 0, own}));
-  Call call{Function::kReduceScatter};
-  call.op = op;
   return submit_with(args, std::move(call), codec);
 }
 
@@ -169,7 +163,8 @@ Status rooted(Arguments args, const Rooted& what, collRedOp_t op = collSum) {
   COLL_TRY(not_null(args.comm, "comm"));
   const Communicator& communicator = *args.comm->communicator;
   COLL_TRY(check_range(args, communicator.nranks()));
-  COLL_TRY(check_op(op));
+  Call call{what.function};
+  COLL_TRY(api::resolve_op(*args.comm, op, args.type, &call));
   COLL_TRY(check_root(what.root, communicator.nranks()));
   Buffers buffers = buffers_at_root(args, what.function);
   if (what.root != communicator.rank()) {
@@ -178,8 +173,6 @@ Status rooted(Arguments args, const Rooted& what, collRedOp_t op = collSum) {
     if (!what.to_root) args.send = nullptr;
   }
   COLL_TRY(check_buffers(args, buffers));
-  Call call{what.function};
-  call.op = op;
   call.root = what.root;
   return submit(args, std::move(call));
 }
@@ -314,3 +307,18 @@ collResult_t collBarrier(collComm_t comm, collStream_t stream) {
   });
 }
 }
+
+COLL_TWIN(collAllReduce);
+COLL_TWIN(collAllReduceCompressed);
+COLL_TWIN(collReduceScatter);
+COLL_TWIN(collReduceScatterCompressed);
+COLL_TWIN(collAllGather);
+COLL_TWIN(collAllGatherCompressed);
+COLL_TWIN(collBroadcast);
+COLL_TWIN(collReduce);
+COLL_TWIN(collGather);
+COLL_TWIN(collScatter);
+COLL_TWIN(collAlltoAll);
+COLL_TWIN(collSend);
+COLL_TWIN(collRecv);
+COLL_TWIN(collBarrier);

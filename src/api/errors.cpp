@@ -1,5 +1,6 @@
 #include "api/guard.hpp"
 #include "api/handles.hpp"
+#include "base/twin.hpp"
 #include "runtime/module.hpp"
 
 namespace coll::api {
@@ -50,3 +51,7 @@ collResult_t collModuleFail(collResult_t code, const char* message) {
   return api::guarded("collCommInitMPI", [&] { return Status(code, message); });
 }
 }
+
+COLL_TWIN(collGetErrorString);
+COLL_TWIN(collGetLastError);
+COLL_TWIN(collGetVersion);

@@ -1,6 +1,7 @@
 #include "api/group.hpp"
 
 #include "api/guard.hpp"
+#include "base/twin.hpp"
 
 using namespace coll;
 using api::guarded;
@@ -29,3 +30,6 @@ collResult_t collGroupEnd(void) {
   return guarded("collGroupEnd", [] { return api::group().end(); });
 }
 }
+
+COLL_TWIN(collGroupStart);
+COLL_TWIN(collGroupEnd);

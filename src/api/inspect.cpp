@@ -2,6 +2,7 @@
 
 #include "api/guard.hpp"
 #include "api/handles.hpp"
+#include "base/twin.hpp"
 
 using namespace coll;
 using api::guarded;
@@ -68,3 +69,6 @@ collResult_t collCommQueryPlan(collComm_t comm, collFunc_t func, size_t count, c
   });
 }
 }
+
+COLL_TWIN(collCommGetStats);
+COLL_TWIN(collCommQueryPlan);

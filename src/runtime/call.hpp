@@ -1,6 +1,7 @@
 // A collective as the user asked for it, with checked arguments.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -32,6 +33,14 @@ constexpr std::string_view kFunctionNames[] = {"allreduce", "reduce-scatter", "a
 constexpr bool is_transfer(Function function) { return function == Function::kSend || function == Function::kRecv; }
 constexpr std::string_view name(Function function) { return kFunctionNames[static_cast<size_t>(function)]; }
 
+// What an operator multiplies a rank's data by before it sums.
+struct Scale {
+  DataType type = collFloat32;
+  const void* at = nullptr;  // where it is read when the call is executed; NULL: `value` is it
+  std::array<std::byte, 8> value{};
+  const void* scalar() const { return at != nullptr ? at : value.data(); }
+};
+
 struct Call {
   Function function;
   const std::byte* send = nullptr;
@@ -42,6 +51,7 @@ struct Call {
   int root = 0;                          // of a send or receive: the other rank
   std::shared_ptr<const Codec> codec{};  // empty: exact
   std::shared_ptr<const Codec> named{};  // the codec that was asked for; it may have chosen `codec`
+  std::shared_ptr<const Scale> scale{};  // empty: the data as it is
   bool settled = false;                  // planned by its data, when later calls may have begun already
   uint64_t draw = 0;                     // calls made with the codec's handle
 };

@@ -168,7 +168,7 @@ Status Communicator::move_on(Operation& operation, bool* moved) {
 }
 
 Status Communicator::run_on_board(const Call& call, bool* taken) {
-  if (to_check(next_sequence_)) return {};
+  if (to_check(next_sequence_) || call.scale) return {};
   const Selection* const known = plans_.find(call);
   if (known == nullptr || !known->plan->on_board) return {};
   COLL_TRY(heed());

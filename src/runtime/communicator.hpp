@@ -90,6 +90,8 @@ class Communicator {
   Status run(const Call& call, const std::shared_ptr<Stream>& stream);
   Status query_plan(const Call& call, std::string* json);
   collStats_t stats();
+  size_t memory_bytes() const { return base_.fabric->memory_bytes() + base_.process->staging()->held_bytes(); }
+  const Config& config() const { return base_.config; }
 
   // Moves an operation on; never blocks. Sets *done when it is complete.
   Status advance(Operation& operation, bool* moved, bool* done);

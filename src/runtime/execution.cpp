@@ -62,6 +62,7 @@ Status Execution::advance(bool* moved) {
   if (agreement_) return {};
   if (introduction_) COLL_TRY(introduction_->advance(moved));
   if (introduction_ && !introduction_->settled()) return {};
+  if (call_.scale && !scaled_ && plan_) COLL_TRY(scale_input());
   if (board_run_) {
     advance_on_board(moved);
     return {};

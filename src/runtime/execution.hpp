@@ -86,6 +86,7 @@ class Execution {
   };
 
   Status agree(bool* moved);
+  Status scale_input();
   void advance_on_board(bool* moved);
   Status start_chunk();
   Status post_receives(ChunkRun& run);
@@ -124,6 +125,7 @@ class Execution {
 
   Surroundings around_;
   Call call_;
+  Block scaled_;  // the input, where the operator multiplies it first
   std::shared_ptr<const Plan> plan_;
   uint64_t sequence_;
   bool overwrites_input_;

@@ -73,6 +73,9 @@ class Transport {
   // Where all ranks it reaches may post and read; NULL where there is no such place. Lives as long as the transport.
   virtual Board* board() { return nullptr; }
 
+  // Memory that it holds beside the caller's buffers, as far as it knows.
+  virtual size_t memory_bytes() const { return 0; }
+
   virtual Status send_control(int peer, const Control& control) = 0;
   virtual bool poll_control(Control* control) = 0;
 

@@ -57,6 +57,7 @@ class ShmTransport final : public Transport {
   bool lends(int peer, std::span<const std::byte> memory) const override;
   Status give_back(Request* request) override;
   Board* board() override { return &board_; }
+  size_t memory_bytes() const override { return segment_.layout().total_bytes(); }
   Status send_control(int peer, const Control& control) override;
   bool poll_control(Control* control) override;
   bool abandon() override;
