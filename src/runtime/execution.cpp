@@ -19,7 +19,7 @@ constexpr uint32_t kCallBits = 5, kChunkBits = 4, kLegBits = 3, kShardBits = 17;
 static_assert(kCallBits + kChunkBits + kLegBits + kShardBits < kTagBits);
 static_assert(kChunksInFlight <= 1 << kChunkBits && kMaxLegs <= 1 << kLegBits);
 // Transfers between two ranks have tags of their own, above those of settlings. They follow each other too.
-constexpr uint32_t kTransferTag = 1u << (kTagBits - 1);
+constexpr uint32_t kTransferTag = (1u << (kTagBits - 2)) + (1u << 12);
 constexpr Leg kAgreementLeg = kMaxLegs - 1;  // plans use the legs below it
 
 // Shorter messages are copied: that costs less than giving their memory back.
