@@ -2,7 +2,7 @@
 include(CMakePackageConfigHelpers)
 
 set(coll_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/coll)
-install(FILES include/coll/coll.h include/coll/coll_mpi.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/coll)
+install(FILES include/coll/coll.h include/coll/coll_mpi.h include/coll/coll_profile.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/coll)
 install(FILES LICENSE README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL)
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md" PATTERN "*.svg")
 install(FILES examples/allreduce.c DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)

@@ -37,6 +37,7 @@ size_t chunk_bytes(const topo::Topology& topology, const PlanQuery& query) {
 }  // namespace
 
 bool serves(const topo::Topology& topology, const PlanQuery& query) {
+  if (query.func > collFuncBroadcast) return false;
   if (topology.nranks == 1 || topology.nodes.size() > 1 || query.codec.lossy) return false;
   if (topology.nranks > kMostBoardRanks || query.board_bytes < kMostBoardRanks * kShardUnitBytes) return false;
   return oneshot::serves(topology, query) || direct::serves(topology, query);

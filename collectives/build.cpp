@@ -35,8 +35,9 @@ PlanBuilder::PlanBuilder(std::string_view algorithm, const topo::Topology& topol
   plan_.steps.reserve(8);
   plan_.lists.reserve(8);
   const auto own = static_cast<size_t>(query.rank) * query.count;
-  if (query.func == collFuncReduceScatter) plan_.output_origin = own;
-  if (query.func == collFuncAllGather) plan_.input_origin = own;
+  if (query.func == collFuncReduceScatter || query.func == collFuncScatter) plan_.output_origin = own;
+  if (query.func == collFuncAllGather || query.func == collFuncGather) plan_.input_origin = own;
+  plan_.by_distance = query.func == collFuncAlltoAll;
 }
 
 int PlanBuilder::list(std::vector<int> entries) {
@@ -57,6 +58,14 @@ Step& PlanBuilder::step(std::string_view what, int rounds) {
   return step;
 }
 
+Step& PlanBuilder::copy_own(Pick shard) {
+  Step& copy = step("copy");
+  copy.shard = shard;
+  copy.local = Local::kInput;
+  copy.to_output = true;
+  return copy;
+}
+
 Step& PlanBuilder::publish(std::string_view what, int rounds) {
   Step& publishing = step(what, rounds);
   publishing.local = Local::kInput;
@@ -74,7 +83,7 @@ size_t PlanBuilder::unit() const {
 
 void PlanBuilder::cut_shards(int parts) {
   const auto n = static_cast<size_t>(parts);
-  const bool fixed = query_.func == collFuncReduceScatter || query_.func == collFuncAllGather;
+  const bool fixed = has_block_per_rank(query_.func);
   const size_t each = fixed ? query_.count : align_up(ceil_div(query_.count, n), unit());
   plan_.shards.reserve(n);
   for (size_t i = 0; i < n; ++i) {
@@ -130,10 +139,7 @@ Plan copy_plan(std::string_view algorithm, const topo::Topology& topology, const
   PlanBuilder builder(algorithm, topology, query);
   builder.plan().rank_order = true;
   builder.cut_shards(1);
-  Step& copy = builder.step("copy");
-  copy.shard = one(builder.identity(1), 0);
-  copy.local = Local::kInput;
-  copy.to_output = true;
+  builder.copy_own(one(builder.identity(1), 0));
   return builder.finish(1, {});
 }
 

@@ -29,11 +29,13 @@ class PlanBuilder {
 
   // How contributions and results travel between ranks where a codec may be in use.
   Wire coded_or(Wire exact) const { return query_.codec.lossy ? Wire::kCoded : exact; }
+  // A step that copies this rank's own data of a shard to its output.
+  Step& copy_own(Pick shard);
   // A step that publishes this rank's own data unchanged (allgather, broadcast), to the output too; `to` is still open.
   Step& publish(std::string_view what, int rounds = 1);
 
-  // How the call's elements are cut: one shard for each of `parts`, or fixed by the function for reduce-scatter and
-  // allgather. Shards of a cut vector begin at multiples of the codec's block and of a cache line.
+  // How the call's elements are cut: one shard for each of `parts`, or each rank's block where there are such. Shards
+  // of a cut vector begin at multiples of the codec's block and of a cache line.
   void cut_shards(int parts);
   // Finishes: `staging` is how many times the bytes of all pieces a chunk keeps in memory at most.
   Plan finish(double staging, Hops hops);
@@ -49,8 +51,6 @@ class PlanBuilder {
 
 // The plan of a communicator of one rank: a copy.
 Plan copy_plan(std::string_view algorithm, const topo::Topology& topology, const PlanQuery& query);
-
-inline bool reduces(collFunc_t func) { return func == collFuncAllReduce || func == collFuncReduceScatter; }
 
 // `count` hops between any two ranks: between nodes where there are several.
 Hops flat_hops(const topo::Topology& topology, int count);

@@ -36,11 +36,11 @@ class Verdict {
   std::string shard_fault(size_t shard, int* encodings) const {
     ValueId agreed = kNoValue;
     for (int rank = 0; rank < plan_.nranks; ++rank) {
-      if (query_.func == collFuncReduceScatter && static_cast<size_t>(rank) != shard) continue;
+      if (!is_due(rank, shard)) continue;
       const ValueId value = execution_.output(rank, shard);
-      const std::string fault = value_fault(value, static_cast<int>(shard));
+      const std::string fault = value_fault(value, rank, static_cast<int>(shard));
       if (!fault.empty()) return text("rank ", rank, ": its output of shard ", shard, " ", fault);
-      if (agreed != kNoValue && value != agreed) {
+      if (agreed != kNoValue && value != agreed && !plan_.by_distance) {
         return text("rank ", rank, ": its output of shard ", shard, " may have other bits than other ranks'");
       }
       agreed = value;
@@ -49,7 +49,22 @@ class Verdict {
     return {};
   }
 
-  std::string value_fault(ValueId id, int shard) const {
+  // Whether the rank's output has this shard.
+  bool is_due(int rank, size_t shard) const {
+    if (query_.func == collFuncReduceScatter || query_.func == collFuncScatter)
+      return static_cast<size_t>(rank) == shard;
+    if (query_.func == collFuncSendRecv) return rank == query_.peer;
+    if (query_.func == collFuncReduce || query_.func == collFuncGather) return rank == query_.root;
+    return true;
+  }
+
+  // Whose data a rank's output of a shard is, where nothing is reduced.
+  int owner_of(int rank, int shard) const {
+    if (query_.func == collFuncAlltoAll) return (rank - shard + plan_.nranks) % plan_.nranks;
+    return query_.func == collFuncAllGather || query_.func == collFuncGather ? shard : query_.root;
+  }
+
+  std::string value_fault(ValueId id, int rank, int shard) const {
     if (id == kNoValue) return "is never written";
     const Value& value = values_[id];
     if (value.shard != shard) return text("is that of shard ", value.shard);
@@ -58,13 +73,13 @@ class Verdict {
       if (value.encodings > query_.codec.max_encodings) return text("was encoded ", value.encodings, " times");
     }
     if (!reduces(query_.func)) {
-      const int owner = query_.func == collFuncAllGather ? shard : query_.root;
+      const int owner = owner_of(rank, shard);
       const ValueId source = values_.source(id);
       return source != kNoValue && values_[source].rank == owner ? "" : text("is not the data of rank ", owner);
     }
     if (!value.finished && plan_.nranks > 1) return "is not finished";
-    for (int rank = 0; rank < plan_.nranks; ++rank) {
-      if (!values_.holds(id, rank)) return text("lacks the contribution of rank ", rank);
+    for (int each = 0; each < plan_.nranks; ++each) {
+      if (!values_.holds(id, each)) return text("lacks the contribution of rank ", each);
     }
     const bool in_order = plan_.rank_order || query_.deterministic;
     if (in_order && !values_.in_rank_order(id, plan_.nranks, query_.deterministic))

@@ -22,6 +22,7 @@ SymbolicRun::SymbolicRun(std::span<const Plan> plans, const PlanQuery& query, si
   for (int rank = 0; rank < nranks_; ++rank) {
     Actor& actor = actors_[static_cast<size_t>(rank)];
     actor.slots.assign(static_cast<size_t>(plan(rank).slots), kNoValue);
+    actor.held.assign(nshards_, kNoValue);
     actor.output.assign(nshards_, kNoValue);
     ready_.push_back(rank);
   }
@@ -52,9 +53,7 @@ bool SymbolicRun::advance(int rank) {
   const Step& step = p.steps[at.step];
   const int shard = p.entry(step.shard, at.round, 0);
   if (present(p.shards[static_cast<size_t>(shard)])) {
-    if (!gather(rank, step, shard)) return false;
-    const ValueId value = combine(rank, step);
-    if (value == kNoValue || !emit(rank, step, shard, value)) return false;
+    if (!(step.moves() ? move(rank, step) : work(rank, step, shard))) return false;
   }
   at.gathered = 0;
   at.local_placed = false;
@@ -63,6 +62,69 @@ bool SymbolicRun::advance(int rank) {
     at.round = 0;
     ++at.step;
   }
+  return true;
+}
+
+bool SymbolicRun::work(int rank, const Step& step, int shard) {
+  if (!gather(rank, step, shard)) return false;
+  const ValueId value = combine(rank, step);
+  return value != kNoValue && emit(rank, step, shard, value);
+}
+
+// Shards that go on as they are, several at once.
+bool SymbolicRun::move(int rank, const Step& step) {
+  Actor& at = actor(rank);
+  const int first = plan(rank).entry(step.shard, at.round, 0);
+  std::vector<ValueId> values;
+  if (step.from.count == 1) {
+    if (!take(rank, step, plan(rank).entry(step.from, at.round, 0), first, &values)) return false;
+  } else if (!move_local(rank, step, &values)) {
+    return false;
+  }
+  const bool sends = has_receiver(rank, step);
+  if (!sends && !step.to_output && !step.hold) return fail(rank, "makes a value that goes nowhere");
+  for (int j = 0; j < step.shard.count; ++j) {
+    const int shard = plan(rank).entry(step.shard, at.round, j);
+    const ValueId value = values[static_cast<size_t>(j)];
+    if (values_[value].shard != shard) return fail(rank, "moves shard ", values_[value].shard, " as shard ", shard);
+    if (step.to_output && !write_output(rank, shard, value)) return false;
+    if (step.hold) at.held[static_cast<size_t>(shard)] = value;
+  }
+  return !sends || send(rank, step, first, values);
+}
+
+bool SymbolicRun::move_local(int rank, const Step& step, std::vector<ValueId>* values) {
+  const Actor& at = actor(rank);
+  for (int j = 0; j < step.shard.count; ++j) {
+    const int shard = plan(rank).entry(step.shard, at.round, j);
+    const ValueId held = at.held[static_cast<size_t>(shard)];
+    const bool from_input = step.local == Local::kInput || held == kNoValue;
+    values->push_back(from_input ? local_input(rank, step, shard) : held);
+    if (values->back() == kNoValue) return false;
+  }
+  return true;
+}
+
+// The message of a peer; false where it is not here yet, or is wrong.
+bool SymbolicRun::take(int rank, const Step& step, int peer, int shard, std::vector<ValueId>* values) {
+  const uint64_t name = key(peer, rank, step.from_leg, shard);
+  const auto found = messages_.find(name);
+  if (found == messages_.end()) {
+    waiting_[name] = rank;
+    return false;
+  }
+  Message& message = found->second;
+  if (message.received) return fail(rank, "receives shard ", shard, " from rank ", peer, " a second time");
+  if (message.wire != step.from_wire) {
+    return fail(rank, "expects shard ", shard, " from rank ", peer, " as ", wire_name(step.from_wire),
+                ", but it is sent as ", wire_name(message.wire));
+  }
+  if (message.values.size() != static_cast<size_t>(step.shard.count)) {
+    return fail(rank, "expects ", step.shard.count, " shards from rank ", peer, ", but ", message.values.size(),
+                " are sent");
+  }
+  message.received = true;
+  *values = message.values;
   return true;
 }
 
@@ -79,20 +141,9 @@ bool SymbolicRun::gather(int rank, const Step& step, int shard) {
       at.local_placed = true;
       continue;
     }
-    const uint64_t name = key(peer, rank, step.from_leg, shard);
-    const auto found = messages_.find(name);
-    if (found == messages_.end()) {
-      waiting_[name] = rank;
-      return false;
-    }
-    Message& message = found->second;
-    if (message.received) return fail(rank, "receives shard ", shard, " from rank ", peer, " a second time");
-    if (message.wire != step.from_wire) {
-      return fail(rank, "expects shard ", shard, " from rank ", peer, " as ", wire_name(step.from_wire),
-                  ", but it is sent as ", wire_name(message.wire));
-    }
-    message.received = true;
-    at.parts.push_back(message.value);
+    std::vector<ValueId> values;
+    if (!take(rank, step, peer, shard, &values)) return false;
+    at.parts.push_back(values.front());
   }
   if (step.local == Local::kNone || at.local_placed) return true;
   const ValueId own = local(rank, step, shard);
@@ -116,7 +167,9 @@ ValueId SymbolicRun::local(int rank, const Step& step, int shard) {
 ValueId SymbolicRun::local_input(int rank, const Step& step, int shard) {
   const Plan& p = plan(rank);
   const Shard& range = p.shards[static_cast<size_t>(shard)];
-  if (range.offset < p.input_origin || range.offset + range.count > p.input_origin + input_elements(p, query_)) {
+  const bool inside =
+      range.offset >= p.input_origin && range.offset + range.count <= p.input_origin + input_elements(p, query_);
+  if (!inside) {
     fail(rank, "reads shard ", shard, ", which is not in its input");
     return kNoValue;
   }
@@ -177,7 +230,7 @@ bool SymbolicRun::emit(int rank, const Step& step, int shard, ValueId value) {
     if (slot != kNoValue) return fail(rank, "writes slot ", step.keep_slot, " a second time");
     slot = value;
   }
-  return !sends || send(rank, step, shard, sent);
+  return !sends || send(rank, step, shard, {sent});
 }
 
 bool SymbolicRun::check_wire(int rank, const Step& step, ValueId id) {
@@ -202,12 +255,12 @@ bool SymbolicRun::write_output(int rank, int shard, ValueId value) {
   return true;
 }
 
-bool SymbolicRun::send(int rank, const Step& step, int shard, ValueId value) {
+bool SymbolicRun::send(int rank, const Step& step, int shard, const std::vector<ValueId>& values) {
   for (int j = 0; j < step.to.count; ++j) {
     const int peer = plan(rank).entry(step.to, actor(rank).round, j);
     if (peer == rank) continue;
     const uint64_t name = key(rank, peer, step.to_leg, shard);
-    if (!messages_.try_emplace(name, Message{value, step.to_wire}).second) {
+    if (!messages_.try_emplace(name, Message{values, step.to_wire}).second) {
       return fail(rank, "sends a second message of shard ", shard, " on leg ", step.to_leg, " to rank ", peer);
     }
     if (const auto waiter = waiting_.find(name); waiter != waiting_.end()) {

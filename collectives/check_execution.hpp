@@ -28,7 +28,7 @@ class SymbolicRun {
 
  private:
   struct Message {
-    ValueId value;
+    std::vector<ValueId> values;  // by shard of the bundle
     Wire wire;
     bool received = false;
   };
@@ -41,6 +41,7 @@ class SymbolicRun {
     bool local_placed = false;
     std::vector<ValueId> parts;  // contributions of this round
     std::vector<ValueId> slots;
+    std::vector<ValueId> held;    // by shard
     std::vector<ValueId> output;  // by shard
   };
 
@@ -62,6 +63,10 @@ class SymbolicRun {
   }
 
   bool advance(int rank);
+  bool work(int rank, const Step& step, int shard);
+  bool move(int rank, const Step& step);
+  bool take(int rank, const Step& step, int peer, int shard, std::vector<ValueId>* values);
+  bool move_local(int rank, const Step& step, std::vector<ValueId>* values);
   bool gather(int rank, const Step& step, int shard);
   ValueId local(int rank, const Step& step, int shard);
   ValueId local_input(int rank, const Step& step, int shard);
@@ -70,7 +75,7 @@ class SymbolicRun {
   bool has_receiver(int rank, const Step& step);
   bool check_wire(int rank, const Step& step, ValueId value);
   bool write_output(int rank, int shard, ValueId value);
-  bool send(int rank, const Step& step, int shard, ValueId value);
+  bool send(int rank, const Step& step, int shard, const std::vector<ValueId>& values);
   bool will_send(int rank, int to, Leg leg, int shard);
   void check_all_done();
   void check_messages();

@@ -8,10 +8,8 @@ namespace coll {
 
 namespace {
 
-bool fixed_shards(collFunc_t func) { return func == collFuncReduceScatter || func == collFuncAllGather; }
-
 std::string shards_fault(const Plan& plan, const PlanQuery& query) {
-  const bool fixed = fixed_shards(query.func);
+  const bool fixed = has_block_per_rank(query.func);
   if (fixed && plan.shards.size() != static_cast<size_t>(plan.nranks)) return "there must be one shard for each rank";
   const size_t block = std::max<size_t>(query.codec.block, 1);
   size_t next = 0;
@@ -46,9 +44,23 @@ bool valid_pick(const Plan& plan, const Pick& pick, int rounds, int limit) {
   return true;
 }
 
+// What only moves shards does nothing else, and moves whole messages.
+std::string move_fault(const Plan& plan, const Step& step) {
+  if (!step.moves()) return {};
+  if (step.reduce || step.finish || step.keep_slot >= 0 || step.code_local) return "moves shards and works on them";
+  if (step.from.count + (step.local != Local::kNone) != 1) return "moves shards that come from more than one place";
+  if (step.from_wire != Wire::kNative || step.to_wire != Wire::kNative) return "moves shards that are not as they were";
+  for (int round = 0; round < step.rounds; ++round) {
+    for (int j = 1; j < step.shard.count; ++j) {
+      if (plan.shard_at(step, round, j).count != plan.shard_of(step, round).count) return "bundles unlike shards";
+    }
+  }
+  return {};
+}
+
 std::string step_fault(const Plan& plan, const Step& step) {
   if (step.rounds < 1) return "has no rounds";
-  if (step.shard.count != 1) return "works on no shard";
+  if (step.shard.count < 1) return "works on no shard";
   if (!valid_pick(plan, step.shard, step.rounds, static_cast<int>(plan.shards.size())))
     return "names a shard out of range";
   if (!valid_pick(plan, step.from, step.rounds, plan.nranks)) return "receives from a rank out of range";
@@ -57,7 +69,7 @@ std::string step_fault(const Plan& plan, const Step& step) {
   if (step.local == Local::kSlot && (step.local_slot < 0 || step.local_slot >= plan.slots)) return "reads no slot";
   if (step.keep_slot >= plan.slots) return "keeps its value in no slot";
   if (step.code_local && step.local != Local::kInput) return "codes a local contribution that it does not have";
-  return {};
+  return move_fault(plan, step);
 }
 
 std::string agreement_fault(const Plan& a, const Plan& b) {
@@ -73,9 +85,11 @@ std::string plan_fault(const Plan& plan, const PlanQuery& query, int rank) {
   if (plan.rank != rank) return text("is for rank ", plan.rank);
   if (plan.func != query.func) return "is for another function";
   const size_t own = static_cast<size_t>(rank) * query.count;
-  if (plan.input_origin != (query.func == collFuncAllGather ? own : 0)) return "reads the wrong part of the vector";
-  if (plan.output_origin != (query.func == collFuncReduceScatter ? own : 0))
-    return "writes the wrong part of the vector";
+  const bool reads_own = query.func == collFuncAllGather || query.func == collFuncGather;
+  const bool writes_own = query.func == collFuncReduceScatter || query.func == collFuncScatter;
+  if (plan.input_origin != (reads_own ? own : 0)) return "reads the wrong part of the vector";
+  if (plan.output_origin != (writes_own ? own : 0)) return "writes the wrong part of the vector";
+  if (plan.by_distance != (query.func == collFuncAlltoAll)) return "numbers its shards in the wrong way";
   for (size_t i = 0; i < plan.steps.size(); ++i) {
     const std::string fault = step_fault(plan, plan.steps[i]);
     if (!fault.empty()) return text("step ", i, " (", plan.steps[i].what, ") ", fault);
@@ -96,13 +110,19 @@ std::string check_shape(std::span<const Plan> plans, const PlanQuery& query) {
 }
 
 size_t input_elements(const Plan& plan, const PlanQuery& query) {
-  if (query.func == collFuncReduceScatter) return query.count * static_cast<size_t>(plan.nranks);
-  if (query.func == collFuncBroadcast && plan.rank != query.root) return 0;
-  return query.count;
+  const bool from_root =
+      query.func == collFuncBroadcast || query.func == collFuncScatter || query.func == collFuncSendRecv;
+  if (from_root && plan.rank != query.root) return 0;
+  const bool own_block = query.func == collFuncAllGather || query.func == collFuncGather;
+  return query.count * (has_block_per_rank(query.func) && !own_block ? static_cast<size_t>(plan.nranks) : 1);
 }
 
 size_t output_elements(const Plan& plan, const PlanQuery& query) {
-  return query.count * (query.func == collFuncAllGather ? static_cast<size_t>(plan.nranks) : 1);
+  const bool to_root = query.func == collFuncReduce || query.func == collFuncGather;
+  if (to_root && plan.rank != query.root) return 0;
+  if (query.func == collFuncSendRecv && plan.rank != query.peer) return 0;
+  const bool own_block = query.func == collFuncReduceScatter || query.func == collFuncScatter;
+  return query.count * (has_block_per_rank(query.func) && !own_block ? static_cast<size_t>(plan.nranks) : 1);
 }
 
 }  // namespace coll

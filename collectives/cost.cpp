@@ -50,7 +50,7 @@ class Meter {
   Load run() {
     for (const Step& step : plan_.steps) {
       for (int round = 0; round < step.rounds; ++round) {
-        const auto elements = static_cast<double>(plan_.shard_of(step, round).count);
+        const auto elements = static_cast<double>(plan_.shard_of(step, round).count) * step.shard.count;
         if (elements == 0) continue;
         receive(step, round, elements);
         compute(step, elements);
@@ -100,7 +100,7 @@ class Meter {
       }
       if (step.from_wire == Wire::kCoded) {
         if (step.reduce || step.to_output) load_.work_us += decode_us(elements);
-      } else {
+      } else if (!step.hold) {
         load_.work_us += us(message, step.reduce ? rates_.reduce_gbs : rates_.copy_gbs);
       }
     }
@@ -112,6 +112,8 @@ class Meter {
       load_.work_us += us(bytes(step.local == Local::kSlot ? Wire::kPartial : Wire::kNative, elements),
                           step.reduce ? rates_.reduce_gbs : rates_.copy_gbs);
     }
+    const bool packs = step.shard.count > 1 && step.local != Local::kNone && step.to.count > 0;
+    if (packs) load_.work_us += us(bytes(Wire::kNative, elements), rates_.copy_gbs);
     if (step.code_local) load_.work_us += encode_us(elements) + decode_us(elements);
     const bool passed_on = step.from.count > 0 && step.from_wire == Wire::kCoded && !step.reduce;
     if (step.to.count > 0 && step.to_wire == Wire::kCoded && !passed_on) {
@@ -184,7 +186,7 @@ double node_us(const topo::Topology& topology, const PlanQuery& query, const Alg
   Hops hops;
   double flag_share = 1;
   double chunks = 1;
-  const int root = query.func == collFuncBroadcast ? query.root : -1;
+  const int root = has_root(query.func) ? query.root : -1;
   for (const auto& [rank, weight] : samples_of(node, root)) {
     PlanQuery as_rank = query;
     as_rank.rank = rank;
@@ -220,7 +222,7 @@ double node_us(const topo::Topology& topology, const PlanQuery& query, const Alg
 }
 
 // Nodes whose load bounds that of the others: rank 0's, which has work in the smallest calls, the largest, the
-// smallest, and that of a broadcast's root. Most often they are one or two.
+// smallest, and that of the root. Most often they are one or two.
 std::vector<size_t> representatives(const topo::Topology& topology, const PlanQuery& query) {
   size_t largest = 0;
   size_t smallest = 0;
@@ -230,7 +232,7 @@ std::vector<size_t> representatives(const topo::Topology& topology, const PlanQu
     if (ranks < topology.nodes[smallest].ranks.size()) smallest = node;
   }
   std::vector<size_t> nodes = {0, largest, smallest};
-  if (query.func == collFuncBroadcast) {
+  if (has_root(query.func)) {
     nodes.push_back(static_cast<size_t>(topology.node_of[static_cast<size_t>(query.root)]));
   }
   std::sort(nodes.begin(), nodes.end());

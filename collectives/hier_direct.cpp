@@ -24,6 +24,7 @@ class HierDirect : HierarchyBuilder {
     builder_.cut_shards(builder_.plan().nranks);
     builder_.plan().rank_order = !reduces(query_.func);
     builder_.plan().encodings = query_.codec.lossy ? (query_.func == collFuncAllReduce ? 2 : 1) : 0;
+    if (query_.func == collFuncReduce) return reduce();
     if (query_.func == collFuncAllGather) {
       send_result(builder_.publish("send"));
     } else {
@@ -81,10 +82,34 @@ class HierDirect : HierarchyBuilder {
     combine.from_leg = kNodeSum;
     combine.local = alone ? Local::kInput : Local::kSlot;
     combine.local_slot = alone ? -1 : 0;
-    combine.reduce = combine.finish = combine.to_output = true;
-    if (query_.func == collFuncReduceScatter) return;
+    combine.reduce = combine.finish = true;
+    combine.to_output = query_.func != collFuncReduce || query_.rank == query_.root;
+    if (query_.func == collFuncReduceScatter || is_root()) return;
     combine.what = "recv-reduce-send";
-    send_result(combine);
+    if (query_.func == collFuncReduce) {
+      combine.to = one(builder_.list({query_.root}), 0);
+      combine.to_leg = kResult;
+    } else {
+      send_result(combine);
+    }
+  }
+
+  bool is_root() const { return query_.func == collFuncReduce && query_.rank == query_.root; }
+
+  // As the first half of an allreduce, with every owner's result for the root alone.
+  Plan reduce() {
+    contribute(Wire::kNative, kContribution);
+    reduce_carried();
+    reduce_own();
+    if (is_root()) {
+      const int n = builder_.plan().nranks;
+      const int ranks = builder_.identity(n);
+      Step& receive = builder_.step("recv", n - 1);
+      receive.shard = receive.from = each(ranks, query_.rank - 1, -1);
+      receive.from_leg = kResult;
+      receive.to_output = true;
+    }
+    return builder_.finish(4, {1, 2});
   }
 
   // To the carriers on the other nodes, next node first, then to this node's ranks.
@@ -132,6 +157,7 @@ class HierDirect : HierarchyBuilder {
 
 bool serves(const topo::Topology& topology, const PlanQuery& query) {
   if (!Hierarchy::two_levels(topology)) return false;
+  if (query.func == collFuncReduce) return !query.codec.lossy;
   return reduces(query.func) || query.func == collFuncAllGather || query.func == collFuncBroadcast;
 }
 

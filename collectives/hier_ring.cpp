@@ -158,7 +158,7 @@ class HierRing : HierarchyBuilder {
 
 bool serves(const topo::Topology& topology, const PlanQuery& query) {
   if (!Hierarchy::two_levels(topology)) return false;
-  if (reduces(query.func)) return !query.codec.lossy;
+  if (query.func == collFuncAllReduce || query.func == collFuncReduceScatter) return !query.codec.lossy;
   return query.func == collFuncAllGather || query.func == collFuncBroadcast;
 }
 

@@ -24,15 +24,18 @@ Json messages(const Plan& plan, const Step& step, const Pick& pick, Wire wire, L
 
 Json step_json(const Plan& plan, const Step& step) {
   Json json = {{"what", step.what}, {"rounds", step.rounds}, {"shard", plan.entry(step.shard, 0, 0)}};
+  if (step.shard.count > 1) json["shards"] = step.shard.count;
   if (Json from = messages(plan, step, step.from, step.from_wire, step.from_leg); !from.is_null()) {
     json["from"] = std::move(from);
   }
   if (step.local == Local::kInput) json["local"] = step.code_local ? "coded input" : "input";
   if (step.local == Local::kSlot) json["local"] = text("slot ", step.local_slot);
+  if (step.local == Local::kHeld) json["local"] = "held";
   if (step.reduce) json["reduce"] = true;
   if (step.finish) json["finish"] = true;
   if (step.to_output) json["output"] = true;
   if (step.keep_slot >= 0) json["keep"] = text("slot ", step.keep_slot);
+  if (step.hold) json["hold"] = true;
   if (Json to = messages(plan, step, step.to, step.to_wire, step.to_leg); !to.is_null()) json["to"] = std::move(to);
   return json;
 }

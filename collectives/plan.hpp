@@ -42,8 +42,9 @@ struct Pick {
   int per_round = 0;
 };
 
-// Where a step's own contribution comes from.
-enum class Local : uint8_t { kNone, kInput, kSlot };
+// Where a step's own contribution comes from. What is held of a shard is the last that an earlier step has kept of it
+// as it came; of a shard that none has kept, the input.
+enum class Local : uint8_t { kNone, kInput, kSlot, kHeld };
 
 // Names the leg of the collective a message belongs to, so that (chunk, leg, shard) is unique between two ranks.
 using Leg = uint8_t;
@@ -54,7 +55,7 @@ inline constexpr int kMostBoardRanks = 64;  // whose posts one step reads
 struct Step {
   std::string_view what;  // "send", "recv-reduce-send", ...: for people
   int rounds = 1;
-  Pick shard;  // count 1: the shard of each round (entries of the list index Plan::shards)
+  Pick shard;  // the shard of each round (entries of the list index Plan::shards); several travel as one bundle
 
   // In: messages for the shard. Entries of `from` that are this rank itself stand for the local contribution and fix
   // its place in the order of reduction; where `from` does not hold this rank, the local contribution comes first.
@@ -72,9 +73,14 @@ struct Step {
   // those bytes decode to. A coded message that is only passed on keeps its bytes.
   bool to_output = false;
   int keep_slot = -1;  // keep the value's accumulators for a later step
+  bool hold = false;   // keep what came, as it came, for later steps (Local::kHeld)
   Pick to;             // entries that are this rank itself are passed over
   Wire to_wire = Wire::kNative;
   Leg to_leg = 0;
+
+  // The step moves shards as they are, and may move several at once: their parts, one behind the other, are one native
+  // message, named by the first of them.
+  bool moves() const { return shard.count > 1 || hold || local == Local::kHeld; }
 };
 
 // Hops that a piece makes one after another, until its result is everywhere.
@@ -95,7 +101,8 @@ struct Plan {
   int slots = 0;
   size_t input_origin = 0;  // element offset of the input (output) buffer's first element in the whole vector
   size_t output_origin = 0;
-  size_t piece = 1;  // elements of a shard in one chunk; a multiple of the codec's block
+  bool by_distance = false;  // alltoall: shard i of a rank is what it sends to the rank i places on
+  size_t piece = 1;          // elements of a shard in one chunk; a multiple of the codec's block
   size_t chunks = 1;
   int encodings = 0;        // most encodings an element goes through
   bool on_board = false;    // what is sent is posted on the node's board, once for all readers
@@ -113,11 +120,28 @@ struct Plan {
   const Shard& shard_of(const Step& step, int round) const {
     return shards[static_cast<size_t>(entry(step.shard, round, 0))];
   }
+  const Shard& shard_at(const Step& step, int round, int j) const {
+    return shards[static_cast<size_t>(entry(step.shard, round, j))];
+  }
+  // Elements before a part in this rank's input buffer, and in its output buffer.
+  size_t input_at(const Shard& part) const {
+    return by_distance ? block_at(part, rank + distance_of(part)) : part.offset - input_origin;
+  }
+  size_t output_at(const Shard& part) const {
+    return by_distance ? block_at(part, rank - distance_of(part) + nranks) : part.offset - output_origin;
+  }
   // The part of `shard` that chunk `chunk` covers; empty past the shard's end.
   Shard part(const Shard& shard, size_t chunk) const {
     const size_t begin = chunk * piece < shard.count ? chunk * piece : shard.count;
     const size_t end = begin + piece < shard.count ? begin + piece : shard.count;
     return {shard.offset + begin, end - begin};
+  }
+
+ private:
+  // With by_distance all shards are of one length.
+  int distance_of(const Shard& part) const { return static_cast<int>(part.offset / shards[0].count); }
+  size_t block_at(const Shard& part, int place) const {
+    return static_cast<size_t>(place % nranks) * shards[0].count + part.offset % shards[0].count;
   }
 };
 

@@ -23,13 +23,14 @@ struct CodecCost {
   double decode_gbs = topo::Rates::kUnknownCodec.decode_gbs;
 };
 
-// A call as the planner sees it. For reduce-scatter and allgather `count` is that of one rank.
+// A call as the planner sees it. `count` is that of one rank where has_block_per_rank().
 struct PlanQuery {
   collFunc_t func = collFuncAllReduce;
   size_t count = 0;
   DataType type = collFloat32;
   RedOp op = collSum;
-  int root = 0;
+  int root = 0;  // the sender of a pair
+  int peer = 0;  // and its receiver
   int rank = 0;
   bool deterministic = false;       // only plans that reduce in rank order
   size_t buffer_bytes = 16u << 20;  // staging that the chunks in flight may take together
@@ -38,6 +39,20 @@ struct PlanQuery {
   size_t chunk_bytes = 0;  // of the user's type, all shards' pieces together; 0: chosen from the call's size
   CodecCost codec;
 };
+
+// Functions whose vector has one block of `count` elements for each rank.
+inline bool has_block_per_rank(collFunc_t func) {
+  return func == collFuncReduceScatter || func == collFuncAllGather || func == collFuncGather ||
+         func == collFuncScatter || func == collFuncAlltoAll;
+}
+inline bool has_root(collFunc_t func) {
+  return func == collFuncBroadcast || func == collFuncReduce || func == collFuncGather || func == collFuncScatter ||
+         func == collFuncSendRecv;
+}
+// Functions that combine all ranks' contributions.
+inline bool reduces(collFunc_t func) {
+  return func == collFuncAllReduce || func == collFuncReduceScatter || func == collFuncReduce;
+}
 
 // One algorithm: its name, whether it can serve a query, and its plan for query.rank. Pure functions.
 struct Algorithm {

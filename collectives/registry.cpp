@@ -11,17 +11,19 @@ namespace {
 constexpr Algorithm kAlgorithms[] = {
     {board::kName, "everyone posts its data where all of the node read it", board::serves, board::plan},
     {direct::kName, "a shard's owner reduces everyone's contributions", direct::serves, direct::plan},
-    {oneshot::kName, "everyone sends everything to everyone", oneshot::serves, oneshot::plan},
+    {oneshot::kName, "everyone sends everything to whoever needs the result", oneshot::serves, oneshot::plan},
     {doubling::kName, "sums are exchanged at doubling distances", doubling::serves, doubling::plan},
     {ring::kName, "shards go round a ring of all ranks", ring::serves, ring::plan},
-    {tree::kName, "a binomial tree from the root", tree::serves, tree::plan},
+    {tree::kName, "a binomial tree from the root, or to it", tree::serves, tree::plan},
+    {bruck::kName, "bundles of blocks at doubling distances", bruck::serves, bruck::plan},
     {scatter::kName, "shards from the root, then from their owners", scatter::serves, scatter::plan},
+    {pair::kName, "one rank's data straight to another", pair::serves, pair::plan},
     {hier_direct::kName, "direct between nodes, exact inside them", hier_direct::serves, hier_direct::plan},
     {hier_ring::kName, "a ring of nodes, exact inside them", hier_ring::serves, hier_ring::plan},
 };
 
-constexpr std::string_view kFuncNames[] = {"allreduce", "reduce-scatter", "allgather",
-                                           "broadcast", "reduce",         "alltoall"};
+constexpr std::string_view kFuncNames[] = {"allreduce", "reduce-scatter", "allgather", "broadcast", "reduce",
+                                           "alltoall",  "gather",         "scatter",   "send"};
 
 std::string valid_names() {
   std::string names;

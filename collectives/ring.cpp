@@ -127,7 +127,7 @@ class Ring {
 
 bool serves(const topo::Topology& topology, const PlanQuery& query) {
   if (topology.nranks == 1) return false;
-  if (reduces(query.func)) return !query.codec.lossy;
+  if (query.func == collFuncAllReduce || query.func == collFuncReduceScatter) return !query.codec.lossy;
   return query.func == collFuncAllGather || query.func == collFuncBroadcast;
 }
 

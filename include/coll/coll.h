@@ -103,6 +103,15 @@ COLL_API collResult_t collCommAbort(collComm_t comm);
 COLL_API collResult_t collCommGetAsyncError(collComm_t comm, collResult_t* async_error);
 COLL_API collResult_t collCommCount(collComm_t comm, int* count);
 COLL_API collResult_t collCommUserRank(collComm_t comm, int* rank);
+/* A communicator of the ranks of `comm` that give the same `color`, in the order of `key`, then of their rank.
+ * Collective over `comm`; blocks. With COLL_SPLIT_NOCOLOR a rank takes part and gets NULL. What `config` (may be NULL)
+ * leaves unset is as in `comm`. The new communicator may outlive `comm`. */
+#define COLL_SPLIT_NOCOLOR (-1)
+COLL_API collResult_t collCommSplit(collComm_t comm, int color, int key, collComm_t* newcomm,
+                                    const collConfig_t* config);
+/* Memory behind the communicator at this moment: what its transports share, and the staging memory, which all
+ * communicators of the process share. Either pointer may be NULL. */
+COLL_API collResult_t collCommMemUsage(collComm_t comm, size_t* host_bytes, size_t* device_bytes);
 /* The CUDA device of the communicator, or -1 where it has none. */
 COLL_API collResult_t collCommCuDevice(collComm_t comm, int* device);
 
@@ -129,13 +138,29 @@ typedef enum {
   collNumTypes = 12
 } collDataType_t;
 
-typedef enum { collSum = 0, collProd = 1, collMax = 2, collMin = 3, collAvg = 4, collNumOps = 5 } collRedOp_t;
+typedef enum {
+  collSum = 0,
+  collProd = 1,
+  collMax = 2,
+  collMin = 3,
+  collAvg = 4,
+  collNumOps = 5,
+  collMaxRedOp = 0x7fffffff
+} collRedOp_t;
 
 /* With stream NULL a call on host memory runs on the caller's thread and returns when the result is there.
  * With a host stream it returns at once; calls on one stream complete in order.
  * `send` is read only and may equal `recv` where NCCL allows it; any other overlap is collInvalidArgument.
  * count == 0 succeeds. All ranks end with the same bits. 16- and 8-bit floats are summed in float32 and rounded once;
  * integer sums wrap; collAvg of integers truncates towards zero. */
+
+/* When the scalar of an operator is read: when a call is executed, or at once. */
+typedef enum { collScalarDevice = 0, collScalarHostImmediate = 1 } collScalarResidence_t;
+/* Makes an operator of `comm` that multiplies this rank's data by *scalar, which is one element of `type`, then sums.
+ * The product is rounded to `type`; integers wrap. For calls with data of that type, until it is destroyed. */
+COLL_API collResult_t collRedOpCreatePreMulSum(collRedOp_t* op, void* scalar, collDataType_t type,
+                                               collScalarResidence_t residence, collComm_t comm);
+COLL_API collResult_t collRedOpDestroy(collRedOp_t op, collComm_t comm);
 
 /* recv[0..count) on every rank = send[0..count) of all ranks, reduced by `op`. In place: send == recv. */
 COLL_API collResult_t collAllReduce(const void* send, void* recv, size_t count, collDataType_t type, collRedOp_t op,
@@ -150,8 +175,40 @@ COLL_API collResult_t collAllGather(const void* send, void* recv, size_t sendcou
 /* recv[0..count) on every rank = send[0..count) of `root`. `send` may be NULL off the root. In place: send == recv. */
 COLL_API collResult_t collBroadcast(const void* send, void* recv, size_t count, collDataType_t type, int root,
                                     collComm_t comm, collStream_t stream);
+/* recv[0..count) on `root` = send[0..count) of all ranks, reduced by `op`. `recv` may be NULL off the root. In place:
+ * send == recv. */
+COLL_API collResult_t collReduce(const void* send, void* recv, size_t count, collDataType_t type, collRedOp_t op,
+                                 int root, collComm_t comm, collStream_t stream);
+/* On `root` recv has nranks*count elements, rank r's at r*count. `recv` may be NULL off the root. In place at the root:
+ * send == recv + rank*count. */
+COLL_API collResult_t collGather(const void* send, void* recv, size_t count, collDataType_t type, int root,
+                                 collComm_t comm, collStream_t stream);
+/* recv[0..count) on rank r = elements [r*count, (r+1)*count) of `root`'s send. `send` may be NULL off the root. In
+ * place at the root: recv == send + rank*count. */
+COLL_API collResult_t collScatter(const void* send, void* recv, size_t count, collDataType_t type, int root,
+                                  collComm_t comm, collStream_t stream);
+/* send and recv have nranks*count elements: block d of send goes to rank d, block s of recv comes from rank s. Not in
+ * place: the buffers must be apart. */
+COLL_API collResult_t collAlltoAll(const void* send, void* recv, size_t count, collDataType_t type, collComm_t comm,
+                                   collStream_t stream);
 /* Returns (or completes on the stream) when every rank has called it. */
 COLL_API collResult_t collBarrier(collComm_t comm, collStream_t stream);
+
+/* Sends send[0..count) to rank `peer`, which calls collRecv with the same count and type; what differs is
+ * collInvalidUsage there. The k-th send of one rank to another meets its k-th receive from that rank. Returns (or
+ * completes on the stream) when `send` may be used again. To itself a rank sends within a group only. */
+COLL_API collResult_t collSend(const void* send, size_t count, collDataType_t type, int peer, collComm_t comm,
+                               collStream_t stream);
+COLL_API collResult_t collRecv(void* recv, size_t count, collDataType_t type, int peer, collComm_t comm,
+                               collStream_t stream);
+
+/* Between these two, collectives, sends and receives of this thread, on any communicators and streams, return at once;
+ * they are issued together by the collGroupEnd that closes the outermost group, and it blocks where one of them had no
+ * stream. So sends and receives may stand in any order; collectives of one communicator stay in theirs. A call that is
+ * refused inside a group returns its error, and the group then issues nothing and ends with that error. Groups nest.
+ * Other calls act at once, inside a group too. */
+COLL_API collResult_t collGroupStart(void);
+COLL_API collResult_t collGroupEnd(void);
 
 /* ---- Host streams ----------------------------------------------------------------------------------- */
 
@@ -226,7 +283,7 @@ COLL_API collResult_t collAllGatherCompressed(const void* send, void* recv, size
 
 typedef struct {
   size_t size;                       /* set to sizeof(collStats_t) before the call */
-  uint64_t calls;                    /* collectives finished on this communicator */
+  uint64_t calls;                    /* collectives, sends and receives finished on this communicator */
   uint64_t exact_bytes;              /* what the same plans would have handed over without a codec */
   uint64_t sent_bytes;               /* what this rank handed to others, by any transport */
   double encode_s, reduce_s, wait_s; /* seconds spent encoding, reducing and decoding, waiting for peers */
@@ -240,7 +297,10 @@ typedef enum {
   collFuncAllGather,
   collFuncBroadcast,
   collFuncReduce,
-  collFuncAlltoAll
+  collFuncAlltoAll,
+  collFuncGather,
+  collFuncScatter,
+  collFuncSendRecv /* the plan of a send to the next rank */
 } collFunc_t;
 
 /* The plan that a call with these arguments would run on this rank, as JSON text with a closing zero byte. `needed`

@@ -14,6 +14,8 @@ extern "C" {
  * stays the caller's. `config` may be NULL. Blocks until all ranks have joined, or returns collTimeout. MPI must be
  * initialised; every level of thread support will do. */
 COLL_API collResult_t collCommInitMPI(collComm_t* comm, MPI_Comm mpi, const collConfig_t* config);
+/* Its profiling twin (see coll_profile.h). */
+COLL_API collResult_t pcollCommInitMPI(collComm_t* comm, MPI_Comm mpi, const collConfig_t* config);
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -141,7 +141,7 @@ Problem Bench::prepare(const std::string& spec, size_t count, Contestant* c) con
 }
 
 void Bench::restore_input(const Contestant& c) const {
-  if (!c.in_place) return;
+  if (!c.in_place || has_no_result()) return;
   const Collective& what = setting_.collective;
   const auto rank = static_cast<size_t>(setting_.world.rank());
   const size_t place = what.recv_scaled ? rank * bytes_of(c.count, false) : 0;
@@ -149,12 +149,21 @@ void Bench::restore_input(const Contestant& c) const {
   std::memcpy(recv_.data() + place, send_.data(), bytes_of(c.count, what.send_scaled));
 }
 
+bool Bench::has_no_result() const {
+  return setting_.collective.gives == Gives::kRootsResult && setting_.options.root != setting_.world.rank();
+}
+
+bool Bench::gives_all_the_same() const {
+  return setting_.collective.gives == Gives::kResult && !setting_.collective.send_scaled;
+}
+
 Problem Bench::call(Contestant* c) const {
   const Collective& what = setting_.collective;
   const World& world = setting_.world;
   const size_t mine = static_cast<size_t>(world.rank()) * bytes_of(c->count, false);
   std::byte* recv = recv_.data() + (c->in_place && what.send_scaled ? mine : 0);
-  const std::byte* send = !c->in_place ? send_.data() : recv_.data() + (what.recv_scaled ? mine : 0);
+  const bool in_place = c->in_place && !has_no_result();
+  const std::byte* send = !in_place ? send_.data() : recv_.data() + (what.recv_scaled ? mine : 0);
   if (!c->baseline) {
     const Call call{send,
                     recv,
@@ -173,8 +182,8 @@ Problem Bench::call(Contestant* c) const {
   // Types that MPI lacks can be moved as bytes.
   const bool bytes = mpi_type(input_.type()) == MPI_DATATYPE_NULL;
   // MPI's in-place reduce-scatter reads the whole vector from the receive buffer and leaves its block at the front.
-  const MpiCall call{c->in_place ? MPI_IN_PLACE : send,
-                     c->in_place ? recv_.data() : recv,
+  const MpiCall call{in_place ? MPI_IN_PLACE : send,
+                     in_place ? recv_.data() : recv,
                      static_cast<int>(bytes ? bytes_of(c->count, false) : c->count),
                      bytes ? MPI_BYTE : mpi_type(input_.type()),
                      mpi_op(op_),
@@ -185,26 +194,36 @@ Problem Bench::call(Contestant* c) const {
   return {};
 }
 
+// What the result on this rank is made of.
+std::vector<Segment> Bench::segments_of(const Contestant& c, const std::byte* result) const {
+  const Collective& what = setting_.collective;
+  const auto rank = static_cast<size_t>(setting_.world.rank()), n = static_cast<size_t>(setting_.world.size());
+  const size_t begin = what.send_scaled ? rank * c.count : 0;
+  const size_t inputs = what.send_scaled ? n * c.count : c.count;
+  if (has_no_result()) return {};
+  std::vector<Segment> segments;
+  if (what.recv_scaled) {
+    for (size_t r = 0; r < n; ++r) {
+      segments.push_back({{static_cast<int>(r)}, begin, inputs, c.count, result + r * bytes_of(c.count, false)});
+    }
+    return segments;
+  }
+  std::vector<int> ranks = {setting_.options.root};
+  if (what.gives == Gives::kOfRankBefore) ranks = {static_cast<int>((rank + n - 1) % n)};
+  if (what.tool.reduces) {
+    ranks.resize(n);
+    std::iota(ranks.begin(), ranks.end(), 0);
+  }
+  return {{ranks, begin, inputs, c.count, result}};
+}
+
 Verdict Bench::judge(const Contestant& c) const {
   const Collective& what = setting_.collective;
   const auto rank = static_cast<size_t>(setting_.world.rank()), n = static_cast<size_t>(setting_.world.size());
   const std::byte* result = recv_.data() + (c.in_place && what.send_scaled ? rank * bytes_of(c.count, false) : 0);
-  std::vector<Segment> segments;
-  if (what.recv_scaled) {
-    for (size_t r = 0; r < n; ++r) {
-      segments.push_back({{static_cast<int>(r)}, 0, c.count, c.count, result + r * bytes_of(c.count, false)});
-    }
-  } else {
-    std::vector<int> ranks = {setting_.options.root};
-    if (what.tool.reduces) {
-      ranks.resize(n);
-      std::iota(ranks.begin(), ranks.end(), 0);
-    }
-    const size_t begin = what.send_scaled ? rank * c.count : 0;
-    segments.push_back({ranks, begin, what.send_scaled ? n * c.count : c.count, c.count, result});
-  }
+  const std::vector<Segment> segments = segments_of(c, result);
   // Where all ranks hold the same result, which the hash shows, each looks at its share of it.
-  const bool shared = !what.send_scaled;
+  const bool shared = gives_all_the_same();
   const size_t begin = shared ? c.count * rank / n : 0;
   const size_t count = (shared ? c.count * (rank + 1) / n : c.count) - begin;
   const size_t whole = bytes_of(c.count, what.send_scaled || what.recv_scaled);

@@ -43,6 +43,9 @@ class Bench {
   Problem call(Contestant* contestant) const;
   Verdict judge(const Contestant& contestant) const;
   Row row_of(const Contestant& contestant, const std::vector<Contestant>& all) const;
+  std::vector<Segment> segments_of(const Contestant& contestant, const std::byte* result) const;
+  bool gives_all_the_same() const;
+  bool has_no_result() const;  // the root alone has one, and calls in place
   bool has_baseline(size_t count) const;
   size_t bytes_of(size_t count, bool scaled) const;
 

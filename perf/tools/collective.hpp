@@ -32,6 +32,14 @@ struct MpiCall {
   MPI_Comm comm;
 };
 
+// What a rank's result is, where the scaling of the buffers does not tell.
+enum class Gives {
+  kResult,        // the same on all ranks, or a rank's block of that
+  kRootsResult,   // the root alone has it
+  kBlockOfEach,   // every rank's block for this one
+  kOfRankBefore,  // the data of the rank before
+};
+
 struct Collective {
   ToolTraits tool;
   collFunc_t func;
@@ -40,6 +48,7 @@ struct Collective {
   collResult_t (*call)(const Call&);
   const char* baseline_name;
   int (*baseline)(const MpiCall&);
+  Gives gives = Gives::kResult;
 };
 
 // Parses, measures, checks and reports; the status of the process. Called once, by every rank.

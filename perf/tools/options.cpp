@@ -107,8 +107,8 @@ Parsed parse_options(const ToolTraits& tool, int argc, const char* const* argv) 
   options.average = static_cast<Average>(raw.average);
   options.blocking = raw.blocking == 1;
   options.baseline = raw.baseline == "mpi";
-  options.out_of_place = raw.place != "in";
-  options.in_place = raw.place != "out";
+  options.in_place = tool.can_be_in_place && raw.place != "out";
+  options.out_of_place = !options.in_place || raw.place != "in";
   options.library_memory = raw.memory == "coll";
   options.join_by_id = raw.join == "id";
   options.progress = raw.progress == "on";

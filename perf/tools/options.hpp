@@ -44,6 +44,7 @@ struct ToolTraits {
   std::string_view name;
   std::string_view what;  // one line for --help
   bool reduces = false, rooted = false, has_codec = false;
+  bool can_be_in_place = true;
 };
 
 Parsed parse_options(const ToolTraits& tool, int argc, const char* const* argv);

@@ -3,6 +3,7 @@
 
 #include "api/guard.hpp"
 #include "api/handles.hpp"
+#include "base/twin.hpp"
 #include "runtime/hop.hpp"
 
 using namespace coll;
@@ -141,3 +142,10 @@ collResult_t collCodecDecode(collCodec_t codec, const void* in, size_t bytes, vo
   });
 }
 }
+
+COLL_TWIN(collCodecCreate);
+COLL_TWIN(collCodecDestroy);
+COLL_TWIN(collCodecGetInfo);
+COLL_TWIN(collCodecMaxBytes);
+COLL_TWIN(collCodecEncode);
+COLL_TWIN(collCodecDecode);

@@ -1,13 +1,24 @@
 #include <utility>
 
+#include "api/group.hpp"
 #include "api/guard.hpp"
 #include "api/handles.hpp"
+#include "base/twin.hpp"
 
 using namespace coll;
-using api::guarded;
 using api::not_null;
 
 namespace {
+
+// As api::guarded; a call that is refused inside a group spoils the group.
+template <typename Body>
+collResult_t guarded(const char* call, Body&& body) noexcept {
+  return api::guarded(call, [&] {
+    Status status = body();
+    if (!status.ok()) api::group().refuse(status);
+    return status;
+  });
+}
 
 // One user's call on its way through the checks.
 struct Arguments {
@@ -26,6 +37,8 @@ struct Buffers {
   size_t send_in_recv = 0;  // with equal addresses: element of recv that send may point to
   size_t recv_in_send = 0;
   bool send_used = true;
+  bool recv_used = true;
+  bool in_place = true;  // whether one may lie in the other at all
 };
 
 Status check_range(const Arguments& args, int nranks) {
@@ -37,22 +50,17 @@ Status check_range(const Arguments& args, int nranks) {
   return {};
 }
 
-Status check_op(collRedOp_t op) {
-  if (valid(op)) return {};
-  return {collInvalidArgument, text("op is ", static_cast<int>(op), ", which is not a collRedOp_t")};
-}
-
 // Buffers are where NCCL's in-place rules want them, or apart.
 Status check_buffers(const Arguments& args, const Buffers& buffers) {
   if (args.count == 0) return {};
   if (buffers.send_used) COLL_TRY(not_null(args.send, "send"));
-  COLL_TRY(not_null(args.recv, "recv"));
-  if (!buffers.send_used) return {};
+  if (buffers.recv_used) COLL_TRY(not_null(args.recv, "recv"));
+  if (!buffers.send_used || !buffers.recv_used) return {};
   const size_t size = size_of(args.type);
   const auto send = reinterpret_cast<uintptr_t>(args.send);
   const auto recv = reinterpret_cast<uintptr_t>(args.recv);
   const bool apart = send + buffers.send_count * size <= recv || recv + buffers.recv_count * size <= send;
-  const bool in_place = send + buffers.recv_in_send * size == recv + buffers.send_in_recv * size;
+  const bool in_place = buffers.in_place && send + buffers.recv_in_send * size == recv + buffers.send_in_recv * size;
   if (apart || in_place) return {};
   return {collInvalidArgument,
           "send and recv overlap. They must be apart, or lie as the in-place rule of this call says (see coll.h)"};
@@ -68,14 +76,6 @@ Status codec_for(const Call& call, collCodec_t handle, std::shared_ptr<const Cod
   return {};
 }
 
-// The communicator's default codec where it fits a plain call; other calls stay exact.
-std::shared_ptr<const Codec> default_codec_for(const Call& call, const Communicator& communicator) {
-  const auto& codec = communicator.default_codec();
-  const bool fits = codec && call.function != Function::kBroadcast && codec->supports(call.type).ok() &&
-                    codec->supports(call.op).ok();
-  return fits ? codec : nullptr;
-}
-
 Status submit(const Arguments& args, Call call) {
   call.send = static_cast<const std::byte*>(args.send);
   call.recv = static_cast<std::byte*>(args.recv);
@@ -83,6 +83,10 @@ Status submit(const Arguments& args, Call call) {
   call.type = args.type;
   std::shared_ptr<Stream> stream;
   COLL_TRY(api::stream_of(args.stream, &stream));
+  if (Group& group = api::group(); group.open()) {
+    group.add({args.comm->communicator.get(), std::move(call), std::move(stream)});
+    return {};
+  }
   return args.comm->communicator->run(call, stream);
 }
 
@@ -98,7 +102,7 @@ Status submit_with(const Arguments& args, Call call, const CodecChoice& choice) 
     COLL_TRY(codec_for(call, choice.handle, &call.codec));
     call.draw = choice.handle->calls++;
   } else {
-    call.codec = default_codec_for(call, *args.comm->communicator);
+    call.codec = args.comm->communicator->default_codec_for(call);
   }
   return submit(args, std::move(call));
 }
@@ -106,10 +110,9 @@ Status submit_with(const Arguments& args, Call call, const CodecChoice& choice) 
 Status all_reduce(const Arguments& args, collRedOp_t op, const CodecChoice& codec) {
   COLL_TRY(not_null(args.comm, "comm"));
   COLL_TRY(check_range(args, args.comm->communicator->nranks()));
-  COLL_TRY(check_op(op));
-  COLL_TRY(check_buffers(args, {args.count, args.count}));
   Call call{Function::kAllReduce};
-  call.op = op;
+  COLL_TRY(api::resolve_op(*args.comm, op, args.type, &call));
+  COLL_TRY(check_buffers(args, {args.count, args.count}));
   return submit_with(args, std::move(call), codec);
 }
 
@@ -118,11 +121,10 @@ Status reduce_scatter(const Arguments& args, collRedOp_t op, const CodecChoice& 
   const Communicator& communicator = *args.comm->communicator;
   const auto nranks = static_cast<size_t>(communicator.nranks());
   COLL_TRY(check_range(args, communicator.nranks()));
-  COLL_TRY(check_op(op));
+  Call call{Function::kReduceScatter};
+  COLL_TRY(api::resolve_op(*args.comm, op, args.type, &call));
   const size_t own = static_cast<size_t>(communicator.rank()) * args.count;
   COLL_TRY(check_buffers(args, {nranks * args.count, args.count, 0, own}));
-  Call call{Function::kReduceScatter};
-  call.op = op;
   return submit_with(args, std::move(call), codec);
 }
 
@@ -134,6 +136,74 @@ Status all_gather(const Arguments& args, const CodecChoice& codec) {
   const size_t own = static_cast<size_t>(communicator.rank()) * args.count;
   COLL_TRY(check_buffers(args, {args.count, nranks * args.count, own, 0}));
   return submit_with(args, Call{Function::kAllGather}, codec);
+}
+
+Status check_root(int root, int nranks) {
+  if (root >= 0 && root < nranks) return {};
+  return {collInvalidArgument, text("root is ", root, "; it must be 0 to ", nranks - 1)};
+}
+
+// Broadcast, reduce, gather and scatter: at the root both buffers count, elsewhere one of them is ignored.
+struct Rooted {
+  Function function;
+  int root;
+  bool to_root;  // the receive buffer is the root's alone; otherwise the send buffer is
+};
+
+// Elements of the buffers at the root, and where one lies in the other in place.
+Buffers buffers_at_root(const Arguments& args, Function function) {
+  const auto nranks = static_cast<size_t>(args.comm->communicator->nranks());
+  const size_t own = static_cast<size_t>(args.comm->communicator->rank()) * args.count;
+  if (function == Function::kGather) return {args.count, nranks * args.count, own, 0};
+  if (function == Function::kScatter) return {nranks * args.count, args.count, 0, own};
+  return {args.count, args.count};
+}
+
+Status rooted(Arguments args, const Rooted& what, collRedOp_t op = collSum) {
+  COLL_TRY(not_null(args.comm, "comm"));
+  const Communicator& communicator = *args.comm->communicator;
+  COLL_TRY(check_range(args, communicator.nranks()));
+  Call call{what.function};
+  COLL_TRY(api::resolve_op(*args.comm, op, args.type, &call));
+  COLL_TRY(check_root(what.root, communicator.nranks()));
+  Buffers buffers = buffers_at_root(args, what.function);
+  if (what.root != communicator.rank()) {
+    (what.to_root ? buffers.recv_used : buffers.send_used) = false;
+    if (what.to_root) args.recv = nullptr;
+    if (!what.to_root) args.send = nullptr;
+  }
+  COLL_TRY(check_buffers(args, buffers));
+  call.root = what.root;
+  return submit(args, std::move(call));
+}
+
+Status all_to_all(const Arguments& args) {
+  COLL_TRY(not_null(args.comm, "comm"));
+  const auto nranks = static_cast<size_t>(args.comm->communicator->nranks());
+  COLL_TRY(check_range(args, args.comm->communicator->nranks()));
+  Buffers buffers{nranks * args.count, nranks * args.count};
+  buffers.in_place = false;
+  COLL_TRY(check_buffers(args, buffers));
+  return submit(args, Call{Function::kAllToAll});
+}
+
+// The buffer counts as both where the checks ask for one.
+Status transfer(const Arguments& args, Function function, int peer) {
+  COLL_TRY(not_null(args.comm, "comm"));
+  const Communicator& communicator = *args.comm->communicator;
+  COLL_TRY(check_range(args, communicator.nranks()));
+  if (peer < 0 || peer >= communicator.nranks())
+    return {collInvalidArgument, text("peer is ", peer, "; it must be 0 to ", communicator.nranks() - 1)};
+  if (peer == communicator.rank() && !api::group().open()) {
+    return {collInvalidUsage,
+            "peer is the own rank: put the send and its receive between collGroupStart() and collGroupEnd()"};
+  }
+  Buffers buffers{args.count, args.count};
+  (function == Function::kSend ? buffers.recv_used : buffers.send_used) = false;
+  COLL_TRY(check_buffers(args, buffers));
+  Call call{function};
+  call.root = peer;
+  return submit(args, std::move(call));
 }
 
 constexpr CodecChoice kDefaultCodec{false, nullptr};
@@ -187,19 +257,46 @@ collResult_t collAllGatherCompressed(const void* send, void* recv, size_t sendco
 collResult_t collBroadcast(const void* send, void* recv, size_t count, collDataType_t type, int root, collComm_t comm,
                            collStream_t stream) {
   return guarded("collBroadcast", [&] {
-    COLL_TRY(not_null(comm, "comm"));
-    const Communicator& communicator = *comm->communicator;
-    Arguments args{send, recv, count, type, comm, stream};
-    COLL_TRY(check_range(args, communicator.nranks()));
-    if (root < 0 || root >= communicator.nranks()) {
-      return Status(collInvalidArgument, text("root is ", root, "; it must be 0 to ", communicator.nranks() - 1));
-    }
-    const bool is_root = root == communicator.rank();
-    if (!is_root) args.send = nullptr;
-    COLL_TRY(check_buffers(args, {count, count, 0, 0, is_root}));
-    Call call{Function::kBroadcast};
-    call.root = root;
-    return submit(args, std::move(call));
+    return rooted({send, recv, count, type, comm, stream}, {Function::kBroadcast, root, false});
+  });
+}
+
+collResult_t collReduce(const void* send, void* recv, size_t count, collDataType_t type, collRedOp_t op, int root,
+                        collComm_t comm, collStream_t stream) {
+  return guarded("collReduce", [&] {
+    return rooted({send, recv, count, type, comm, stream}, {Function::kReduce, root, true}, op);
+  });
+}
+
+collResult_t collGather(const void* send, void* recv, size_t count, collDataType_t type, int root, collComm_t comm,
+                        collStream_t stream) {
+  return guarded("collGather", [&] {
+    return rooted({send, recv, count, type, comm, stream}, {Function::kGather, root, true});
+  });
+}
+
+collResult_t collScatter(const void* send, void* recv, size_t count, collDataType_t type, int root, collComm_t comm,
+                         collStream_t stream) {
+  return guarded("collScatter", [&] {
+    return rooted({send, recv, count, type, comm, stream}, {Function::kScatter, root, false});
+  });
+}
+
+collResult_t collAlltoAll(const void* send, void* recv, size_t count, collDataType_t type, collComm_t comm,
+                          collStream_t stream) {
+  return guarded("collAlltoAll", [&] { return all_to_all({send, recv, count, type, comm, stream}); });
+}
+
+collResult_t collSend(const void* send, size_t count, collDataType_t type, int peer, collComm_t comm,
+                      collStream_t stream) {
+  return guarded("collSend", [&] {
+    return transfer({send, nullptr, count, type, comm, stream}, Function::kSend, peer);
+  });
+}
+
+collResult_t collRecv(void* recv, size_t count, collDataType_t type, int peer, collComm_t comm, collStream_t stream) {
+  return guarded("collRecv", [&] {
+    return transfer({nullptr, recv, count, type, comm, stream}, Function::kRecv, peer);
   });
 }
 
@@ -210,3 +307,18 @@ collResult_t collBarrier(collComm_t comm, collStream_t stream) {
   });
 }
 }
+
+COLL_TWIN(collAllReduce);
+COLL_TWIN(collAllReduceCompressed);
+COLL_TWIN(collReduceScatter);
+COLL_TWIN(collReduceScatterCompressed);
+COLL_TWIN(collAllGather);
+COLL_TWIN(collAllGatherCompressed);
+COLL_TWIN(collBroadcast);
+COLL_TWIN(collReduce);
+COLL_TWIN(collGather);
+COLL_TWIN(collScatter);
+COLL_TWIN(collAlltoAll);
+COLL_TWIN(collSend);
+COLL_TWIN(collRecv);
+COLL_TWIN(collBarrier);

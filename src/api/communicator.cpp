@@ -1,7 +1,9 @@
 #include <memory>
 
+#include "api/group.hpp"
 #include "api/guard.hpp"
 #include "api/handles.hpp"
+#include "base/twin.hpp"
 #include "runtime/create.hpp"
 #include "runtime/module.hpp"
 #include "runtime/tcp_bootstrap.hpp"
@@ -94,6 +96,9 @@ collResult_t collCommFinalize(collComm_t comm) {
 collResult_t collCommDestroy(collComm_t comm) {
   return guarded("collCommDestroy", [&] {
     if (comm == nullptr) return Status();
+    if (api::group().uses(*comm->communicator)) {
+      return Status(collInvalidUsage, "an open group has calls on this communicator; end the group first");
+    }
     const std::unique_ptr<collComm> owned(comm);
     // A communicator that has failed is freed as well; its failure was returned by the call that met it.
     static_cast<void>(owned->communicator->finalize());
@@ -137,6 +142,14 @@ collResult_t collCommUserRank(collComm_t comm, int* rank) {
   });
 }
 
+collResult_t collCommMemUsage(collComm_t comm, size_t* host_bytes, size_t* device_bytes) {
+  return with_comm("collCommMemUsage", comm, [&](Communicator& communicator) {
+    if (host_bytes != nullptr) *host_bytes = communicator.memory_bytes();
+    if (device_bytes != nullptr) *device_bytes = 0;
+    return Status();
+  });
+}
+
 collResult_t collCommCuDevice(collComm_t comm, int* device) {
   return with_comm("collCommCuDevice", comm, [&](Communicator&) {
     COLL_TRY(not_null(device, "device"));
@@ -145,3 +158,15 @@ collResult_t collCommCuDevice(collComm_t comm, int* device) {
   });
 }
 }
+
+COLL_TWIN(collGetUniqueId);
+COLL_TWIN(collCommInitRank);
+COLL_TWIN(collCommInitRankConfig);
+COLL_TWIN(collCommFinalize);
+COLL_TWIN(collCommDestroy);
+COLL_TWIN(collCommAbort);
+COLL_TWIN(collCommGetAsyncError);
+COLL_TWIN(collCommCount);
+COLL_TWIN(collCommUserRank);
+COLL_TWIN(collCommMemUsage);
+COLL_TWIN(collCommCuDevice);

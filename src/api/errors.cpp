@@ -1,12 +1,13 @@
 #include "api/guard.hpp"
 #include "api/handles.hpp"
+#include "base/twin.hpp"
 #include "runtime/module.hpp"
 
 namespace coll::api {
 
 namespace {
 
-// One of the two thread_local values of the library: an error belongs to the thread that made the call.
+// One of the library's thread_local values: an error belongs to the thread that made the call.
 thread_local std::string last_error;
 thread_local std::string last_error_of_comm;
 
@@ -50,3 +51,7 @@ collResult_t collModuleFail(collResult_t code, const char* message) {
   return api::guarded("collCommInitMPI", [&] { return Status(code, message); });
 }
 }
+
+COLL_TWIN(collGetErrorString);
+COLL_TWIN(collGetLastError);
+COLL_TWIN(collGetVersion);

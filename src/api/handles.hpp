@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "base/status.hpp"
 #include "compression/codec.hpp"
@@ -11,6 +12,7 @@
 
 struct collComm {
   std::unique_ptr<coll::Communicator> communicator;
+  std::vector<std::shared_ptr<const coll::Scale>> operators{};  // by number from collNumOps on; empty: destroyed
 };
 
 struct collCodec {
@@ -39,6 +41,9 @@ inline HostStream* host_stream(collStream_t handle) {
 inline collStream_t handle_of(HostStream* stream) {
   return reinterpret_cast<collStream_t>(reinterpret_cast<uintptr_t>(stream) + kHostStreamTag);
 }
+
+// An operator as a call takes it: one of the library's, or the sum that a program's own begins with a product.
+Status resolve_op(const collComm& comm, collRedOp_t op, collDataType_t type, Call* call);
 
 // The stream that `handle` names; empty for NULL. Device streams are collUnsupported in a build without CUDA.
 Status stream_of(collStream_t handle, std::shared_ptr<Stream>* stream);

@@ -2,6 +2,7 @@
 
 #include "api/guard.hpp"
 #include "api/handles.hpp"
+#include "base/twin.hpp"
 
 using namespace coll;
 using api::guarded;
@@ -9,23 +10,17 @@ using api::not_null;
 
 namespace {
 
+// By collFunc_t.
+constexpr Function kFunctions[] = {Function::kAllReduce, Function::kReduceScatter, Function::kAllGather,
+                                   Function::kBroadcast, Function::kReduce,        Function::kAllToAll,
+                                   Function::kGather,    Function::kScatter,       Function::kSend};
+
 Status function_of(collFunc_t func, Function* function) {
-  switch (func) {
-    case collFuncAllReduce:
-      *function = Function::kAllReduce;
-      return {};
-    case collFuncReduceScatter:
-      *function = Function::kReduceScatter;
-      return {};
-    case collFuncAllGather:
-      *function = Function::kAllGather;
-      return {};
-    case collFuncBroadcast:
-      *function = Function::kBroadcast;
-      return {};
-    default:
-      return {collUnsupported, text("collFunc_t ", static_cast<int>(func), " has no plans in this version")};
-  }
+  const auto number = static_cast<size_t>(func);
+  if (number >= std::size(kFunctions))
+    return {collInvalidArgument, text("func is ", static_cast<int>(func), ", which is not a collFunc_t")};
+  *function = kFunctions[number];
+  return {};
 }
 
 }  // namespace
@@ -54,9 +49,13 @@ collResult_t collCommQueryPlan(collComm_t comm, collFunc_t func, size_t count, c
     COLL_TRY(function_of(func, &call.function));
     call.count = count;
     call.type = type;
+    if (func == collFuncSendRecv) {
+      const Communicator& communicator = *comm->communicator;
+      call.root = (communicator.rank() + 1) % communicator.nranks();
+    }
     if (codec != nullptr) COLL_TRY(codec->codec->supports(type));
-    call.codec = codec != nullptr ? codec->codec : comm->communicator->default_codec();
-    if (call.codec && (call.codec->traits().name == "none" || !call.codec->supports(type).ok())) call.codec = nullptr;
+    call.codec = codec != nullptr ? codec->codec : comm->communicator->default_codec_for(call);
+    if (call.codec && call.codec->traits().name == "none") call.codec = nullptr;
     std::string all;
     COLL_TRY(comm->communicator->query_plan(call, &all));
     if (needed != nullptr) *needed = all.size() + 1;
@@ -70,3 +69,6 @@ collResult_t collCommQueryPlan(collComm_t comm, collFunc_t func, size_t count, c
   });
 }
 }
+
+COLL_TWIN(collCommGetStats);
+COLL_TWIN(collCommQueryPlan);

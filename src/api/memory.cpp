@@ -1,5 +1,6 @@
 #include "api/guard.hpp"
 #include "api/handles.hpp"
+#include "base/twin.hpp"
 #include "runtime/process.hpp"
 
 using namespace coll;
@@ -54,3 +55,8 @@ collResult_t collCommDeregister(collComm_t comm, void* handle) {
   });
 }
 }
+
+COLL_TWIN(collMemAlloc);
+COLL_TWIN(collMemFree);
+COLL_TWIN(collCommRegister);
+COLL_TWIN(collCommDeregister);

@@ -1,5 +1,6 @@
 #include "api/guard.hpp"
 #include "api/handles.hpp"
+#include "base/twin.hpp"
 #include "runtime/backoff.hpp"
 #include "runtime/process.hpp"
 
@@ -87,3 +88,8 @@ collResult_t collStreamDestroy(collStream_t stream) {
   });
 }
 }
+
+COLL_TWIN(collStreamCreate);
+COLL_TWIN(collStreamSynchronize);
+COLL_TWIN(collStreamQuery);
+COLL_TWIN(collStreamDestroy);

@@ -14,7 +14,7 @@ Fingerprint fingerprint_of(const Call& call, uint64_t sequence, int rank) {
   print.root = call.root;
   print.function = static_cast<uint8_t>(call.function);
   print.type = static_cast<uint8_t>(call.type);
-  print.op = static_cast<uint8_t>(call.op);
+  print.op = static_cast<uint8_t>(call.scale ? collNumOps : call.op);
   const auto& codec = call.named ? call.named : call.codec;
   const std::string spec = codec ? codec->spec() : "none";
   std::snprintf(print.codec, sizeof(print.codec), "%s", spec.c_str());
@@ -30,7 +30,7 @@ std::string Fingerprint::words() const {
   const std::string_view called =
       function < std::size(kFunctionNames) ? kFunctionNames[function] : std::string_view("unknown function");
   const std::string_view elements = type < collNumTypes ? kTypes[type].name : std::string_view("unknown type");
-  const std::string_view operation = op < collNumOps ? kOpNames[op] : std::string_view("unknown operator");
+  const std::string_view operation = op < collNumOps ? kOpNames[op] : std::string_view("premulsum");
   return text("rank ", rank, " calls ", std::string(called), " #", sequence, " of ", count, " ", std::string(elements),
               ", op ", std::string(operation), ", root ", root, ", codec ", codec);
 }

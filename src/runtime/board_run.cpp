@@ -128,7 +128,7 @@ void BoardRun::copy_input(std::byte* to, size_t chunk) {
       const int shard = plan_.entry(step.shard, round, 0);
       const Shard part = plan_.part(plan_.shards[static_cast<size_t>(shard)], chunk);
       const size_t place = whole_inputs_ ? static_cast<size_t>(shard) * piece_bytes_ : 0;
-      const std::byte* const from = call_.send + (part.offset - plan_.input_origin) * element_;
+      const std::byte* const from = call_.send + plan_.input_at(part) * element_;
       copy(from, to + place, part.count * element_, past_caches);
       posted_bytes_ += part.count * element_;
     }
@@ -199,7 +199,7 @@ bool BoardRun::perform(const Pass& pass, Leg leg) {
 
 void BoardRun::produce(const Step& step, const Shard& part, std::span<const std::byte* const> inputs, size_t chunk) {
   const size_t bytes = part.count * element_;
-  std::byte* const output = call_.recv + (part.offset - plan_.output_origin) * element_;
+  std::byte* const output = call_.recv + plan_.output_at(part) * element_;
   std::byte* posted = nullptr;
   if (hands_on(step)) posted = board_.payload(post_of(Leg::kResults, chunk));
   if (posted != nullptr) posted_bytes_ += bytes;
@@ -220,7 +220,7 @@ void BoardRun::produce(const Step& step, const Shard& part, std::span<const std:
 
 // Where `rank`'s elements of the part lie: in the own input, or on the board. NULL where they are not there yet.
 const std::byte* BoardRun::contribution(Leg leg, int rank, int shard, const Shard& part, size_t chunk) {
-  if (rank == plan_.rank) return call_.send + (part.offset - plan_.input_origin) * element_;
+  if (rank == plan_.rank) return call_.send + plan_.input_at(part) * element_;
   const std::byte* const posted = board_.look(rank, post_of(leg, chunk));
   const size_t place = leg == Leg::kInputs && whole_inputs_ ? static_cast<size_t>(shard) * piece_bytes_ : 0;
   return posted == nullptr ? nullptr : posted + place;

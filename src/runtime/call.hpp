@@ -1,6 +1,7 @@
 // A collective as the user asked for it, with checked arguments.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -11,10 +12,34 @@
 
 namespace coll {
 
-enum class Function : uint8_t { kAllReduce, kReduceScatter, kAllGather, kBroadcast, kBarrier };
+enum class Function : uint8_t {
+  kAllReduce,
+  kReduceScatter,
+  kAllGather,
+  kBroadcast,
+  kReduce,
+  kAllToAll,
+  kGather,
+  kScatter,
+  kBarrier,
+  kSend,
+  kRecv
+};
 
-constexpr std::string_view kFunctionNames[] = {"allreduce", "reduce-scatter", "allgather", "broadcast", "barrier"};
+constexpr std::string_view kFunctionNames[] = {"allreduce", "reduce-scatter", "allgather", "broadcast",
+                                               "reduce",    "alltoall",       "gather",    "scatter",
+                                               "barrier",   "send",           "recv"};
+// Between two ranks; the others know nothing of it.
+constexpr bool is_transfer(Function function) { return function == Function::kSend || function == Function::kRecv; }
 constexpr std::string_view name(Function function) { return kFunctionNames[static_cast<size_t>(function)]; }
+
+// What an operator multiplies a rank's data by before it sums.
+struct Scale {
+  DataType type = collFloat32;
+  const void* at = nullptr;  // where it is read when the call is executed; NULL: `value` is it
+  std::array<std::byte, 8> value{};
+  const void* scalar() const { return at != nullptr ? at : value.data(); }
+};
 
 struct Call {
   Function function;
@@ -23,9 +48,10 @@ struct Call {
   size_t count = 0;  // of one rank where the collective is defined so
   DataType type = collInt8;
   RedOp op = collSum;
-  int root = 0;
+  int root = 0;                          // of a send or receive: the other rank
   std::shared_ptr<const Codec> codec{};  // empty: exact
   std::shared_ptr<const Codec> named{};  // the codec that was asked for; it may have chosen `codec`
+  std::shared_ptr<const Scale> scale{};  // empty: the data as it is
   bool settled = false;                  // planned by its data, when later calls may have begun already
   uint64_t draw = 0;                     // calls made with the codec's handle
 };

@@ -12,13 +12,23 @@ namespace {
 
 constexpr uint64_t kCheckedCalls = 16;
 constexpr int kSpins = 2000;      // where every rank has a hardware thread
-constexpr int kMostPending = 16;  // calls in flight; half of what message tags can tell apart
+constexpr int kMostPending = 16;  // collectives in flight; half of what message tags can tell apart
 
 }  // namespace
 
 Operation::Operation(Communicator& communicator, std::unique_ptr<Execution> execution,
                      std::unique_ptr<Settling> settling)
-    : communicator_(communicator), settling_(std::move(settling)), execution_(std::move(execution)) {
+    : communicator_(communicator), numbered_(true), settling_(std::move(settling)), execution_(std::move(execution)) {
+  ++communicator_.pending_;
+  ++communicator_.numbered_;
+}
+
+Operation::Operation(Communicator& communicator, std::unique_ptr<Execution> execution, Lane* lane)
+    : communicator_(communicator),
+      lane_(lane),
+      turn_(lane != nullptr ? lane->issued++ : 0),
+      numbered_(false),
+      execution_(std::move(execution)) {
   ++communicator_.pending_;
 }
 
@@ -30,11 +40,15 @@ Operation::~Operation() {
   }
   settling_.reset();
   execution_.reset();
+  if (numbered_) --communicator_.numbered_;
   --communicator_.pending_;  // last: whoever waits for it may now destroy the communicator
 }
 
 WaitingCall Operation::waiting() const {
-  if (execution_) return {execution_->sequence(), name(execution_->call().function), execution_->awaited_ranks()};
+  if (execution_) {
+    const Function function = execution_->call().function;
+    return {execution_->sequence(), name(function), execution_->awaited_ranks(), is_transfer(function)};
+  }
   WaitingCall call{settling_->sequence(), name(settling_->call().function), {}};
   if (settling_->waiting_for() >= 0) call.awaited.push_back(settling_->waiting_for());
   return call;
@@ -46,7 +60,11 @@ Communicator::Communicator(Foundation foundation)
       around_{base_.fabric.get(), base_.process->staging().get(), &stats_, base_.rank,
               base_.nranks,       base_.config.check == 2},
       progress_thread_allowed_(decide_progress_thread()),
-      spins_(base_.topology.oversubscribed() ? 0 : kSpins) {}
+      spins_(base_.topology.oversubscribed() ? 0 : kSpins),
+      sends_(static_cast<size_t>(base_.nranks)),
+      receives_(static_cast<size_t>(base_.nranks)) {
+  for (const Algorithm& algorithm : algorithm_registry()) pair_algorithm_.push_back(&algorithm);
+}
 
 Communicator::~Communicator() = default;
 
@@ -85,7 +103,7 @@ bool Communicator::to_check(uint64_t sequence) const {
 
 Status Communicator::begin(const Call& call, std::unique_ptr<Operation>* operation) {
   COLL_TRY(heed());
-  while (pending_.load() >= kMostPending) {
+  while (!is_transfer(call.function) && numbered_.load() >= kMostPending) {
     bool moved = false;
     base_.process->advance_streams(&moved);
     COLL_TRY(failure());
@@ -95,6 +113,19 @@ Status Communicator::begin(const Call& call, std::unique_ptr<Operation>* operati
   bool moved = false;
   if (Status status = base_.fabric->progress(&moved); !status.ok()) return poison(status, true);
   if (Status status = watchdog_.listen(); !status.ok()) return poison(status, false);
+  return is_transfer(call.function) ? begin_transfer(call, operation) : begin_collective(call, operation);
+}
+
+Status Communicator::begin_transfer(const Call& call, std::unique_ptr<Operation>* operation) {
+  std::unique_ptr<Execution> execution;
+  COLL_TRY(make_execution(call, 0, false, &execution));
+  auto& lanes = call.function == Function::kSend ? sends_ : receives_;
+  Lane* const lane = call.root == base_.rank ? nullptr : &lanes[static_cast<size_t>(call.root)];
+  *operation = std::make_unique<Operation>(*this, std::move(execution), lane);
+  return {};
+}
+
+Status Communicator::begin_collective(const Call& call, std::unique_ptr<Operation>* operation) {
   std::unique_ptr<Execution> execution;
   std::unique_ptr<Settling> settling;
   if (needs_settling(call, base_.nranks) && !base_.config.deterministic) {
@@ -124,6 +155,7 @@ Status Communicator::make_execution(const Call& call, uint64_t sequence, bool ag
 }
 
 Status Communicator::move_on(Operation& operation, bool* moved) {
+  if (!operation.has_turn()) return {};
   if (operation.settling_) {
     bool settled = false;
     COLL_TRY(operation.settling_->advance(moved, &settled));
@@ -136,7 +168,7 @@ Status Communicator::move_on(Operation& operation, bool* moved) {
 }
 
 Status Communicator::run_on_board(const Call& call, bool* taken) {
-  if (to_check(next_sequence_)) return {};
+  if (to_check(next_sequence_) || call.scale) return {};
   const Selection* const known = plans_.find(call);
   if (known == nullptr || !known->plan->on_board) return {};
   COLL_TRY(heed());
@@ -218,10 +250,14 @@ Status Communicator::step(Operation& operation, bool* moved, bool* done) {
   COLL_TRY(heed());
   bool here = false;
   if (Status status = base_.fabric->progress(&here); !status.ok()) return poison(status, true);
-  if (Status status = move_on(operation, &here); !status.ok()) return poison(status, status.code() != collInvalidUsage);
+  if (Status status = move_on(operation, &here); !status.ok()) {
+    // All ranks find that a collective's calls differ; of a transfer only the receiver does.
+    return poison(status, status.code() != collInvalidUsage || operation.lane_ != nullptr);
+  }
   *moved |= here;
   *done = operation.done();
   if (*done) {
+    if (operation.lane_ != nullptr) ++operation.lane_->finished;
     ++stats_.calls;
     ++(operation.execution_->compressed() ? stats_.compressed_calls : stats_.exact_calls);
     return {};

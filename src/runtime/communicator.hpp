@@ -27,10 +27,18 @@ namespace coll {
 class Communicator;
 class Stream;
 
-// One collective between its call and its completion.
+// Sends, or receives, between this rank and one other: one after another.
+struct Lane {
+  uint64_t issued = 0;
+  uint64_t finished = 0;
+};
+
+// One call between its start and its completion.
 class Operation {
  public:
   Operation(Communicator& communicator, std::unique_ptr<Execution> execution, std::unique_ptr<Settling> settling);
+  // A send or receive that waits for its turn in the lane; NULL: to itself.
+  Operation(Communicator& communicator, std::unique_ptr<Execution> execution, Lane* lane);
   ~Operation();
   Operation(const Operation&) = delete;
   Operation& operator=(const Operation&) = delete;
@@ -41,8 +49,12 @@ class Operation {
   friend class Communicator;
   bool done() const { return execution_ && execution_->done(); }
   WaitingCall waiting() const;
+  bool has_turn() const { return lane_ == nullptr || lane_->finished == turn_; }
 
   Communicator& communicator_;
+  Lane* const lane_ = nullptr;
+  const uint64_t turn_ = 0;             // in the lane
+  const bool numbered_;                 // it has a number among the communicator's collectives
   std::unique_ptr<Settling> settling_;  // before the execution is known
   std::unique_ptr<Execution> execution_;
   Patience patience_;
@@ -70,13 +82,16 @@ class Communicator {
 
   int rank() const { return base_.rank; }
   int nranks() const { return base_.nranks; }
-  const std::shared_ptr<const Codec>& default_codec() const { return base_.codec; }
+  // The codec of a plain call: the communicator's default one where it fits; other calls stay exact.
+  std::shared_ptr<const Codec> default_codec_for(const Call& call) const;
 
   // Runs the call to its end on this thread (stream empty), or enqueues it. The codec of a plain call is the default
   // one where it fits.
   Status run(const Call& call, const std::shared_ptr<Stream>& stream);
   Status query_plan(const Call& call, std::string* json);
   collStats_t stats();
+  size_t memory_bytes() const { return base_.fabric->memory_bytes() + base_.process->staging()->held_bytes(); }
+  const Config& config() const { return base_.config; }
 
   // Moves an operation on; never blocks. Sets *done when it is complete.
   Status advance(Operation& operation, bool* moved, bool* done);
@@ -91,6 +106,8 @@ class Communicator {
  private:
   friend class Operation;
   Status begin(const Call& call, std::unique_ptr<Operation>* operation);
+  Status begin_collective(const Call& call, std::unique_ptr<Operation>* operation);
+  Status begin_transfer(const Call& call, std::unique_ptr<Operation>* operation);
   Status make_execution(const Call& call, uint64_t sequence, bool agree, std::unique_ptr<Execution>* execution);
   Status move_on(Operation& operation, bool* moved);
   Status complete(Operation& operation);
@@ -120,7 +137,11 @@ class Communicator {
   uint64_t next_sequence_ = 0;
   PlanCache plans_;
   std::set<std::string> logged_;
+  std::vector<const Algorithm*> pair_algorithm_;
+  std::vector<Lane> sends_;  // by rank
+  std::vector<Lane> receives_;
   std::atomic<int> pending_{0};
+  std::atomic<int> numbered_{0};  // those of them that are collectives
   std::atomic<bool> abort_requested_{false};
   bool memory_still_accessed_ = false;  // after a failure: pending receives cannot be cancelled
   std::atomic<bool> failed_{false};

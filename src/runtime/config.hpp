@@ -22,5 +22,7 @@ struct Config {
 
 // `given` may be NULL. A field the program set wins over its variable; values out of range are collInvalidArgument.
 Status resolve_config(const collConfig_t* given, Config* config);
+// The same for a part of a communicator: what the program leaves unset is as in `parent`.
+Status resolve_config(const collConfig_t* given, const Config& parent, Config* config);
 
 }  // namespace coll

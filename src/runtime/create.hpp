@@ -23,4 +23,10 @@ Status create_communicator(Bootstrap& bootstrap, std::span<const FarWay> far_way
 Status create_by_id(const collUniqueId& id, int nranks, int rank, const Config& config,
                     std::unique_ptr<Communicator>* communicator);
 
+// A communicator of those ranks of `parent` that give the same color (not negative), in the order of key and rank;
+// collective over the parent. Empty for ranks with kNoColor.
+inline constexpr int kNoColor = COLL_SPLIT_NOCOLOR;
+Status split_communicator(Communicator& parent, int color, int key, const Config& config,
+                          std::unique_ptr<Communicator>* communicator);
+
 }  // namespace coll

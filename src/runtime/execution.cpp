@@ -18,6 +18,8 @@ namespace {
 constexpr uint32_t kCallBits = 5, kChunkBits = 4, kLegBits = 3, kShardBits = 17;
 static_assert(kCallBits + kChunkBits + kLegBits + kShardBits < kTagBits);
 static_assert(kChunksInFlight <= 1 << kChunkBits && kMaxLegs <= 1 << kLegBits);
+// Transfers between two ranks have tags of their own, above those of settlings. They follow each other too.
+constexpr uint32_t kTransferTag = (1u << (kTagBits - 2)) + (1u << 12);
 constexpr Leg kAgreementLeg = kMaxLegs - 1;  // plans use the legs below it
 
 // Shorter messages are copied: that costs less than giving their memory back.
@@ -41,10 +43,14 @@ Execution::Execution(const Surroundings& around, const Call& call, std::shared_p
     : around_(around), call_(call), plan_(std::move(plan)), sequence_(sequence) {
   const size_t block_bytes = call.count * size_of(call.type);
   const size_t whole = block_bytes * static_cast<size_t>(around.nranks);
-  streams_ = (call.function == Function::kAllGather ? whole : block_bytes) >= kStreamedBytes;
+  const bool gathers = call.function == Function::kAllGather || call.function == Function::kGather ||
+                       call.function == Function::kAllToAll;
+  streams_ = (gathers ? whole : block_bytes) >= kStreamedBytes;
   overwrites_input_ = call.send != nullptr && overlap(call.send, whole, call.recv, whole);
   if (plan_ && plan_->on_board) board_run_.emplace(call_, *plan_, *around.fabric->board());
-  if (agree && around.nranks > 1) {
+  if (is_transfer(call.function)) {
+    if (call.root != around.rank) introduction_.emplace(*around.fabric, call, around.rank, kTransferTag);
+  } else if (agree && around.nranks > 1) {
     agreement_.emplace(*around.fabric, fingerprint_of(call, sequence, around.rank), around.nranks,
                        tag_of(sequence, 0, kAgreementLeg, 0));
   }
@@ -54,6 +60,9 @@ Status Execution::advance(bool* moved) {
   if (done_) return {};
   if (agreement_) COLL_TRY(agree(moved));
   if (agreement_) return {};
+  if (introduction_) COLL_TRY(introduction_->advance(moved));
+  if (introduction_ && !introduction_->settled()) return {};
+  if (call_.scale && !scaled_ && plan_) COLL_TRY(scale_input());
   if (board_run_) {
     advance_on_board(moved);
     return {};
@@ -68,7 +77,7 @@ Status Execution::advance(bool* moved) {
     running_.pop_front();
     *moved = true;
   }
-  done_ = running_.empty() && next_chunk_ == chunks;
+  done_ = running_.empty() && next_chunk_ == chunks && (!introduction_ || introduction_->over());
   return {};
 }
 
@@ -105,13 +114,13 @@ Status Execution::post_receives(ChunkRun& run) {
   for (const Step& step : plan_->steps) {
     for (int round = 0; round < step.rounds; ++round) {
       const int shard = plan_->entry(step.shard, round, 0);
-      const Shard part = plan_->part(plan_->shard_of(step, round), run.chunk);
+      const Shard part = bundle_part(step, round, run.chunk);
       if (part.count == 0) continue;
       for (int j = 0; j < step.from.count; ++j) {
         const int peer = plan_->entry(step.from, round, j);
         if (peer == around_.rank) continue;
         Incoming& in = run.incoming.emplace_back(Incoming{peer, shard, step.from_wire, part, {}, {}});
-        in.request.may_view = step.reduce || step.to.count == 0;  // it is done with when the step is
+        in.request.may_view = !step.hold && (step.reduce || step.to.count == 0);  // it is done with when the step is
         COLL_TRY(take_block(message_bytes(step.from_wire, part.count), &in.block));
         COLL_TRY(around_.fabric->to(peer).receive(peer, tag(run, step.from_leg, shard),
                                                   {in.block.data(), in.block.capacity()}, &in.request));
@@ -125,7 +134,7 @@ Status Execution::post_receives(ChunkRun& run) {
 Status Execution::advance_chunk(ChunkRun& run, bool* moved) {
   while (run.step < plan_->steps.size()) {
     const Step& step = plan_->steps[run.step];
-    const Shard part = plan_->part(plan_->shard_of(step, run.round), run.chunk);
+    const Shard part = bundle_part(step, run.round, run.chunk);
     const size_t messages = messages_of(step, run.round, part);
     if (!ready(run, step, messages)) return {};
     if (part.count > 0) COLL_TRY(perform(run, step, part, messages));
@@ -151,8 +160,12 @@ bool Execution::ready(const ChunkRun& run, const Step& step, size_t messages) co
   const auto last = first + static_cast<std::ptrdiff_t>(messages);
   if (!std::all_of(first, last, [](const Incoming& in) { return in.request.done; })) return false;
   if (!step.to_output || !overwrites_input_) return true;
-  // The output takes the input's place: what is being sent from there has to be gone first.
-  const Shard part = plan_->part(plan_->shard_of(step, run.round), run.chunk);
+  if (step.moves()) return bundle_may_go_out(run, step);
+  return may_write(run, plan_->part(plan_->shard_of(step, run.round), run.chunk));
+}
+
+// Where the output takes the input's place, what is being sent from there has to be gone first.
+bool Execution::may_write(const ChunkRun& run, const Shard& part) const {
   const std::byte* const to = output(part);
   const size_t bytes = part.count * size_of(call_.type);
   return std::all_of(run.outgoing.begin(), run.outgoing.end(), [&](const Outgoing& out) {
@@ -163,7 +176,9 @@ bool Execution::ready(const ChunkRun& run, const Step& step, size_t messages) co
 Status Execution::perform(ChunkRun& run, const Step& step, const Shard& part, size_t messages) {
   for (size_t i = 0; i < messages; ++i) COLL_TRY(verify(run.incoming[run.taken + i], step));
   Value value;
-  if (!step.reduce && messages == 1) {
+  if (step.moves()) {
+    COLL_TRY(move(run, step, part, messages));
+  } else if (!step.reduce && messages == 1) {
     COLL_TRY(pass_on(run, step, part, &value));
   } else {
     COLL_TRY(produce(run, step, part, gather(run, step, part, messages), &value));
@@ -174,7 +189,7 @@ Status Execution::perform(ChunkRun& run, const Step& step, const Shard& part, si
     if (in.request.view != nullptr) COLL_TRY(around_.fabric->to(in.peer).give_back(&in.request));
     in.block = {};
   }
-  return send_all(run, step, part, value);
+  return step.moves() ? Status() : send_all(run, step, part, value);
 }
 
 Status Execution::verify(const Incoming& in, const Step& step) const {
@@ -312,6 +327,7 @@ bool Execution::finished(const ChunkRun& run) const {
 
 std::vector<int> Execution::awaited_ranks() const {
   std::vector<int> ranks;
+  if (introduction_) return {call_.root};
   int awaited = -1;
   if (agreement_) {
     awaited = agreement_->waiting_for();
@@ -333,11 +349,11 @@ std::vector<int> Execution::awaited_ranks() const {
 }
 
 const std::byte* Execution::input(const Shard& part) const {
-  return call_.send + (part.offset - plan_->input_origin) * size_of(call_.type);
+  return call_.send + plan_->input_at(part) * size_of(call_.type);
 }
 
 std::byte* Execution::output(const Shard& part) const {
-  return call_.recv + (part.offset - plan_->output_origin) * size_of(call_.type);
+  return call_.recv + plan_->output_at(part) * size_of(call_.type);
 }
 
 size_t Execution::message_bytes(Wire wire, size_t elements) const {
@@ -399,6 +415,7 @@ void Execution::copy_to_output(const std::byte* from, const Shard& part) const {
 }
 
 uint32_t Execution::tag(const ChunkRun& run, Leg leg, int shard) const {
+  if (introduction_) return kTransferTag + 1 + static_cast<uint32_t>(run.chunk % kChunksInFlight);
   return tag_of(sequence_, run.chunk, leg, shard);
 }
 

@@ -14,6 +14,7 @@
 #include "runtime/call.hpp"
 #include "runtime/fabric.hpp"
 #include "runtime/hop.hpp"
+#include "runtime/introduction.hpp"
 #include "runtime/staging.hpp"
 
 namespace coll {
@@ -32,7 +33,8 @@ struct Surroundings {
 
 class Execution {
  public:
-  // `plan` is empty where the call only has to be agreed on: barriers, and counts of 0.
+  // `plan` is empty where the call only has to be agreed on: barriers, and counts of 0. Transfers are agreed on between
+  // their two ranks, whatever `agree` says.
   Execution(const Surroundings& around, const Call& call, std::shared_ptr<const Plan> plan, uint64_t sequence,
             bool agree);
   Execution(const Execution&) = delete;
@@ -62,6 +64,11 @@ class Execution {
     std::span<const std::byte> message;
     Request request;
   };
+  // What a step has kept of a shard's part, for later steps to move on.
+  struct Held {
+    const std::byte* data = nullptr;
+    Block block;  // keeps it; empty where it is the user's memory
+  };
   // One chunk's walk through the steps.
   struct ChunkRun {
     size_t chunk = 0;
@@ -71,6 +78,7 @@ class Execution {
     size_t taken = 0;
     std::deque<Outgoing> outgoing;
     std::vector<Block> slots;
+    std::vector<Held> held;  // by shard, where the plan holds any
   };
   // The value a step hands on.
   struct Value {
@@ -79,6 +87,7 @@ class Execution {
   };
 
   Status agree(bool* moved);
+  Status scale_input();
   void advance_on_board(bool* moved);
   Status start_chunk();
   Status post_receives(ChunkRun& run);
@@ -91,8 +100,16 @@ class Execution {
   Status pass_on(const ChunkRun& run, const Step& step, const Shard& part, Value* value);
   Status produce(ChunkRun& run, const Step& step, const Shard& part, std::span<const Contribution> from, Value* value);
   Status send_user_memory(const ChunkRun& run, const Step& step, std::span<const std::byte> memory, Value* value);
+  // Steps that move shards, in bundle.cpp.
+  Shard bundle_part(const Step& step, int round, size_t chunk) const;
+  bool bundle_may_go_out(const ChunkRun& run, const Step& step) const;
+  Status move(ChunkRun& run, const Step& step, const Shard& part, size_t messages);
+  std::vector<Held> pick_up(ChunkRun& run, const Step& step, size_t messages) const;
+  void put_down(ChunkRun& run, const Step& step, const std::vector<Held>& parts) const;
+  Status pack(const ChunkRun& run, const Step& step, const std::vector<Held>& parts, size_t bytes, Value* value);
   Status send_all(ChunkRun& run, const Step& step, const Shard& part, const Value& value);
   bool finished(const ChunkRun& run) const;
+  bool may_write(const ChunkRun& run, const Shard& part) const;
 
   const std::byte* input(const Shard& part) const;
   std::byte* output(const Shard& part) const;
@@ -109,11 +126,13 @@ class Execution {
 
   Surroundings around_;
   Call call_;
+  Block scaled_;  // the input, where the operator multiplies it first
   std::shared_ptr<const Plan> plan_;
   uint64_t sequence_;
   bool overwrites_input_;
   bool streams_;  // the output is too long to stay in the caches
   std::optional<Agreement> agreement_;
+  std::optional<Introduction> introduction_;  // of a transfer
   std::optional<BoardRun> board_run_;
   std::deque<ChunkRun> running_;
   size_t next_chunk_ = 0;

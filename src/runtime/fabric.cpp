@@ -53,6 +53,12 @@ bool Fabric::poll_control(Control* control) {
   return false;
 }
 
+size_t Fabric::memory_bytes() const {
+  size_t bytes = 0;
+  for (const auto& transport : transports_) bytes += transport->memory_bytes();
+  return bytes;
+}
+
 bool Fabric::any_thread() const {
   return std::all_of(transports_.begin(), transports_.end(), [](const auto& each) { return each->any_thread(); });
 }

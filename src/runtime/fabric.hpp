@@ -30,6 +30,7 @@ class Fabric {
   void send_control_to_all(Control control, int own_rank);  // best effort
   bool poll_control(Control* control);
   bool abandon();
+  size_t memory_bytes() const;
   bool any_thread() const;  // of all transports in use
 
  private:

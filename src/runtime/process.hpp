@@ -1,6 +1,6 @@
 // What the communicators and streams of a process share: staging memory, the list of streams to move on, and the thread
 // that does so while the program computes. It lives as long as somebody holds it; the library's only other state
-// outside a handle is thread_local (the last error).
+// outside a handle is thread_local (the last error, the open group).
 #pragma once
 
 #include <atomic>

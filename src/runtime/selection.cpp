@@ -23,6 +23,17 @@ collFunc_t public_function(Function function) {
       return collFuncAllGather;
     case Function::kBroadcast:
       return collFuncBroadcast;
+    case Function::kReduce:
+      return collFuncReduce;
+    case Function::kAllToAll:
+      return collFuncAlltoAll;
+    case Function::kGather:
+      return collFuncGather;
+    case Function::kScatter:
+      return collFuncScatter;
+    case Function::kSend:
+    case Function::kRecv:
+      return collFuncSendRecv;
     default:
       return collFuncAllReduce;
   }
@@ -51,13 +62,22 @@ CodecCost cost_of(const Call& call, const topo::Rates& rates) {
 
 }  // namespace
 
+std::shared_ptr<const Codec> Communicator::default_codec_for(const Call& call) const {
+  const auto& codec = base_.codec;
+  const bool can_be_coded = call.function == Function::kAllReduce || call.function == Function::kReduceScatter ||
+                            call.function == Function::kAllGather;
+  const bool fits = codec && can_be_coded && codec->supports(call.type).ok() && codec->supports(call.op).ok();
+  return fits ? codec : nullptr;
+}
+
 PlanQuery Communicator::query_of(const Call& call) const {
   PlanQuery query;
   query.func = public_function(call.function);
   query.count = call.count;
   query.type = call.type;
   query.op = call.op;
-  query.root = call.root;
+  query.root = call.function == Function::kSend ? base_.rank : call.root;
+  query.peer = call.function == Function::kSend ? call.root : base_.rank;
   query.rank = base_.rank;
   query.deterministic = base_.config.deterministic;
   query.buffer_bytes = base_.config.buffer_bytes;
@@ -115,7 +135,9 @@ Status Communicator::plan(const Call& call, int max_encodings, Selection* select
   PlanQuery query = query_of(with_codec);
   query.codec.max_encodings = std::min(query.codec.max_encodings, max_encodings);
   auto chosen = std::make_shared<Plan>();
-  COLL_TRY(choose_plan(base_.topology, query, base_.algorithms, chosen.get()));
+  // COLL_ALGO chooses among collectives' algorithms: there is one way for two ranks alone.
+  COLL_TRY(choose_plan(base_.topology, query, is_transfer(call.function) ? pair_algorithm_ : base_.algorithms,
+                       chosen.get()));
   selection->plan = std::move(chosen);
   return {};
 }

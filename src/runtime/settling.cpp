@@ -26,7 +26,8 @@ bool adds_up(const Call& call) {
 float own_magnitude(const Call& call, const Surroundings& around) {
   if (call.function == Function::kBroadcast && call.root != around.rank) return 0;
   const size_t blocks = call.function == Function::kReduceScatter ? static_cast<size_t>(around.nranks) : 1;
-  const double exact = reduce::largest_magnitude(call.type, call.send, call.count * blocks);
+  double exact = reduce::largest_magnitude(call.type, call.send, call.count * blocks);
+  if (call.scale) exact *= reduce::largest_magnitude(call.type, static_cast<const std::byte*>(call.scale->scalar()), 1);
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   if (exact > std::numeric_limits<float>::max()) return kInfinity;
   const auto rounded = static_cast<float>(exact);

@@ -1,10 +1,11 @@
-// A host stream: collectives that were enqueued and complete in order, inside the library's own calls and on the
-// process's progress thread.
+// A host stream: calls that were enqueued and complete in order, those of a group together, inside the library's own
+// calls and on the process's progress thread.
 #pragma once
 
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "base/status.hpp"
 
@@ -21,15 +22,22 @@ class Stream {
   Stream();
   ~Stream();
   void enqueue(std::unique_ptr<Operation> operation);
-  // Moves the operation at the front on; never blocks. Tells whether there is work left for the progress thread.
+  // Between these two, what is enqueued makes one batch, whose operations advance side by side.
+  void open_batch();
+  void close_batch();
+  // Moves what is at the front on; never blocks. Tells whether there is work left for the progress thread.
   bool advance(Mover mover, bool* moved);
   bool empty() const;
   // The first failure since the last call; forgets it.
   Status take_failure();
 
  private:
+  using Batch = std::vector<std::unique_ptr<Operation>>;
+  bool advance_front(Mover mover, bool* moved);
+
   mutable std::mutex mutex_;
-  std::deque<std::unique_ptr<Operation>> operations_;
+  std::deque<Batch> batches_;
+  bool open_ = false;  // the last batch
   Status failure_;
 };
 

@@ -78,7 +78,8 @@ Status Watchdog::probe(Patience& patience, const WaitingCall& call, Clock::time_
 
 Status Watchdog::look_closer(Patience& patience, const WaitingCall& call, Clock::time_point now) {
   const auto waited = now - patience.since;
-  if (!patience.announced && (must_answer_ || waited >= announce_after(timeout_ms_))) announce(patience, call);
+  if (!patience.announced && !call.of_two && (must_answer_ || waited >= announce_after(timeout_ms_)))
+    announce(patience, call);
   if (!patience.warned && waited >= warn_after(timeout_ms_)) {
     patience.warned = true;
     log_.warn(LogPart::kTransport, call.function, " #", call.sequence, " has waited for ",
@@ -98,6 +99,13 @@ void Watchdog::announce(Patience& patience, const WaitingCall& call) {
 }
 
 Status Watchdog::timed_out(const WaitingCall& call) const {
+  if (call.of_two) {
+    const char* const counterpart = call.function == "send" ? " has not received" : " has not sent";
+    return {collTimeout,
+            text(call.function, " timed out after ", timeout_ms_, " ms: ", list_of(call.awaited), counterpart,
+                 " its part. Look there for a crash, a send without its receive or slow work, or raise "
+                 "COLL_TIMEOUT_MS")};
+  }
   std::vector<int> missing;
   for (int peer = 0; peer < nranks_; ++peer) {
     if (peer != rank_ && present_[static_cast<size_t>(peer)] <= call.sequence) missing.push_back(peer);

@@ -34,6 +34,7 @@ struct WaitingCall {
   uint64_t sequence;
   std::string_view function;
   std::vector<int> awaited;  // ranks whose messages it waits for, or that have not taken its own
+  bool of_two = false;       // a send or receive, which the other ranks know nothing of
 };
 
 class Watchdog {

@@ -77,6 +77,9 @@ class Transport {
   // sent before can still be received. May take a system call.
   [[nodiscard]] virtual bool has_ended(int) const { return false; }
 
+  // Memory that it holds beside the caller's buffers, as far as it knows.
+  virtual size_t memory_bytes() const { return 0; }
+
   virtual Status send_control(int peer, const Control& control) = 0;
   virtual bool poll_control(Control* control) = 0;
 

@@ -52,7 +52,19 @@ class Buffer {
   std::byte* memory_ = nullptr;
 };
 
-bool reduces(Function function) { return function == Function::kAllReduce || function == Function::kReduceScatter; }
+bool reduces(Function function) {
+  return function == Function::kAllReduce || function == Function::kReduceScatter || function == Function::kReduce;
+}
+
+// Whether a rank's send (receive) buffer counts.
+bool sends(const Case& test, int rank) {
+  const bool from_root = test.function == Function::kBroadcast || test.function == Function::kScatter;
+  return !from_root || rank == test.root;
+}
+bool receives(const Case& test, int rank) {
+  const bool to_root = test.function == Function::kReduce || test.function == Function::kGather;
+  return !to_root || rank == test.root;
+}
 
 Call call_of(const Case& test, const SharedCodec& codec) {
   Call call{test.function};
@@ -76,12 +88,16 @@ Outcome run_apart(Communicator& communicator, const SharedCodec& codec, const Ca
   Buffer recv(bytes, test);
   send.put(input);
   Call call = call_of(test, codec);
-  const bool sends = test.function != Function::kBroadcast || communicator.rank() == test.root;
-  call.send = sends ? send.data() : nullptr;
+  call.send = sends(test, communicator.rank()) ? send.data() : nullptr;
   call.recv = recv.data();
   Outcome outcome;
   outcome.status = communicator.run(call, nullptr);
   outcome.result = recv.part(0, bytes);
+  if (!receives(test, communicator.rank())) {
+    const auto touched = [](std::byte b) { return b != kUntouched; };
+    if (std::any_of(outcome.result.begin(), outcome.result.end(), touched)) outcome.damage = "recv is not the root's";
+    outcome.result.clear();
+  }
   if (!recv.guards_hold()) outcome.damage = "bytes beyond recv were written";
   if (!send.guards_hold() || send.part(0, input.size()) != input) outcome.damage = "send was written";
   return outcome;
@@ -93,18 +109,21 @@ Outcome run_in_place(Communicator& communicator, const SharedCodec& codec, const
   const size_t bytes = recv_count(test, n) * size_of(test.type);
   const Bytes input = input_of(test, communicator.rank(), n);
   Buffer memory(std::max(input.size(), bytes), test);
-  const size_t send_at = test.function == Function::kAllGather ? own : 0;
-  const size_t recv_at = test.function == Function::kReduceScatter ? own : 0;
-  const bool sends = test.function != Function::kBroadcast || communicator.rank() == test.root;
-  if (sends) memory.put(input, send_at);
+  const bool own_sent = test.function == Function::kAllGather || test.function == Function::kGather;
+  const bool own_received = test.function == Function::kReduceScatter || test.function == Function::kScatter;
+  const size_t send_at = own_sent ? own : 0;
+  const size_t recv_at = own_received ? own : 0;
+  const bool sending = sends(test, communicator.rank());
+  const bool receiving = receives(test, communicator.rank());
+  if (sending) memory.put(input, send_at);
   Call call = call_of(test, codec);
-  call.send = sends ? memory.data() + send_at : nullptr;
-  call.recv = memory.data() + recv_at;
+  call.send = sending ? memory.data() + send_at : nullptr;
+  call.recv = receiving ? memory.data() + recv_at : nullptr;
   Outcome outcome;
   outcome.status = communicator.run(call, nullptr);
-  outcome.result = memory.part(recv_at, bytes);
+  if (receiving) outcome.result = memory.part(recv_at, bytes);
   if (!memory.guards_hold()) outcome.damage = "in place, bytes beyond the buffer were written";
-  if (test.function == Function::kReduceScatter && outcome.status.ok()) {
+  if (own_received && sending && outcome.status.ok()) {
     memory.put(Bytes(input.begin() + static_cast<std::ptrdiff_t>(own),
                      input.begin() + static_cast<std::ptrdiff_t>(own + bytes)),
                own);
@@ -119,6 +138,22 @@ struct Pair {
   std::vector<Outcome> in_place;
 };
 
+// Scatter and alltoall: block s of a rank's result is the block for that rank in s's (the root's) input.
+std::string wrong_blocks(const Case& test, const std::vector<Bytes>& inputs, const std::vector<Outcome>& outcomes) {
+  const size_t bytes = test.count * size_of(test.type);
+  for (size_t rank = 0; rank < outcomes.size(); ++rank) {
+    const size_t first = test.function == Function::kScatter ? static_cast<size_t>(test.root) : 0;
+    const size_t blocks = test.function == Function::kScatter ? 1 : inputs.size();
+    for (size_t i = 0; i < blocks; ++i) {
+      const auto due = inputs[first + i].begin() + static_cast<std::ptrdiff_t>(rank * bytes);
+      const auto got = outcomes[rank].result.begin() + static_cast<std::ptrdiff_t>(i * bytes);
+      if (std::equal(got, got + static_cast<std::ptrdiff_t>(bytes), due)) continue;
+      return text("rank ", rank, ": its block of rank ", first + i, " has other bits than it must");
+    }
+  }
+  return "";
+}
+
 // The elements that `rank` must hold: those of the whole result from `begin` on.
 std::string wrong_values(const Case& test, const SharedCodec& codec, const std::vector<Outcome>& outcomes,
                          size_t* bounded) {
@@ -129,10 +164,12 @@ std::string wrong_values(const Case& test, const SharedCodec& codec, const std::
   for (const Bytes& input : inputs) all.push_back(input.data());
   Question question{test.type, test.op, codec.get(), reduces(test.function), test.function == Function::kAllReduce};
   const size_t bytes = test.count * size_of(test.type);
+  const auto root = static_cast<size_t>(test.root);
   if (reduces(test.function)) {
     const Expected expected(question, all, send_count(test, n));
     *bounded += expected.bounded();
     if (test.function == Function::kAllReduce) return expected.mismatch(outcomes[0].result.data(), 0, test.count);
+    if (test.function == Function::kReduce) return expected.mismatch(outcomes[root].result.data(), 0, test.count);
     for (size_t rank = 0; rank < all.size(); ++rank) {
       std::string wrong = expected.mismatch(outcomes[rank].result.data(), rank * test.count, test.count);
       if (!wrong.empty()) return text("rank ", rank, ": ", wrong);
@@ -140,14 +177,18 @@ std::string wrong_values(const Case& test, const SharedCodec& codec, const std::
     return "";
   }
   if (test.function == Function::kBroadcast) {
-    const Expected expected(question, std::span(&all[static_cast<size_t>(test.root)], 1), test.count);
+    const Expected expected(question, std::span(&all[root], 1), test.count);
     *bounded += expected.bounded();
     return expected.mismatch(outcomes[0].result.data(), 0, test.count);
   }
+  if (test.function == Function::kScatter || test.function == Function::kAllToAll) {
+    return wrong_blocks(test, inputs, outcomes);
+  }
+  const size_t holder = test.function == Function::kGather ? root : 0;
   for (size_t rank = 0; rank < all.size(); ++rank) {
     const Expected expected(question, std::span(&all[rank], 1), test.count);
     *bounded += expected.bounded();
-    std::string wrong = expected.mismatch(outcomes[0].result.data() + rank * bytes, 0, test.count);
+    std::string wrong = expected.mismatch(outcomes[holder].result.data() + rank * bytes, 0, test.count);
     if (!wrong.empty()) return text("block of rank ", rank, ": ", wrong);
   }
   return "";
@@ -158,7 +199,9 @@ std::string wrong_run(const Case& test, const std::vector<Outcome>& outcomes) {
     const Outcome& outcome = outcomes[rank];
     if (!outcome.status.ok()) return text("rank ", rank, " failed: ", outcome.status.message());
     if (!outcome.damage.empty()) return text("rank ", rank, ": ", outcome.damage);
-    const bool alike = test.function == Function::kReduceScatter || outcome.result == outcomes[0].result;
+    const bool all_hold_all = test.function == Function::kAllReduce || test.function == Function::kAllGather ||
+                              test.function == Function::kBroadcast;
+    const bool alike = !all_hold_all || outcome.result == outcomes[0].result;
     if (!alike) return text("rank ", rank, " holds other bits than rank 0");
   }
   return "";
@@ -183,7 +226,18 @@ std::string wrong(const Case& test, const SharedCodec& codec, const Pair& pair, 
 // ---- Which cases ------------------------------------------------------------------------------------------
 
 constexpr Function kFunctions[] = {Function::kAllReduce, Function::kReduceScatter, Function::kAllGather,
-                                   Function::kBroadcast};
+                                   Function::kBroadcast, Function::kReduce,        Function::kAllToAll,
+                                   Function::kGather,    Function::kScatter};
+constexpr size_t kCodedFunctions = 4;  // the first of them
+
+bool has_root(Function function) {
+  return function == Function::kBroadcast || function == Function::kReduce || function == Function::kGather ||
+         function == Function::kScatter;
+}
+bool has_block_per_rank(Function function) {
+  return function == Function::kReduceScatter || function == Function::kAllGather || function == Function::kAllToAll ||
+         function == Function::kGather || function == Function::kScatter;
+}
 
 class Cases {
  public:
@@ -207,6 +261,9 @@ class Cases {
   }
 
  private:
+  std::span<const Function> functions() const {
+    return std::span(kFunctions).first(codec_ ? kCodedFunctions : std::size(kFunctions));
+  }
   // On few ranks everything, on many every sixth.
   bool turn() { return ++turn_, (n_ <= 3 && !few_) || (turn_ + static_cast<size_t>(n_)) % 6 == 0; }
   DataType some_type() const {
@@ -226,10 +283,9 @@ class Cases {
     const auto n = static_cast<size_t>(n_);
     std::set<size_t> counts = {0, 1, n - 1, n, n + 1, 131};
     if (!few_) counts.insert({1009, 4099});
-    for (const Function function : kFunctions) {
+    for (const Function function : functions()) {
       for (const size_t count : counts) {
-        const bool multiplied = function == Function::kReduceScatter || function == Function::kAllGather;
-        if (multiplied && count > 2000 && n_ > 4) continue;
+        if (has_block_per_rank(function) && count > 2000 && n_ > 4) continue;
         add({function, count, some_type(), some_op(), some_root()});
       }
     }
@@ -239,17 +295,21 @@ class Cases {
     const size_t count = codec_ ? 300 : 67;
     for (const DataType type : types_) {
       for (const RedOp op : ops_) {
-        if (turn()) add({Function::kAllReduce, count, type, op});
-        if (turn()) add({Function::kReduceScatter, count, type, op});
+        for (const Function function : functions()) {
+          if (reduces(function) && turn()) add({function, count, type, op, some_root()});
+        }
       }
-      if (turn()) add({Function::kAllGather, count, type});
-      if (turn()) add({Function::kBroadcast, count, type, collSum, some_root()});
+      for (const Function function : functions()) {
+        if (!reduces(function) && turn()) add({function, count, type, collSum, some_root()});
+      }
     }
   }
 
   void add_roots() {
     if (n_ > 5) return;
-    for (int root = 0; root < n_; ++root) add({Function::kBroadcast, 259, collFloat32, collSum, root});
+    for (const Function function : functions()) {
+      for (int root = 0; has_root(function) && root < n_; ++root) add({function, 259, collFloat32, collSum, root});
+    }
   }
 
   void add_specials() {
@@ -259,6 +319,7 @@ class Cases {
       for (const RedOp op : ops_) {
         if (turn()) add({Function::kAllReduce, kSpecialsCount, type, op}, true);
         if (turn()) add({Function::kReduceScatter, each, type, op}, true);
+        if (turn() && !codec_) add({Function::kReduce, kSpecialsCount, type, op, some_root()}, true);
       }
       if (turn()) add({Function::kAllGather, kSpecialsCount, type}, true);
       if (turn()) add({Function::kBroadcast, kSpecialsCount, type, collSum, some_root()}, true);
@@ -317,11 +378,15 @@ std::vector<SharedCodec> fixed_codecs() {
 std::string codec_name(const SharedCodec& codec) { return codec ? codec->spec() : "none"; }
 
 size_t send_count(const Case& test, int nranks) {
-  return test.function == Function::kReduceScatter ? test.count * static_cast<size_t>(nranks) : test.count;
+  const bool blocks = test.function == Function::kReduceScatter || test.function == Function::kScatter ||
+                      test.function == Function::kAllToAll;
+  return blocks ? test.count * static_cast<size_t>(nranks) : test.count;
 }
 
 size_t recv_count(const Case& test, int nranks) {
-  return test.function == Function::kAllGather ? test.count * static_cast<size_t>(nranks) : test.count;
+  const bool blocks = test.function == Function::kAllGather || test.function == Function::kGather ||
+                      test.function == Function::kAllToAll;
+  return blocks ? test.count * static_cast<size_t>(nranks) : test.count;
 }
 
 std::string describe(const Case& test) {
@@ -345,7 +410,9 @@ Tally run_cases(World& world, const SharedCodec& codec, const std::vector<Case>&
   world.run([&](int rank, Communicator& communicator) {
     for (size_t i = 0; i < cases.size(); ++i) {
       pairs[i].apart[static_cast<size_t>(rank)] = run_apart(communicator, codec, cases[i]);
-      pairs[i].in_place[static_cast<size_t>(rank)] = run_in_place(communicator, codec, cases[i]);
+      const bool never_in_place = cases[i].function == Function::kAllToAll;  // then only twice
+      pairs[i].in_place[static_cast<size_t>(rank)] =
+          (never_in_place ? run_apart : run_in_place)(communicator, codec, cases[i]);
     }
   });
   Tally tally;

@@ -13,6 +13,10 @@ if [[ -n $others ]]; then
 fi
 nm -D --defined-only "$library" | grep -qE ' T coll[A-Z]' || { echo "exports nothing of the C interface"; failed=1; }
 
+while read -r name; do
+  nm -D --defined-only "$library" | grep -qE " [TW] p$name(@|\$)" || { echo "$name has no twin p$name"; failed=1; }
+done < <(nm -D --defined-only "$library" | awk '{print $NF}' | sed 's/@.*//' | grep -E '^coll[A-Z]' | grep -v '^collModule')
+
 dynamic="$(readelf -dW "$library")"
 grep -qF "soname: [$soname]" <<<"$dynamic" || { echo "the soname is not $soname"; failed=1; }
 while read -r needed; do

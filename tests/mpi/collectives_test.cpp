@@ -229,6 +229,89 @@ TEST_P(Collectives, BroadcastFromEveryRoot) {
   broadcast(collUint8, 3, 0);
 }
 
+// Small integers, so that the sum is known.
+TEST_P(Collectives, ReduceToEveryRoot) {
+  for (const size_t count : counts()) {
+    for (int root = 0; root<world_.size; root += count> 2000 ? world_.size : 1) {
+      std::vector<int32_t> data(count);
+      for (size_t i = 0; i < count; ++i) data[i] = static_cast<int32_t>(i % 1000) * (world_.rank + 1);
+      void* recv = world_.rank == root ? data.data() : nullptr;
+      ASSERT_EQ(collReduce(data.data(), recv, count, collInt32, collSum, root, comm_.get(), nullptr), collSuccess)
+          << collGetLastError(comm_.get());
+      const int all = world_.size * (world_.size + 1) / 2;
+      const int due = world_.rank == root ? all : world_.rank + 1;
+      for (size_t i = 0; i < count; ++i) ASSERT_EQ(data[i], static_cast<int32_t>(i % 1000) * due) << i;
+    }
+  }
+}
+
+// What rank `from` has for rank `to`.
+std::vector<int64_t> block_of(int from, int to, size_t count) {
+  std::vector<int64_t> block(count);
+  for (size_t i = 0; i < count; ++i) block[i] = from * 1000003 + to * 1009 + static_cast<int64_t>(i);
+  return block;
+}
+
+// The blocks of `from` for all ranks, or those of all ranks for `to`.
+template <typename Block>
+std::vector<int64_t> blocks(int nranks, const Block& block) {
+  std::vector<int64_t> all;
+  for (int rank = 0; rank < nranks; ++rank) {
+    const std::vector<int64_t> each = block(rank);
+    all.insert(all.end(), each.begin(), each.end());
+  }
+  return all;
+}
+
+TEST_P(Collectives, GatherScatterAlltoAllAndSends) {
+  const int n = world_.size, me = world_.rank, root = n - 1;
+  const collComm_t comm = comm_.get();
+  for (const size_t count : {size_t{0}, size_t{1}, size_t{7}, size_t{1013}, size_t{20011}}) {
+    const auto for_all = blocks(n, [&](int to) { return block_of(me, to, count); });
+    const auto from_all = blocks(n, [&](int from) { return block_of(from, me, count); });
+    std::vector<int64_t> got(for_all.size());
+    ASSERT_EQ(collAlltoAll(for_all.data(), got.data(), count, collInt64, comm, nullptr), collSuccess)
+        << collGetLastError(comm);
+    EXPECT_TRUE(got == from_all) << "alltoall " << count;
+
+    const auto mine = block_of(me, root, count);
+    std::fill(got.begin(), got.end(), 0);
+    ASSERT_EQ(collGather(mine.data(), me == root ? got.data() : nullptr, count, collInt64, root, comm, nullptr),
+              collSuccess);
+    EXPECT_TRUE(me != root || got == from_all) << "gather " << count;
+
+    std::vector<int64_t> block(count);
+    ASSERT_EQ(collScatter(me == root ? for_all.data() : nullptr, block.data(), count, collInt64, root, comm, nullptr),
+              collSuccess);
+    EXPECT_TRUE(block == block_of(root, me, count)) << "scatter " << count;
+
+    std::fill(got.begin(), got.end(), 0);
+    ASSERT_EQ(collGroupStart(), collSuccess);
+    for (int peer = 0; peer < n; ++peer) {
+      const size_t at = static_cast<size_t>(peer) * count;
+      ASSERT_EQ(collSend(for_all.data() + at, count, collInt64, peer, comm, nullptr), collSuccess);
+      ASSERT_EQ(collRecv(got.data() + at, count, collInt64, peer, comm, nullptr), collSuccess);
+    }
+    ASSERT_EQ(collGroupEnd(), collSuccess) << collGetLastError(comm);
+    EXPECT_TRUE(got == from_all) << "sends " << count;
+  }
+}
+
+TEST_P(Collectives, Split) {
+  collComm_t part = nullptr;
+  ASSERT_EQ(collCommSplit(comm_.get(), world_.rank % 2, -world_.rank, &part, nullptr), collSuccess)
+      << collGetLastError(nullptr);
+  const Comm owned(part);
+  int place = -1, members = 0;
+  EXPECT_EQ(collCommUserRank(part, &place), collSuccess);
+  EXPECT_EQ(collCommCount(part, &members), collSuccess);
+  EXPECT_EQ(members, (world_.size + 1 - world_.rank % 2) / 2);
+  EXPECT_EQ(place, members - 1 - world_.rank / 2);
+  int64_t sum = 1;
+  EXPECT_EQ(collAllReduce(&sum, &sum, 1, collInt64, collSum, part, nullptr), collSuccess) << collGetLastError(part);
+  EXPECT_EQ(sum, members);
+}
+
 TEST_P(Collectives, CompressedAllReduceKeepsItsBoundAndAgrees) {
   constexpr size_t kCount = 10007;
   const Reduction r{collFloat32, collSum, Pattern{}, kCount};

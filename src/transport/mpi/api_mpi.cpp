@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/twin.hpp"
 #include "coll/coll_mpi.h"
 #include "runtime/module.hpp"
 #include "transport/mpi/comm.hpp"
@@ -64,3 +65,5 @@ extern "C" collResult_t collCommInitMPI(collComm_t* comm, MPI_Comm mpi, const co
     return collModuleFail(collInternalError, error.what());
   }
 }
+
+COLL_TWIN(collCommInitMPI);

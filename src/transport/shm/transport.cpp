@@ -61,6 +61,7 @@ class ShmTransport final : public Transport {
   Status give_back(Request* request) override;
   Board* board() override { return &board_; }
   bool has_ended(int peer) const override;
+  size_t memory_bytes() const override { return segment_.layout().total_bytes(); }
   Status send_control(int peer, const Control& control) override;
   bool poll_control(Control* control) override;
   bool abandon() override;

@@ -44,7 +44,7 @@ void prove_all(const topo::Topology& topology, size_t count, std::vector<int> ro
   for (const collFunc_t func : shapes::kFuncs) {
     PlanQuery queries[] = {exact(func, count), coded(func, count)};
     for (PlanQuery& query : queries) {
-      if (func != collFuncBroadcast) {
+      if (!has_root(func)) {
         prove(topology, query);
         continue;
       }
@@ -121,6 +121,18 @@ TEST(Prove, OddCountsWithEmptyShardsAndManyChunks) {
     for (const size_t count : {size_t{0}, size_t{1}, n - 1, n, n + 1, size_t{127}, size_t{257}, size_t{1048579}}) {
       prove_all(topology, count);
       if (HasFatalFailure()) return;
+    }
+  }
+}
+
+TEST(Prove, PairsOfEveryTwoRanks) {
+  for (const auto& nodes : {std::vector<int>{1}, {2}, {3}, {2, 2}, {1, 4, 2}}) {
+    const topo::Topology topology = shapes::blocks(nodes);
+    for (const size_t count : {size_t{0}, size_t{1}, size_t{257}, size_t{1048579}}) {
+      PlanQuery query = exact(collFuncSendRecv, count);
+      for (query.root = 0; query.root < topology.nranks; ++query.root) {
+        for (query.peer = 0; query.peer < topology.nranks; ++query.peer) prove(topology, query);
+      }
     }
   }
 }

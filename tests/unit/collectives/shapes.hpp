@@ -9,8 +9,12 @@
 
 namespace coll::shapes {
 
-inline constexpr collFunc_t kFuncs[] = {collFuncAllReduce, collFuncReduceScatter, collFuncAllGather, collFuncBroadcast};
-inline constexpr const char* kFuncNames[] = {"allreduce", "reduce-scatter", "allgather", "broadcast"};
+inline constexpr collFunc_t kFuncs[] = {collFuncAllReduce, collFuncReduceScatter, collFuncAllGather, collFuncBroadcast,
+                                        collFuncReduce,    collFuncAlltoAll,      collFuncGather,    collFuncScatter};
+inline constexpr const char* kFuncNames[] = {"allreduce", "reduce-scatter", "allgather", "broadcast", "reduce",
+                                             "alltoall",  "gather",         "scatter",   "send"};
+// That a codec may be used with.
+inline bool can_be_coded(collFunc_t func) { return func <= collFuncBroadcast; }
 
 // node_of[r] is rank r's node, in any numbering; nodes are ordered by their lowest rank.
 inline topo::Topology placed(const std::vector<int>& node_of) {

@@ -60,6 +60,17 @@ TEST_F(Arguments, NullIsNamed) {
   EXPECT_REFUSED(collBroadcast(nullptr, recv_, 4, collFloat32, 0, comm_, nullptr), kBad, "send is NULL");
   EXPECT_REFUSED(collBroadcast(send_, nullptr, 4, collFloat32, 0, comm_, nullptr), kBad, "recv is NULL");
   EXPECT_REFUSED(collBroadcast(send_, recv_, 4, collFloat32, 0, nullptr, nullptr), kBad, "comm is NULL");
+  EXPECT_REFUSED(collReduce(nullptr, recv_, 4, collFloat32, collSum, 0, comm_, nullptr), kBad, "send is NULL");
+  EXPECT_REFUSED(collReduce(send_, nullptr, 4, collFloat32, collSum, 0, comm_, nullptr), kBad, "recv is NULL");
+  EXPECT_REFUSED(collReduce(nullptr, recv_, 4, collFloat32, collSum, 1, comm_, nullptr), kBad, "send is NULL");
+  EXPECT_REFUSED(collReduce(send_, recv_, 4, collFloat32, collSum, 0, nullptr, nullptr), kBad, "comm is NULL");
+  EXPECT_REFUSED(collGather(nullptr, recv_, 4, collFloat32, 1, comm_, nullptr), kBad, "send is NULL");
+  EXPECT_REFUSED(collGather(send_, nullptr, 4, collFloat32, 0, comm_, nullptr), kBad, "recv is NULL");
+  EXPECT_REFUSED(collScatter(nullptr, recv_, 4, collFloat32, 0, comm_, nullptr), kBad, "send is NULL");
+  EXPECT_REFUSED(collScatter(send_, nullptr, 4, collFloat32, 1, comm_, nullptr), kBad, "recv is NULL");
+  EXPECT_REFUSED(collAlltoAll(nullptr, recv_, 4, collFloat32, comm_, nullptr), kBad, "send is NULL");
+  EXPECT_REFUSED(collAlltoAll(send_, nullptr, 4, collFloat32, comm_, nullptr), kBad, "recv is NULL");
+  EXPECT_REFUSED(collAlltoAll(send_, recv_, 4, collFloat32, nullptr, nullptr), kBad, "comm is NULL");
   EXPECT_REFUSED(collBarrier(nullptr, nullptr), kBad, "comm is NULL");
   EXPECT_REFUSED(collAllReduceCompressed(send_, recv_, 4, collFloat32, collSum, nullptr, comm_, nullptr), kBad,
                  "codec is NULL");
@@ -101,6 +112,11 @@ TEST_F(Arguments, BadTypesOperatorsAndRootsAreNamed) {
   EXPECT_REFUSED(collBroadcast(send_, recv_, 4, kBadType, 0, comm_, nullptr), kBad, "type is 12");
   EXPECT_REFUSED(collBroadcast(send_, recv_, 4, collFloat32, 2, comm_, nullptr), kBad, "root is 2; it must be 0 to 1");
   EXPECT_REFUSED(collBroadcast(send_, recv_, 4, collFloat32, -1, comm_, nullptr), kBad, "root is -1");
+  EXPECT_REFUSED(collReduce(send_, recv_, 4, collFloat32, kBadOp, 0, comm_, nullptr), kBad, "op is 5");
+  EXPECT_REFUSED(collReduce(send_, recv_, 4, collFloat32, collSum, 2, comm_, nullptr), kBad, "root is 2");
+  EXPECT_REFUSED(collGather(send_, recv_, 4, collFloat32, -1, comm_, nullptr), kBad, "root is -1");
+  EXPECT_REFUSED(collScatter(send_, recv_, 4, kBadType, 0, comm_, nullptr), kBad, "type is 12");
+  EXPECT_REFUSED(collAlltoAll(send_, recv_, 4, kBadType, comm_, nullptr), kBad, "type is 12");
   EXPECT_REFUSED(collAllReduceCompressed(send_, recv_, 4, kBadType, collSum, int8_, comm_, nullptr), kBad,
                  "type is 12");
   EXPECT_REFUSED(collAllReduceCompressed(send_, recv_, 4, collFloat32, kBadOp, int8_, comm_, nullptr), kBad, "op is 5");
@@ -113,6 +129,15 @@ TEST_F(Arguments, CountsThatNoMemoryHoldsAreRefused) {
   EXPECT_REFUSED(collReduceScatter(send_, recv_, SIZE_MAX / 4, collFloat32, collSum, comm_, nullptr), kBad, "count");
   EXPECT_REFUSED(collAllGather(send_, recv_, SIZE_MAX / 8, collFloat64, comm_, nullptr), kBad, "count");
   EXPECT_REFUSED(collBroadcast(send_, recv_, SIZE_MAX, collInt8, 0, comm_, nullptr), kBad, "count");
+}
+
+TEST_F(Arguments, OverlapThatIsNotInPlaceIsRefused) {
+  constexpr auto kBad = collInvalidArgument;
+  EXPECT_REFUSED(collReduce(send_, send_ + 1, 4, collFloat32, collSum, 0, comm_, nullptr), kBad, "overlap");
+  EXPECT_REFUSED(collGather(send_ + 4, send_, 4, collFloat32, 0, comm_, nullptr), kBad, "overlap");
+  EXPECT_REFUSED(collScatter(send_, send_ + 4, 4, collFloat32, 0, comm_, nullptr), kBad, "overlap");
+  EXPECT_REFUSED(collAlltoAll(send_, send_, 4, collFloat32, comm_, nullptr), kBad, "overlap");
+  EXPECT_REFUSED(collAlltoAll(send_, send_ + 7, 4, collFloat32, comm_, nullptr), kBad, "overlap");
 }
 
 TEST_F(Arguments, CodecsThatDoNotFitAreUnsupported) {
@@ -153,6 +178,26 @@ TEST_F(Arguments, SendMayBeNullOffTheRoot) {
     float got = 0;
     EXPECT_EQ(collBroadcast(send, &got, 1, collFloat32, 1, world_.handle(rank), nullptr), collSuccess);
     EXPECT_EQ(got, 42);
+  });
+}
+
+TEST_F(Arguments, WhatIsNotTheirsMayBeNullOffTheRoot) {
+  world_.run([&](int rank, Communicator&) {
+    const collComm_t comm = world_.handle(rank);
+    const bool root = rank == 1;
+    const float own = static_cast<float>(rank) + 1;
+    float got[2] = {};
+    EXPECT_EQ(collReduce(&own, root ? got : nullptr, 1, collFloat32, collSum, 1, comm, nullptr), collSuccess);
+    EXPECT_EQ(got[0], root ? 3 : 0);
+    EXPECT_EQ(collGather(&own, root ? got : nullptr, 1, collFloat32, 1, comm, nullptr), collSuccess);
+    EXPECT_EQ(got[1], root ? 2 : 0);
+    const float parts[2] = {5, 6};
+    EXPECT_EQ(collScatter(root ? parts : nullptr, got, 1, collFloat32, 1, comm, nullptr), collSuccess);
+    EXPECT_EQ(got[0], parts[rank]);
+    float blocks[2] = {};
+    EXPECT_EQ(collAlltoAll(parts, blocks, 1, collFloat32, comm, nullptr), collSuccess);
+    EXPECT_EQ(blocks[0], parts[rank]);
+    EXPECT_EQ(blocks[1], parts[rank]);
   });
 }
 

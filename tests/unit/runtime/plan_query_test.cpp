@@ -11,6 +11,9 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr collFunc_t kFuncs[] = {collFuncAllReduce, collFuncReduceScatter, collFuncAllGather, collFuncBroadcast,
+                                 collFuncReduce,    collFuncAlltoAll,      collFuncGather,    collFuncScatter};
+
 World world_of(const Placement& node_of, const std::string& algorithm, bool shm = true, size_t chunk_bytes = 0) {
   WorldOptions options{node_of, shm};
   options.edit = [=](int, Config& config) {
@@ -49,7 +52,7 @@ Json query(collComm_t comm, collFunc_t func, size_t count, collCodec_t codec = n
 TEST(QueryPlan, HasEveryPromisedKey) {
   World world = world_of(blocks({2, 2}), "");
   ASSERT_TRUE(world.ok()) << world.why();
-  for (const collFunc_t func : {collFuncAllReduce, collFuncReduceScatter, collFuncAllGather, collFuncBroadcast}) {
+  for (const collFunc_t func : kFuncs) {
     for (int rank = 0; rank < 4; ++rank) {
       const Json plan = query(world.handle(rank), func, 100000);
       EXPECT_TRUE(plan["algorithm"].is_string());
@@ -71,7 +74,7 @@ TEST(QueryPlan, NamesTheAlgorithmThatWasAskedFor) {
     World world = world_of(on_board ? one_node(4) : blocks({2, 2}), std::string(algorithm.name), on_board);
     ASSERT_TRUE(world.ok()) << world.why();
     bool served = false;
-    for (const collFunc_t func : {collFuncAllReduce, collFuncReduceScatter, collFuncAllGather, collFuncBroadcast}) {
+    for (const collFunc_t func : kFuncs) {
       size_t needed = 0;
       const collResult_t result =
           collCommQueryPlan(world.handle(1), func, 5000, collFloat32, nullptr, nullptr, 0, &needed);
@@ -143,12 +146,15 @@ TEST(QueryPlan, RefusesWhatItCannotDo) {
             collInvalidArgument);
   EXPECT_GT(needed, sizeof(little)) << "tells what it takes";
   EXPECT_STREQ(little, "untouched");
-  EXPECT_EQ(collCommQueryPlan(comm, collFuncReduce, 5, collFloat32, nullptr, nullptr, 0, &needed), collUnsupported);
-  EXPECT_EQ(collCommQueryPlan(comm, collFuncAlltoAll, 5, collFloat32, nullptr, nullptr, 0, &needed), collUnsupported);
+  EXPECT_EQ(collCommQueryPlan(comm, static_cast<collFunc_t>(15), 5, collFloat32, nullptr, nullptr, 0, &needed),
+            collInvalidArgument);
   EXPECT_EQ(collCommQueryPlan(nullptr, collFuncAllReduce, 5, collFloat32, nullptr, nullptr, 0, &needed),
             collInvalidArgument);
   const CodecHandle int8("int8");
   EXPECT_EQ(collCommQueryPlan(comm, collFuncAllReduce, 5, collInt32, int8.get(), nullptr, 0, &needed), collUnsupported);
+  EXPECT_EQ(collCommQueryPlan(comm, collFuncReduce, 5, collFloat32, int8.get(), nullptr, 0, &needed), collUnsupported);
+  EXPECT_EQ(collCommQueryPlan(comm, collFuncAlltoAll, 5, collFloat32, int8.get(), nullptr, 0, &needed),
+            collUnsupported);
 }
 
 }  // namespace

@@ -1,0 +1,17 @@
+// Operators that multiply first: the input of the call is a scaled copy of the user's.
+#include "reduce/scale.hpp"
+#include "runtime/execution.hpp"
+
+namespace coll {
+
+Status Execution::scale_input() {
+  const size_t blocks = call_.function == Function::kReduceScatter ? static_cast<size_t>(around_.nranks) : 1;
+  const size_t count = blocks * call_.count;
+  COLL_TRY(take_block(count * size_of(call_.type), &scaled_));
+  reduce::scale(call_.type, call_.send, call_.scale->scalar(), scaled_.data(), count);
+  call_.send = scaled_.data();
+  overwrites_input_ = false;
+  return {};
+}
+
+}  // namespace coll
