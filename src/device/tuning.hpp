@@ -32,7 +32,7 @@ inline constexpr size_t kBytesInFlight = COLL_CUDA_BYTES_IN_FLIGHT;
 inline constexpr size_t kBytesInFlight = COLL_TUNED_BYTES_IN_FLIGHT;
 #endif
 
-inline constexpr int kMostUnrolled = 8;
+inline constexpr int kMostUnrolled = 4;
 inline constexpr int kMostValues = 32;  // accumulators of a lane, in units of 4 bytes
 
 // Units that a lane has in flight.

@@ -9,7 +9,7 @@
 #include "base/float.hpp"
 
 // Loops over registers: on the device they must be unrolled.
-#if defined(__CUDACC__)
+#if defined(__CUDA_ARCH__)
 #define COLL_UNROLL _Pragma("unroll")
 #define COLL_NO_UNROLL _Pragma("unroll 1")
 #else
