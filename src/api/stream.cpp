@@ -15,7 +15,7 @@ Status stream_of(collStream_t handle, std::shared_ptr<Stream>* stream) {
   if (host == nullptr) {
     return {
         collUnsupported,
-        "this is a device stream, and this build of libcoll has no CUDA; use NULL or a stream of collStreamCreate()"};
+        "this is a device stream, which collectives do not take yet; use NULL or a stream of collStreamCreate()"};
   }
   *stream = host->stream;
   return {};
