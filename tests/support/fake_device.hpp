@@ -1,6 +1,7 @@
 // A device without one: host memory that is registered as its, and kernels that run lane by lane, at once.
 #pragma once
 
+#include <cstdlib>
 #include <cstring>
 #include <map>
 
@@ -55,12 +56,19 @@ class FakeDevice final : public DeviceOperations {
     return {};
   }
   Status synchronize(collStream_t) const override { return {}; }
-  Status allocate(size_t, void**) const override { return {collUnsupported, "tests bring their own memory"}; }
-  Status release(void*) const override { return {collUnsupported, "tests bring their own memory"}; }
+  Status allocate(size_t bytes, void** memory) const override {
+    *memory = std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+    return *memory != nullptr ? Status() : Status(collSystemError, "out of memory");
+  }
+  Status release(void* memory) const override {
+    std::free(memory);
+    return {};
+  }
   Status make_timer(std::unique_ptr<DeviceTimer>*) const override { return {collUnsupported, "nothing to time"}; }
   void tune(int, int) override {}
 
  private:
+  static constexpr size_t kAlignment = 256;  // as CUDA gives it
   struct Range {
     size_t bytes;
     MemoryOwner owner;
