@@ -81,11 +81,12 @@ struct DeviceFormat {
     uint32_t bits[kWidth * kRuns];
     COLL_UNROLL
     for (int i = 0; i < kWidth * kRuns; ++i) {
-      const int32_t code = quantise(static_cast<float>(values[i]), inverse);
-      bits[i] = scale == kNanScale ? 0 : static_cast<uint32_t>(code);
+      bits[i] = static_cast<uint32_t>(quantise(static_cast<float>(values[i]), inverse));
     }
     device::Words<kWidth> words;
     Lanes::pack(bits, &words);
+    COLL_UNROLL
+    for (size_t w = 0; w < kWidth / 4; ++w) words.word[w] = scale == kNanScale ? 0 : words.word[w];
     device::store_words(words, message + layout.codes + slot);
     if (layout.place_of(slot) == 0) reinterpret_cast<uint16_t*>(message)[layout.block_of(slot)] = scale;
   }

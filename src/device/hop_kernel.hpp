@@ -28,7 +28,9 @@ struct HopKernel {
   static constexpr int kBatch = kBatchT;
   static constexpr bool kCoded = kCodedT;
   static constexpr bool kScaled = kCoded && Format::kScaled;  // lanes have to agree on a block's scale
-  static constexpr int kWidth = width_of(kBatch > 0 && kCoded ? Format::kSlotBytes : Element::kBytes);
+  static constexpr bool kRecodes = kBatch > 0 && kCoded;
+  static constexpr int kWidth =
+      width_of(kRecodes ? Format::kSlotBytes : Element::kBytes) / (kRecodes && sizeof(Acc) == 8 ? 2 : 1);
   static constexpr int kElements = kWidth * Format::kRuns;  // of a unit
 
   typename Format::Layout layout;
@@ -181,8 +183,7 @@ struct HopKernel {
         state->magnitude[u] = 0;
         COLL_UNROLL
         for (int i = 0; i < kElements; ++i) {
-          const uint32_t magnitude = magnitude_of(state->values[u][i]);
-          if (magnitude > state->magnitude[u]) state->magnitude[u] = magnitude;
+          state->magnitude[u] = larger_magnitude(state->magnitude[u], static_cast<float>(state->values[u][i]));
         }
       }
     }

@@ -79,6 +79,18 @@ struct ExtremeOp {
   }
 };
 
+// Bits of the larger of two magnitudes, one of them as bits; NaN is above infinity, with any payload.
+COLL_HD inline uint32_t larger_magnitude(uint32_t so_far, float value) {
+#if defined(__CUDA_ARCH__)
+  float larger;  // one instruction, which takes the absolute value on its way
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(larger) : "f"(__uint_as_float(so_far)), "f"(fabsf(value)));
+  return __float_as_uint(larger);
+#else
+  const uint32_t magnitude = float_bits(value) & kAbsMask32;
+  return magnitude > so_far ? magnitude : so_far;
+#endif
+}
+
 // The last step of an average; integers truncate towards zero.
 template <typename T>
 COLL_HD inline T divide(T value, int divisor) {
