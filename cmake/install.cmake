@@ -22,9 +22,11 @@ if(TARGET coll_mpi)
 endif()
 
 # Opened at run time by libcoll.so, so that nobody links it.
-if(TARGET coll_ucx)
-  install(TARGETS coll_ucx LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} NAMELINK_SKIP)
-endif()
+foreach(module coll_ucx coll_cuda)
+  if(TARGET ${module})
+    install(TARGETS ${module} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} NAMELINK_SKIP)
+  endif()
+endforeach()
 
 configure_package_config_file(cmake/collConfig.cmake.in ${PROJECT_BINARY_DIR}/collConfig.cmake
                               INSTALL_DESTINATION ${coll_package_dir} NO_SET_AND_CHECK_MACRO)

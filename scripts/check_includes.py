@@ -13,15 +13,16 @@ import sys
 import tree
 
 BASE = {"base", "include"}
-PARTS = {"collectives", "transport", "compression", "reduce", "topology"} | BASE
+PARTS = {"collectives", "transport", "compression", "reduce", "device", "topology"} | BASE
 
 # Room: the rooms it may include besides itself.
 MAY_INCLUDE = {
     "include": set(),
     "base": {"include"},
+    "device": BASE,
     "topology": BASE,
-    "reduce": BASE,
-    "compression": BASE,
+    "reduce": BASE | {"device"},
+    "compression": BASE | {"device"},
     "transport": BASE,
     "collectives": BASE | {"topology"},
     "runtime": PARTS,

@@ -265,10 +265,13 @@ COLL_API collResult_t collCodecDestroy(collCodec_t codec);
 COLL_API collResult_t collCodecGetInfo(collCodec_t codec, collCodecInfo_t* info);
 /* The most bytes that encoding `count` elements of `type` can take. */
 COLL_API collResult_t collCodecMaxBytes(collCodec_t codec, size_t count, collDataType_t type, size_t* bytes);
-/* Encodes in[0..count) to out[0..*bytes); `capacity` must be at least collCodecMaxBytes. */
+/* Encodes in[0..count) to out[0..*bytes); `capacity` must be at least collCodecMaxBytes. Both buffers are host memory,
+ * with stream NULL, or both are memory of one CUDA device: then the work is enqueued on the CUDA stream (NULL is the
+ * default stream), *bytes is set at once, and the bytes are those that the host would make. */
 COLL_API collResult_t collCodecEncode(collCodec_t codec, const void* in, size_t count, collDataType_t type, void* out,
                                       size_t capacity, size_t* bytes, collStream_t stream);
-/* Decodes exactly `count` elements; bytes that are not such a message are collCorruptData and `out` is unspecified. */
+/* Decodes exactly `count` elements; bytes that are not such a message are collCorruptData and `out` is unspecified.
+ * Memory and stream as for collCodecEncode. */
 COLL_API collResult_t collCodecDecode(collCodec_t codec, const void* in, size_t bytes, void* out, size_t count,
                                       collDataType_t type, collStream_t stream);
 COLL_API collResult_t collAllReduceCompressed(const void* send, void* recv, size_t count, collDataType_t type,

@@ -9,6 +9,7 @@
 #include <exception>
 
 #include "accuracy.hpp"
+#include "device_run.hpp"
 #include "options.hpp"
 #include "perf/tools/files.hpp"
 #include "perf/tools/numbers.hpp"
@@ -66,15 +67,7 @@ class Run {
     }
     return {};
   }
-  Problem write() const {
-    if (rows_.empty()) return {};
-    if (Problem p = write_file(options_.json_file, codec_json(meta_, rows_))) return p;
-    return write_file(options_.csv_file, codec_csv(rows_));
-  }
-  bool all_right() const {
-    return std::none_of(rows_.begin(), rows_.end(),
-                        [](const CodecRow& row) { return row.verdict && row.verdict->wrong > 0; });
-  }
+  const std::vector<CodecRow>& rows() const { return rows_; }
 
  private:
   Problem all_sizes(collDataType_t type) {
@@ -162,6 +155,24 @@ int tabulate(const CodecOptions& options) {
   return wrong == 0 ? 0 : kCheckFailed;
 }
 
+Problem write_rows(const CodecOptions& options, const CodecMeta& meta, const std::vector<CodecRow>& rows) {
+  if (rows.empty()) return {};
+  if (Problem p = write_file(options.json_file, codec_json(meta, rows))) return p;
+  return write_file(options.csv_file, codec_csv(rows));
+}
+
+bool all_right(const std::vector<CodecRow>& rows) {
+  return std::none_of(rows.begin(), rows.end(),
+                      [](const CodecRow& row) { return row.verdict && row.verdict->wrong > 0; });
+}
+
+int run_on_device(const CodecOptions& options, CodecMeta meta) {
+  std::vector<CodecRow> rows;
+  if (const Problem p = measure_on_device(options, &meta, &rows)) return report(p);
+  if (const Problem p = write_rows(options, meta, rows)) return report(p);
+  return all_right(rows) ? 0 : kCheckFailed;
+}
+
 int run(int argc, char** argv) {
   const CodecParsed parsed = parse_codec_options(argc, argv);
   if (!parsed.options) {
@@ -172,10 +183,11 @@ int run(int argc, char** argv) {
   if (const Problem p = try_files({options.json_file, options.csv_file})) return report(p);
   if (options.accuracy) return tabulate(options);
   const CodecMeta meta = describe(options, argc, argv);
+  if (options.on_device) return run_on_device(options, meta);
   Run all(options, meta);
   if (const Problem p = all.all()) return report(p);
-  if (const Problem p = all.write()) return report(p);
-  return all.all_right() ? 0 : kCheckFailed;
+  if (const Problem p = write_rows(options, meta, all.rows())) return report(p);
+  return all_right(all.rows()) ? 0 : kCheckFailed;
 }
 
 }  // namespace

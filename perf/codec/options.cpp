@@ -28,7 +28,7 @@ std::string isa_names() {
 
 void declare(Raw* raw, CodecOptions* o, CLI::App* app) {
   app->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  raw->sizes.declare(app, "64K, 2M and 64M");
+  raw->sizes.declare(app, "64K, 2M and 64M; on a device 4K to 1G in steps of 32");
   app->add_option("-n,--iters", o->iters, "timed samples (default 20)")->check(CLI::Range(1, 1 << 24));
   app->add_option("-w,--warmup_iters", o->warmup_iters, "samples before them (default 5)")
       ->check(CLI::Range(0, 1 << 24));
@@ -47,7 +47,12 @@ void declare(Raw* raw, CodecOptions* o, CLI::App* app) {
   app->add_option("--stores", raw->stores,
                   "plain or stream (past the caches) stores of elements; auto: as the library does (default auto)")
       ->check(CLI::IsMember({"auto", "plain", "stream"}));
-  app->add_option("--memory", raw->memory, "where the buffers are (default host)")->check(CLI::IsMember({"host"}));
+  app->add_option("--memory", raw->memory, "where the buffers are (default host)")
+      ->check(CLI::IsMember({"host", "device"}));
+  app->add_option("--threads", o->threads, "of a block, on the device (default: as tuned)")
+      ->check(CLI::IsMember({0, 64, 128, 256, 512}));
+  app->add_option("--blocks-per-sm", o->blocks_per_sm, "at most, on the device (default: as tuned)")
+      ->check(CLI::Range(0, 64));
   app->add_flag("--accuracy", o->accuracy,
                 "ratio and error of each codec on each --input, whole and untimed: the same on every machine");
   app->add_option("--json", o->json_file, "write the results to this file as JSON");
@@ -70,14 +75,16 @@ void read_isas(const Raw& raw, CodecOptions* o) {
 }
 
 void read_sizes(const Raw& raw, CodecOptions* o) {
-  constexpr size_t kSmallest = size_t{64} << 10, kLargest = size_t{64} << 20;
-  static_cast<SizeRange&>(*o) = raw.sizes.read(kLargest);
+  const size_t smallest = o->on_device ? size_t{4} << 10 : size_t{64} << 10;
+  const size_t largest = o->on_device ? size_t{1} << 30 : size_t{64} << 20;
+  static_cast<SizeRange&>(*o) = raw.sizes.read(largest);
   if (!raw.sizes.min_bytes.empty() || !raw.sizes.max_bytes.empty()) return;
-  o->min_bytes = kSmallest;
+  o->min_bytes = smallest;
   if (o->step_factor == 1) o->step_factor = 32;
 }
 
 void read(const Raw& raw, CodecOptions* o) {
+  o->on_device = raw.memory == "device";
   read_sizes(raw, o);
   read_isas(raw, o);
   o->types = read_types(raw.type);

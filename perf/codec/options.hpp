@@ -21,8 +21,10 @@ struct CodecOptions : SizeRange {
   std::vector<std::string> codecs;
   std::vector<Isa> isas;
   Stores stores = Stores::kAuto;
-  std::vector<std::string> inputs;  // empty: made-up values; more than one: with --accuracy
-  bool accuracy = false;            // ratios and errors instead of times
+  std::vector<std::string> inputs;     // empty: made-up values; more than one: with --accuracy
+  bool on_device = false;              // buffers are a GPU's memory
+  int threads = 0, blocks_per_sm = 0;  // of its kernels; 0: as tuned
+  bool accuracy = false;               // ratios and errors instead of times
   std::string json_file, csv_file;
   bool progress = false;
 };

@@ -21,8 +21,12 @@ constexpr Column kColumns[] = {
 std::string codec_head(const CodecMeta& meta) {
   std::string text = fmt::format("# codec_perf of libcoll {} on {}: {} samples of each, in turn with memcpy\n",
                                  meta.library_version, meta.host, meta.iters);
-  text += fmt::format("# rate: bytes read and written, on one core; ratio: to memcpy of as many; sums of {} ranks\n#\n",
-                      meta.ranks);
+  if (meta.memory != "host") {
+    text += fmt::format("# on {}; memcpy: the device's own copy, from and to memory that is not in its cache\n",
+                        meta.memory);
+  }
+  text += fmt::format("# rate: bytes read and written, {}; ratio: to memcpy of as many; sums of {} ranks\n#\n",
+                      meta.memory == "host" ? "on one core" : "on the device", meta.ranks);
   return text + lay_out_head(kColumns);
 }
 
@@ -47,7 +51,7 @@ std::string codec_json(const CodecMeta& meta, std::span<const CodecRow> rows) {
                   {"iters", meta.iters},
                   {"warmup_iters", meta.warmup_iters},
                   {"input", meta.input},
-                  {"memory", "host"}};
+                  {"memory", meta.memory}};
   json["rows"] = nlohmann::ordered_json::array();
   for (const CodecRow& row : rows) {
     nlohmann::ordered_json one = {{"size_bytes", row.size_bytes},

@@ -26,7 +26,7 @@ struct CodecRow {
 
 // What all rows have in common.
 struct CodecMeta {
-  std::string command, time, host, library_version, input;
+  std::string command, time, host, library_version, input, memory = "host";
   int ranks = 0, iters = 0, warmup_iters = 0;
 };
 

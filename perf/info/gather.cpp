@@ -13,6 +13,7 @@
 #include "compression/codec.hpp"
 #include "report.hpp"
 #include "runtime/create.hpp"
+#include "runtime/device_port.hpp"
 #include "runtime/far.hpp"
 #include "topology/exchange.hpp"
 #include "topology/tuning_file.hpp"
@@ -45,6 +46,31 @@ std::string isa_text() {
   return fmt::format("{} (this machine has {})", name(best_isa()), all);
 }
 
+// What libcoll_cuda.so says: a line for the versions, one for the kernels, and the devices.
+void find_devices(Report* report) {
+#ifdef COLL_HAS_CUDA
+  std::unique_ptr<DeviceOperations> operations;
+  std::vector<DeviceFacts> devices;
+  Status status = open_devices(&operations);
+  if (status.ok()) status = operations->devices(&devices);
+  if (!status.ok()) {
+    report->versions.push_back({"CUDA", fmt::format("not usable: {}", status.message())});
+    return;
+  }
+  report->versions.push_back({"CUDA", operations->version()});
+  report->versions.push_back({"CUDA kernels", operations->kernels()});
+  for (size_t i = 0; i < devices.size(); ++i) {
+    const DeviceFacts& d = devices[i];
+    report->devices.push_back(
+        {fmt::format("{}", i), fmt::format("{}, compute capability {}.{}, {} processors, {:.1f} GiB, {} MiB of cache",
+                                           d.name, d.compute_capability / 10, d.compute_capability % 10, d.processors,
+                                           static_cast<double>(d.memory_bytes) / (1 << 30), d.cache_bytes >> 20)});
+  }
+#else
+  report->versions.push_back({"CUDA", "not in this build"});
+#endif
+}
+
 std::vector<Entry> versions() {
   return {
       {"libcoll", fmt::format("{}.{}.{}", COLL_MAJOR, COLL_MINOR, COLL_PATCH)},
@@ -53,7 +79,6 @@ std::vector<Entry> versions() {
       {"Highway", fmt::format("{}.{}.{}", HWY_MAJOR, HWY_MINOR, HWY_PATCH)},
       {"MPI", beneath("mpi")},
       {"UCX", beneath("ucx")},
-      {"CUDA", "not in this build"},
       {"SIMD", isa_text()},
   };
 }
@@ -109,6 +134,7 @@ Report gather() {
   Env env;
   if (const Status status = read_env(&env); !status.ok()) report.errors.push_back(status.message());
   report.versions = versions();
+  find_devices(&report);
   for (const CodecEntry& codec : codec_registry())
     report.codecs.push_back({std::string(codec.name), std::string(codec.keys)});
   for (const Algorithm& algorithm : algorithm_registry()) {

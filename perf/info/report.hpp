@@ -25,6 +25,7 @@ struct Report {
   std::vector<Entry> versions;    // "libcoll", "hwloc", "MPI", ...
   std::vector<Entry> codecs;      // name and keys
   std::vector<Entry> algorithms;  // name and summary
+  std::vector<Entry> devices;     // "0", ...: what CUDA says about them
   std::vector<std::string> transports;
   std::vector<Setting> settings;
   topo::Topology topology;            // of this process alone, with the rates and links it would plan with

@@ -83,6 +83,7 @@ std::string as_text(const Report& report) {
   all += fmt::format("\nThis node\n  {}\n", topo::summary(report.topology.nodes.front()));
   for (const topo::Nic& nic : report.topology.nodes.front().nics) all += fmt::format("  {}\n", topo::describe(nic));
   for (const topo::Gpu& gpu : report.topology.nodes.front().gpus) all += fmt::format("  {}\n", topo::describe(gpu));
+  if (!report.devices.empty()) add_entries("CUDA devices", report.devices, &all);
   add_entries("Codecs (and their keys)", report.codecs, &all);
   add_entries("Algorithms", report.algorithms, &all);
   all += "\nTransports\n";
@@ -95,6 +96,7 @@ std::string as_text(const Report& report) {
 std::string as_json(const Report& report) {
   nlohmann::json json;
   for (const Entry& entry : report.versions) json["versions"][entry.name] = entry.text;
+  json["devices"] = entries_json(report.devices, "facts");
   json["codecs"] = entries_json(report.codecs, "keys");
   json["algorithms"] = entries_json(report.algorithms, "summary");
   json["transports"] = report.transports;

@@ -37,7 +37,8 @@ class CollInfo(unittest.TestCase):
         versions = run_json()[1]["versions"]
         self.assertNotIn("not usable", versions["MPI"])
         self.assertTrue(versions["MPI"])
-        self.assertEqual(versions["CUDA"], "not in this build")
+        self.assertRegex(versions["CUDA"], r"^not in this build$|^not usable: .*(driver|load)|^[0-9]+\.[0-9]+ \(the driver")
+        self.assertEqual("CUDA kernels" in versions, versions["CUDA"][0].isdigit())
         self.assertRegex(versions["UCX"], r"^not in this build$|^[0-9]+\.[0-9]+\.[0-9]+$")
 
     def test_every_variable_has_value_and_source(self):

@@ -1,6 +1,7 @@
 #include <cstring>
 #include <memory>
 
+#include "api/codec_device.hpp"
 #include "api/guard.hpp"
 #include "api/handles.hpp"
 #include "base/twin.hpp"
@@ -12,14 +13,12 @@ using api::not_null;
 
 namespace {
 
-// Encoding and decoding run on the caller's thread; a host stream has nothing to add, but its order has to be kept.
-Status check(collCodec_t codec, size_t count, collDataType_t type, collStream_t stream) {
+Status check(collCodec_t codec, size_t count, collDataType_t type) {
   COLL_TRY(not_null(codec, "codec"));
   if (!valid(type))
     return {collInvalidArgument, text("type is ", static_cast<int>(type), ", which is not a collDataType_t")};
   if (count > SIZE_MAX / 16)
     return {collInvalidArgument, text("count is ", count, ", which is more than memory can hold")};
-  if (stream != nullptr) return {collUnsupported, "encoding and decoding of host memory take no stream; pass NULL"};
   return codec->codec->supports(type);
 }
 
@@ -98,7 +97,7 @@ collResult_t collCodecGetInfo(collCodec_t codec, collCodecInfo_t* info) {
 
 collResult_t collCodecMaxBytes(collCodec_t codec, size_t count, collDataType_t type, size_t* bytes) {
   return guarded("collCodecMaxBytes", [&] {
-    COLL_TRY(check(codec, count, type, nullptr));
+    COLL_TRY(check(codec, count, type));
     COLL_TRY(not_null(bytes, "bytes"));
     *bytes = max_bytes(*codec, count, type);
     return Status();
@@ -108,7 +107,7 @@ collResult_t collCodecMaxBytes(collCodec_t codec, size_t count, collDataType_t t
 collResult_t collCodecEncode(collCodec_t codec, const void* in, size_t count, collDataType_t type, void* out,
                              size_t capacity, size_t* bytes, collStream_t stream) {
   return guarded("collCodecEncode", [&] {
-    COLL_TRY(check(codec, count, type, stream));
+    COLL_TRY(check(codec, count, type));
     COLL_TRY(not_null(bytes, "bytes"));
     const size_t needed = max_bytes(*codec, count, type);
     if (capacity < needed) {
@@ -116,9 +115,14 @@ collResult_t collCodecEncode(collCodec_t codec, const void* in, size_t count, co
                                               " bytes (collCodecMaxBytes tells)"));
     }
     *bytes = needed;
-    if (count == 0) return Status();
+    api::CodecPlace place{in, out, stream};
+    if (count == 0) return api::find_place(*codec, &place);
     COLL_TRY(not_null(in, "in"));
     COLL_TRY(not_null(out, "out"));
+    COLL_TRY(api::find_place(*codec, &place));
+    if (place.operations != nullptr) {
+      return exact(*codec) ? copy_on_device(place, needed) : encode_on_device(*codec, place, count, type);
+    }
     if (!exact(*codec)) return encode(*codec, in, count, type, out);
     std::memmove(out, in, needed);
     return Status();
@@ -128,14 +132,19 @@ collResult_t collCodecEncode(collCodec_t codec, const void* in, size_t count, co
 collResult_t collCodecDecode(collCodec_t codec, const void* in, size_t bytes, void* out, size_t count,
                              collDataType_t type, collStream_t stream) {
   return guarded("collCodecDecode", [&] {
-    COLL_TRY(check(codec, count, type, stream));
+    COLL_TRY(check(codec, count, type));
     const size_t needed = max_bytes(*codec, count, type);
     if (exact(*codec) && bytes != needed) {
       return Status(collCorruptData, text("the message has ", bytes, " bytes; ", count, " elements take ", needed));
     }
-    if (count == 0 && bytes == 0) return Status();
+    api::CodecPlace place{in, out, stream};
+    if (count == 0 && bytes == 0) return api::find_place(*codec, &place);
     COLL_TRY(not_null(in, "in"));
     COLL_TRY(not_null(out, "out"));
+    COLL_TRY(api::find_place(*codec, &place));
+    if (place.operations != nullptr) {
+      return exact(*codec) ? copy_on_device(place, needed) : decode_on_device(*codec, place, bytes, count, type);
+    }
     if (!exact(*codec)) return decode(*codec, {static_cast<const std::byte*>(in), bytes}, out, count, type);
     std::memmove(out, in, needed);
     return Status();

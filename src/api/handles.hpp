@@ -8,6 +8,7 @@
 #include "base/status.hpp"
 #include "compression/codec.hpp"
 #include "runtime/communicator.hpp"
+#include "runtime/device_port.hpp"
 #include "runtime/stream.hpp"
 
 struct collComm {
@@ -18,6 +19,7 @@ struct collComm {
 struct collCodec {
   std::shared_ptr<const coll::Codec> codec;
   uint64_t calls = 0;  // collectives made with this handle
+  std::shared_ptr<coll::DevicePort> devices = std::make_shared<coll::DevicePort>();
 };
 
 namespace coll::api {

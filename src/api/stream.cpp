@@ -14,9 +14,8 @@ Status stream_of(collStream_t handle, std::shared_ptr<Stream>* stream) {
   if (handle == nullptr) return {};
   const HostStream* host = host_stream(handle);
   if (host == nullptr) {
-    return {
-        collUnsupported,
-        "this is a device stream, and this build of libcoll has no CUDA; use NULL or a stream of collStreamCreate()"};
+    return {collUnsupported,
+            "this is a device stream, which collectives do not take yet; use NULL or a stream of collStreamCreate()"};
   }
   *stream = host->stream;
   return {};

@@ -1,0 +1,156 @@
+// What libcoll.so takes from libcoll_cuda.so.
+#include <cuda_runtime_api.h>
+
+#include <atomic>
+
+#include "device/cuda/error.hpp"
+#include "device/kernels.hpp"
+#include "device/operations.hpp"
+
+namespace coll::device::cuda {
+
+namespace {
+
+class Timer final : public DeviceTimer {
+ public:
+  Timer(cudaEvent_t begin, cudaEvent_t end) : begin_(begin), end_(end) {}
+  ~Timer() override {
+    cudaEventDestroy(begin_);
+    cudaEventDestroy(end_);
+  }
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+
+  Status start(collStream_t stream) override { return checked(cudaEventRecord(begin_, stream), "recording an event"); }
+  Status stop(collStream_t stream) override { return checked(cudaEventRecord(end_, stream), "recording an event"); }
+  Status elapsed_us(double* us) override {
+    float ms = 0;
+    COLL_TRY(checked(cudaEventSynchronize(end_), "waiting for an event"));
+    COLL_TRY(checked(cudaEventElapsedTime(&ms, begin_, end_), "reading a time"));
+    *us = 1e3 * static_cast<double>(ms);
+    return {};
+  }
+
+ private:
+  cudaEvent_t begin_, end_;
+};
+
+std::string version_text(int version) { return text(version / 1000, ".", version % 1000 / 10); }
+
+Status facts_of(int device, DeviceFacts* facts) {
+  cudaDeviceProp all{};
+  COLL_TRY(checked(cudaGetDeviceProperties(&all, device), "asking for a device's properties"));
+  facts->name = all.name;
+  facts->compute_capability = 10 * all.major + all.minor;
+  facts->processors = all.multiProcessorCount;
+  facts->memory_bytes = all.totalGlobalMem;
+  facts->cache_bytes = static_cast<size_t>(all.l2CacheSize);
+  return {};
+}
+
+class Operations final : public DeviceOperations {
+ public:
+  explicit Operations(int driver) : driver_(driver) {}
+
+  std::string version() const override {
+    return text(version_text(CUDART_VERSION), " (the driver serves up to ", version_text(driver_), ")");
+  }
+  std::string kernels() const override {
+    std::string codecs;
+    for (const CodecKernels& one : codec_kernels()) codecs += text(codecs.empty() ? "" : ", ", one.codec);
+    return text(COLL_CUDA_ARCHITECTURES, ": ", codecs);
+  }
+  Status devices(std::vector<DeviceFacts>* all) const override {
+    int count = 0;
+    COLL_TRY(checked(cudaGetDeviceCount(&count), "counting devices"));
+    all->resize(static_cast<size_t>(count));
+    for (int i = 0; i < count; ++i) COLL_TRY(facts_of(i, &(*all)[static_cast<size_t>(i)]));
+    return {};
+  }
+  Status owner_of(const void* address, MemoryOwner* owner) const override {
+    cudaPointerAttributes attributes{};
+    COLL_TRY(checked(cudaPointerGetAttributes(&attributes, address), "asking whose memory an address is"));
+    switch (attributes.type) {
+      case cudaMemoryTypeDevice:
+        *owner = {MemoryKind::kDevice, attributes.device};
+        break;
+      case cudaMemoryTypeManaged:
+        *owner = {MemoryKind::kManaged, attributes.device};
+        break;
+      case cudaMemoryTypeHost:
+        *owner = {MemoryKind::kPinned, -1};
+        break;
+      default:
+        *owner = {};
+    }
+    return {};
+  }
+
+  Status use(int device, int* before) const override {
+    COLL_TRY(checked(cudaGetDevice(before), "asking for the current device"));
+    return *before == device ? Status() : checked(cudaSetDevice(device), "changing the current device");
+  }
+
+  Status run(const DeviceHop& hop, collStream_t stream) const override {
+    for (const CodecKernels& one : codec_kernels()) {
+      if (one.codec == hop.codec) return one.run(hop, {stream, threads_.load(), blocks_per_sm_.load()});
+    }
+    return {collUnsupported, text("codec '", hop.codec, "' has no kernels")};
+  }
+  Status copy(void* to, const void* from, size_t bytes, collStream_t stream) const override {
+    return checked(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream), "copying");
+  }
+  Status synchronize(collStream_t stream) const override {
+    return checked(cudaStreamSynchronize(stream), "waiting for a stream");
+  }
+
+  Status allocate(size_t bytes, void** memory) const override {
+    return checked(cudaMalloc(memory, bytes), "allocating memory");
+  }
+  Status release(void* memory) const override { return checked(cudaFree(memory), "freeing memory"); }
+  Status make_timer(std::unique_ptr<DeviceTimer>* timer) const override {
+    cudaEvent_t begin = nullptr, end = nullptr;
+    COLL_TRY(checked(cudaEventCreate(&begin), "creating an event"));
+    const Status status = checked(cudaEventCreate(&end), "creating an event");
+    if (!status.ok()) {
+      cudaEventDestroy(begin);
+      return status;
+    }
+    *timer = std::make_unique<Timer>(begin, end);
+    return {};
+  }
+  void tune(int threads, int blocks_per_sm) override {
+    threads_ = threads;
+    blocks_per_sm_ = blocks_per_sm;
+  }
+
+ private:
+  int driver_;
+  std::atomic<int> threads_{0}, blocks_per_sm_{0};
+};
+
+Status open(std::unique_ptr<DeviceOperations>* operations) {
+  int driver = 0, count = 0;
+  COLL_TRY(checked(cudaDriverGetVersion(&driver), "asking for the driver's version"));
+  if (driver == 0) return {collUnsupported, "no NVIDIA driver is installed"};
+  if (driver / 1000 < CUDART_VERSION / 1000) {
+    return {collUnsupported, text("the NVIDIA driver serves CUDA up to ", version_text(driver),
+                                  ", and libcoll_cuda.so needs ", CUDART_VERSION / 1000, ".0; install a newer driver")};
+  }
+  const cudaError_t counted = cudaGetDeviceCount(&count);
+  if (counted == cudaErrorNoDevice || (counted == cudaSuccess && count == 0)) {
+    cudaGetLastError();
+    return {collUnsupported, "the NVIDIA driver finds no device that this process may use"};
+  }
+  COLL_TRY(checked(counted, "counting devices"));
+  *operations = std::make_unique<Operations>(driver);
+  return {};
+}
+
+constexpr DeviceModule kModule{kDeviceAbi, &open};
+
+}  // namespace
+
+}  // namespace coll::device::cuda
+
+extern "C" COLL_API const coll::DeviceModule* collModuleCUDA(void) { return &coll::device::cuda::kModule; }

@@ -1,0 +1,127 @@
+// From a DeviceHop, which is known at run time, to the kernel that was compiled for it. A `Runner` runs it: on the
+// device launch.cuh's, on the host a loop (tests). It has
+//   operator()(const Kernel&) -> Status     and     copy(from, to, bytes) -> Status
+#pragma once
+
+#include <cstdint>
+
+#include "device/hop.hpp"
+#include "device/hop_kernel.hpp"
+
+namespace coll::device {
+
+inline bool aligned(const void* address, size_t bytes) {
+  return reinterpret_cast<uintptr_t>(address) % words_alignment(bytes) == 0;
+}
+
+// Whether lanes may move whole words of every buffer.
+template <class Kernel>
+bool words_allowed(const DeviceHop& hop) {
+  constexpr size_t kCodes = Kernel::kWidth * Kernel::Format::kSlotBytes;
+  constexpr size_t kNative = Kernel::kWidth * Kernel::Element::kBytes;
+  bool allowed = aligned(hop.own, kNative) && aligned(hop.native, kNative) && aligned(hop.coded, kCodes);
+  if (Kernel::Format::kScaled) allowed = allowed && aligned(hop.coded, sizeof(uint32_t));
+  for (const void* const message : hop.messages) allowed = allowed && aligned(message, kCodes);
+  return allowed;
+}
+
+template <class Kernel, class Op, class Runner>
+Status run_kernel(const DeviceHop& hop, const Op& op, const Runner& runner) {
+  using Format = typename Kernel::Format;
+  const size_t block = Format::kScaled ? hop.block : Kernel::kElements;
+  Kernel kernel{typename Kernel::Format::Layout(hop.count, hop.block)};
+  kernel.count = hop.count;
+  kernel.block = Format::kScaled ? hop.block : kGrain;
+  kernel.lanes_per_block = static_cast<int>(block / Kernel::kElements);
+  kernel.whole = words_allowed<Kernel>(hop) ? hop.count / block * block : 0;
+  kernel.units = kernel.whole / Kernel::kElements;
+  kernel.own = static_cast<const std::byte*>(hop.own);
+  kernel.out = static_cast<std::byte*>(Kernel::kCoded ? hop.coded : hop.native);
+  kernel.op = op;
+  kernel.divisor = hop.divisor;
+  kernel.message_count = static_cast<int>(hop.messages.size());
+  for (size_t j = 0; j < hop.messages.size(); ++j) {
+    kernel.messages[j] = static_cast<const std::byte*>(hop.messages[j]);
+  }
+  return runner(kernel);
+}
+
+// Sums have kernels for one and two messages, which are most; the others one that takes any number.
+template <class Format, class Element, bool kCoded, bool kProducts, class Runner>
+Status run_messages(const DeviceHop& hop, const Runner& runner) {
+  if (hop.op == collMax || hop.op == collMin) {
+    const ExtremeOp op{hop.op == collMin};
+    return run_kernel<HopKernel<Format, Element, ExtremeOp, 4, kCoded>>(hop, op, runner);
+  }
+  if constexpr (kProducts) {
+    if (hop.op == collProd) return run_kernel<HopKernel<Format, Element, ProdOp, 4, kCoded>>(hop, ProdOp(), runner);
+  }
+  if constexpr (!kCoded) {
+    if (hop.messages.size() == 1) return run_kernel<HopKernel<Format, Element, SumOp, 1, kCoded>>(hop, SumOp(), runner);
+  }
+  if (hop.messages.size() == 2) return run_kernel<HopKernel<Format, Element, SumOp, 2, kCoded>>(hop, SumOp(), runner);
+  return run_kernel<HopKernel<Format, Element, SumOp, 4, kCoded>>(hop, SumOp(), runner);
+}
+
+inline Status refuse_hop(const DeviceHop& hop) {
+  if ((hop.native == nullptr) == (hop.coded == nullptr) || (hop.own == nullptr && hop.messages.empty())) {
+    return {collInternalError, "a hop on the device has contributions and one result"};
+  }
+  if (hop.messages.size() > static_cast<size_t>(kMostMessages)) {
+    return {collUnsupported,
+            text("a hop on the device combines at most ", kMostMessages, " messages, not ", hop.messages.size())};
+  }
+  return {};
+}
+
+// A lossy codec's hops.
+template <class Format, class Runner>
+Status run_coded(const DeviceHop& hop, const Runner& runner) {
+  COLL_TRY(refuse_hop(hop));
+  if (!info(hop.type).is_float || hop.op == collProd) {
+    return {collUnsupported,
+            text("codec '", hop.codec, "' has no kernel for ", info(hop.type).name, " and ", name(hop.op))};
+  }
+  if (hop.messages.empty() && hop.coded != nullptr) {
+    return with_float(hop.type, [&](auto type) {
+      using Element = typename decltype(type)::type;
+      return run_kernel<HopKernel<Format, Element, SumOp, 0, true>>(hop, SumOp(), runner);
+    });
+  }
+  if (hop.messages.empty()) return {collInternalError, "a hop of own elements alone makes a message"};
+  if (hop.native != nullptr) {
+    return with_float(hop.type, [&](auto type) {
+      using Element = typename decltype(type)::type;
+      return run_messages<Format, Element, false, false>(hop, runner);
+    });
+  }
+  // Messages to a message: of the type only the accumulator is left.
+  if (hop.own != nullptr && hop.type != accumulator_of(hop.type)) {
+    return {collUnsupported, text("own elements of ", info(hop.type).name, " become a message of their own first")};
+  }
+  if (hop.type == collFloat64) return run_messages<Format, Float64, true, false>(hop, runner);
+  return run_messages<Format, Float32, true, false>(hop, runner);
+}
+
+// Hops without a codec: messages are elements of any type.
+template <class Runner>
+Status run_exact(const DeviceHop& hop, const Runner& runner) {
+  COLL_TRY(refuse_hop(hop));
+  DeviceHop elements = hop;
+  if (hop.coded != nullptr) {
+    elements.native = hop.coded;
+    elements.coded = nullptr;
+  }
+  const bool copied = hop.own == nullptr ? hop.messages.size() == 1 : hop.messages.empty();
+  if (copied && hop.divisor == 0) {
+    const void* const from = hop.own != nullptr ? hop.own : hop.messages[0];
+    return runner.copy(from, elements.native, hop.count * size_of(hop.type));
+  }
+  if (hop.messages.empty()) return {collInternalError, "own elements alone are not divided"};
+  return with_element(hop.type, [&](auto type) {
+    using Element = typename decltype(type)::type;
+    return run_messages<ArrayFormat<Element>, Element, false, true>(elements, runner);
+  });
+}
+
+}  // namespace coll::device

@@ -1,0 +1,29 @@
+// What a device is asked to do in one kernel: a hop of a collective, as runtime/hop.hpp has it for the host.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+#include "base/status.hpp"
+#include "base/types.hpp"
+
+namespace coll {
+
+// All memory is the device's (or such that it reaches). Contributions are combined in this order: the user's own
+// elements, then the messages; at least one. The result is elements or a message: exactly one of the two is not NULL.
+// Bytes and elements are those that run_hop() makes of the same contributions.
+struct DeviceHop {
+  std::string_view codec;  // registered name; "none": messages are the elements themselves, in the user's type
+  size_t block = 1;        // the codec's elements per scale
+  DataType type = collFloat32;
+  RedOp op = collSum;
+  size_t count = 0;
+  int divisor = 0;                          // collAvg's last step; 0: it is not taken
+  const void* own = nullptr;                // may be `native`
+  std::span<const void* const> messages{};  // validated
+  void* native = nullptr;
+  void* coded = nullptr;
+};
+
+}  // namespace coll

@@ -1,0 +1,193 @@
+// One hop of a collective as a kernel: what one lane does. The user's elements and k messages are combined in order
+// in registers, and become elements or a message: encode, decode, decode_reduce<k>, decode_reduce_encode<k> and
+// reduce<k> are this one template. walk.hpp says which lane does what.
+#pragma once
+
+#include <type_traits>
+
+#include "device/array_format.hpp"
+#include "device/operators.hpp"
+
+namespace coll::device {
+
+inline constexpr int kWarp = 32;
+inline constexpr int kMostMessages = 256;  // of one hop: their addresses are a kernel's parameters
+inline constexpr size_t kGrain = 256;      // elements without blocks that a warp takes at once, one per lane
+
+// Elements of the wider side fill 16 bytes, so that the accesses of a warp are as wide as they can be and touch
+// neighbouring bytes. Coded on both sides a code is what counts.
+constexpr int width_of(size_t element_bytes) { return element_bytes >= 4 ? 4 : static_cast<int>(16 / element_bytes); }
+
+// kBatch: messages that are loaded before the first is combined; 1 and 2 are exact counts, 4 serves any, 0 is a hop
+// without messages. kCoded: the result is a message.
+template <class FormatT, class ElementT, class Op, int kBatchT, bool kCodedT>
+struct HopKernel {
+  using Format = FormatT;
+  using Element = ElementT;
+  using Acc = typename Element::Acc;
+  static constexpr int kBatch = kBatchT;
+  static constexpr bool kCoded = kCodedT;
+  static constexpr bool kScaled = kCoded && Format::kScaled;  // lanes have to agree on a block's scale
+  static constexpr bool kRecodes = kBatch > 0 && kCoded;
+  static constexpr int kWidth =
+      width_of(kRecodes ? Format::kSlotBytes : Element::kBytes) / (kRecodes && sizeof(Acc) == 8 ? 2 : 1);
+  static constexpr int kElements = kWidth * Format::kRuns;  // of a unit
+
+  typename Format::Layout layout;
+  size_t count = 0;
+  size_t block = 0;         // elements that share a scale; kGrain where none do
+  size_t units = 0;         // what whole units serve; 0 where an address does not allow them
+  size_t whole = 0;         // elements in them
+  int lanes_per_block = 1;  // units of a block
+  const std::byte* own = nullptr;
+  std::byte* out = nullptr;
+  Op op{};
+  int divisor = 0;  // of an average; 0: none
+  int message_count = 0;
+  const std::byte* messages[kBatch <= 2 ? (kBatch < 1 ? 1 : kBatch) : kMostMessages] = {};
+
+  // kUnroll units that a lane has in flight.
+  template <int kUnroll>
+  struct State {
+    Acc values[kUnroll][kElements];
+    uint32_t magnitude[kUnroll];
+  };
+
+  // ---- Whole units
+
+  template <int kUnroll>
+  COLL_HD void gather(const size_t (&unit)[kUnroll], State<kUnroll>* state) const {
+    bool started = false;
+    if (kBatch == 0 || own != nullptr) {
+      load_own(unit, state);
+      started = true;
+    }
+    if constexpr (kBatch == 1 || kBatch == 2) {
+      take(unit, 0, started, state);
+    } else if constexpr (kBatch > 2) {
+      COLL_NO_UNROLL
+      for (int first = 0; first < message_count; first += kBatch) {
+        take(unit, first, started, state);
+        started = true;
+      }
+    }
+    finish(state);
+  }
+
+  COLL_HD void scatter(size_t unit, const Acc* values, uint32_t magnitude) const {
+    if constexpr (kCoded) {
+      Format::template emit<kWidth>(layout, out, unit, values, magnitude);
+    } else {
+      COLL_UNROLL
+      for (int run = 0; run < Format::kRuns; ++run) {
+        Words<kWidth * Element::kBytes> words;
+        COLL_UNROLL
+        for (int i = 0; i < kWidth; ++i) {
+          set_element(&words, static_cast<size_t>(i), Element::to_bits(values[run * kWidth + i]));
+        }
+        store_words(words, out + Format::template first_element<kWidth>(layout, unit, run) * Element::kBytes);
+      }
+    }
+  }
+
+  // ---- One element after the other
+
+  COLL_HD Acc value_at(size_t i) const {
+    Acc value{};
+    bool started = false;
+    if (kBatch == 0 || own != nullptr) {
+      value = Element::from_bits(load_bits<typename Element::Bits>(own + i * Element::kBytes));
+      started = true;
+    }
+    COLL_NO_UNROLL
+    for (int j = 0; kBatch > 0 && j < message_count; ++j) {
+      const Acc next = Format::element(layout, messages[j], i);
+      value = started ? op.merge(value, next) : next;
+      started = true;
+    }
+    return kBatch > 0 && divisor != 0 ? divide(value, divisor) : value;
+  }
+
+  COLL_HD void emit_at(size_t i, Acc value) const {
+    if constexpr (!kCoded) {
+      store_bits(Element::to_bits(value), out + i * Element::kBytes);
+    } else if constexpr (!Format::kScaled) {
+      Format::emit_element(out, i, value);
+    }
+  }
+
+  COLL_HD static uint32_t magnitude_of(Acc value) { return float_bits(static_cast<float>(value)) & kAbsMask32; }
+
+ private:
+  template <int kUnroll>
+  COLL_HD void load_own(const size_t (&unit)[kUnroll], State<kUnroll>* state) const {
+    Words<kWidth * Element::kBytes> words[kUnroll][Format::kRuns];
+    COLL_UNROLL
+    for (int u = 0; u < kUnroll; ++u) {
+      COLL_UNROLL
+      for (int run = 0; run < Format::kRuns; ++run) {
+        const size_t first = Format::template first_element<kWidth>(layout, unit[u], run);
+        words[u][run] = load_words<kWidth * Element::kBytes>(own + first * Element::kBytes);
+      }
+    }
+    COLL_UNROLL
+    for (int u = 0; u < kUnroll; ++u) {
+      COLL_UNROLL
+      for (int i = 0; i < kElements; ++i) {
+        const auto bits = element_of<typename Element::Bits>(words[u][i / kWidth], static_cast<size_t>(i % kWidth));
+        state->values[u][i] = Element::from_bits(bits);
+      }
+    }
+  }
+
+  // All loads of the batch are under way before the first is used.
+  template <int kUnroll>
+  COLL_HD void take(const size_t (&unit)[kUnroll], int first, bool started, State<kUnroll>* state) const {
+    typename Format::template Raw<kWidth> raw[kUnroll][kBatch];
+    COLL_UNROLL
+    for (int j = 0; j < kBatch; ++j) {
+      if (kBatch <= 2 || first + j < message_count) {
+        COLL_UNROLL
+        for (int u = 0; u < kUnroll; ++u) {
+          raw[u][j] = Format::template fetch<kWidth>(layout, messages[first + j], unit[u]);
+        }
+      }
+    }
+    COLL_UNROLL
+    for (int j = 0; j < kBatch; ++j) {
+      if (kBatch <= 2 || first + j < message_count) {
+        COLL_UNROLL
+        for (int u = 0; u < kUnroll; ++u) {
+          if (j > 0 || started) {
+            Format::template combine<kWidth, false>(op, raw[u][j], state->values[u]);
+          } else {
+            Format::template combine<kWidth, true>(op, raw[u][j], state->values[u]);
+          }
+        }
+      }
+    }
+  }
+
+  template <int kUnroll>
+  COLL_HD void finish(State<kUnroll>* state) const {
+    if (kBatch > 0 && divisor != 0) {
+      COLL_UNROLL
+      for (int u = 0; u < kUnroll; ++u) {
+        COLL_UNROLL
+        for (int i = 0; i < kElements; ++i) state->values[u][i] = divide(state->values[u][i], divisor);
+      }
+    }
+    if constexpr (kScaled) {
+      COLL_UNROLL
+      for (int u = 0; u < kUnroll; ++u) {
+        state->magnitude[u] = 0;
+        COLL_UNROLL
+        for (int i = 0; i < kElements; ++i) {
+          state->magnitude[u] = larger_magnitude(state->magnitude[u], static_cast<float>(state->values[u][i]));
+        }
+      }
+    }
+  }
+};
+
+}  // namespace coll::device

@@ -1,0 +1,25 @@
+// The kernels that were built: one entry per codec, each compiled in a file of its own.
+#pragma once
+
+#include <span>
+
+#include "coll/coll.h"
+#include "device/hop.hpp"
+
+namespace coll::device {
+
+// How a hop is started on the current device.
+struct Launch {
+  collStream_t stream = nullptr;
+  int threads = 0;  // of a block; 0: as tuned
+  int blocks_per_sm = 0;
+};
+
+struct CodecKernels {
+  std::string_view codec;
+  Status (*run)(const DeviceHop& hop, const Launch& launch);
+};
+
+std::span<const CodecKernels> codec_kernels();
+
+}  // namespace coll::device

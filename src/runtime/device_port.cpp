@@ -1,0 +1,53 @@
+#include "runtime/device_port.hpp"
+
+#include <dlfcn.h>
+
+namespace coll {
+
+namespace {
+
+constexpr const char* kDriver = "libcuda.so.1";
+constexpr const char* kModule = "libcoll_cuda.so.0";
+
+bool driver_loaded() {
+  void* const driver = ::dlopen(kDriver, RTLD_LAZY | RTLD_NOLOAD);
+  if (driver != nullptr) ::dlclose(driver);
+  return driver != nullptr;
+}
+
+}  // namespace
+
+// Neither library is ever closed: threads of the driver may be in them.
+Status open_devices(std::unique_ptr<DeviceOperations>* operations) {
+  if (::dlopen(kDriver, RTLD_NOW | RTLD_LOCAL) == nullptr) {
+    return {collUnsupported, text("no NVIDIA driver: cannot load ", ::dlerror())};
+  }
+  void* const library = ::dlopen(kModule, RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) return {collUnsupported, text("cannot load ", ::dlerror())};
+  using Entry = const DeviceModule* (*)();
+  const auto entry = reinterpret_cast<Entry>(::dlsym(library, "collModuleCUDA"));
+  const DeviceModule* const module = entry != nullptr ? entry() : nullptr;
+  if (module == nullptr || module->abi != kDeviceAbi) {
+    return {collUnsupported, text(kModule, " is of another version than libcoll.so")};
+  }
+  return module->open(operations);
+}
+
+DevicePort::DevicePort(std::unique_ptr<DeviceOperations> operations)
+    : tried_(true), operations_(std::move(operations)) {}
+
+DeviceOperations* DevicePort::operations(std::string* why_not) {
+  const std::lock_guard lock(mutex_);
+  if (!tried_) {
+    if (!driver_loaded()) {
+      if (why_not != nullptr) *why_not = text("this process has not loaded ", kDriver);
+      return nullptr;
+    }
+    tried_ = true;
+    opened_ = open_devices(&operations_);
+  }
+  if (operations_ == nullptr && why_not != nullptr) *why_not = opened_.message();
+  return operations_.get();
+}
+
+}  // namespace coll

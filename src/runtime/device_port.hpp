@@ -1,0 +1,32 @@
+// The way to the devices of this machine: libcoll_cuda.so, opened when it is first needed and there is a driver.
+#pragma once
+
+#include <memory>
+#include <mutex>
+
+#include "device/operations.hpp"
+
+namespace coll {
+
+// Opens the driver and the module. collUnsupported says in words why there is none: no driver, one that is too old, no
+// device, no module beside libcoll.so.
+Status open_devices(std::unique_ptr<DeviceOperations>* operations);
+
+class DevicePort {
+ public:
+  DevicePort() = default;
+  // With these operations, whatever the machine has: for tests.
+  explicit DevicePort(std::unique_ptr<DeviceOperations> operations);
+
+  // Device memory exists only in processes that have loaded the driver. NULL in others, which are left without one, and
+  // where the module cannot be had; `why_not` (may be NULL) says which.
+  DeviceOperations* operations(std::string* why_not = nullptr);
+
+ private:
+  std::mutex mutex_;
+  bool tried_ = false;
+  Status opened_;
+  std::unique_ptr<DeviceOperations> operations_;
+};
+
+}  // namespace coll

@@ -1,0 +1,86 @@
+// A device without one: host memory that is registered as its, and kernels that run lane by lane, at once.
+#pragma once
+
+#include <cstdlib>
+#include <cstring>
+#include <map>
+
+#include "device/operations.hpp"
+#include "support/emulated_kernels.hpp"
+
+namespace coll::test {
+
+class FakeDevice final : public DeviceOperations {
+ public:
+  // What a test wants to know afterwards.
+  struct Log {
+    int hops = 0, copies = 0;
+    int current = 0;                // device
+    int ran_on = -1;                // device of the last hop or copy
+    collStream_t stream = nullptr;  // its stream
+  };
+  explicit FakeDevice(Log* log) : log_(log) {}
+
+  // [begin, begin + bytes) is memory of `device`.
+  void own(const void* begin, size_t bytes, int device, MemoryKind kind = MemoryKind::kDevice) {
+    ranges_[static_cast<const std::byte*>(begin)] = {bytes, {kind, device}};
+  }
+
+  std::string version() const override { return "none"; }
+  std::string kernels() const override { return "emulated"; }
+  Status devices(std::vector<DeviceFacts>* all) const override {
+    all->assign(2, {"fake", 90, 1, 0, 0});
+    return {};
+  }
+  Status owner_of(const void* address, MemoryOwner* owner) const override {
+    *owner = {};
+    const auto* const at = static_cast<const std::byte*>(address);
+    auto next = ranges_.upper_bound(at);
+    if (next == ranges_.begin()) return {};
+    --next;
+    if (at < next->first + next->second.bytes) *owner = next->second.owner;
+    return {};
+  }
+  Status use(int device, int* before) const override {
+    *before = log_->current;
+    log_->current = device;
+    return {};
+  }
+  Status run(const DeviceHop& hop, collStream_t stream) const override {
+    note(&log_->hops, stream);
+    return run_emulated(hop);
+  }
+  Status copy(void* to, const void* from, size_t bytes, collStream_t stream) const override {
+    note(&log_->copies, stream);
+    std::memmove(to, from, bytes);
+    return {};
+  }
+  Status synchronize(collStream_t) const override { return {}; }
+  Status allocate(size_t bytes, void** memory) const override {
+    *memory = std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+    return *memory != nullptr ? Status() : Status(collSystemError, "out of memory");
+  }
+  Status release(void* memory) const override {
+    std::free(memory);
+    return {};
+  }
+  Status make_timer(std::unique_ptr<DeviceTimer>*) const override { return {collUnsupported, "nothing to time"}; }
+  void tune(int, int) override {}
+
+ private:
+  static constexpr size_t kAlignment = 256;  // as CUDA gives it
+  struct Range {
+    size_t bytes;
+    MemoryOwner owner;
+  };
+  void note(int* calls, collStream_t stream) const {
+    ++*calls;
+    log_->ran_on = log_->current;
+    log_->stream = stream;
+  }
+
+  Log* log_;
+  std::map<const std::byte*, Range> ranges_;
+};
+
+}  // namespace coll::test

@@ -1,0 +1,58 @@
+// The device's kernels on the host, lane by lane, against what the host's own code makes of the same hops.
+#include <gtest/gtest.h>
+
+#include "support/device_hops.hpp"
+#include "support/emulated_kernels.hpp"
+
+namespace coll {
+namespace {
+
+class Kernels : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(Kernels, MakeTheHostsBytes) {
+  const std::string spec = GetParam();
+  for (int type = 0; type < collNumTypes; ++type) {
+    const auto data_type = static_cast<DataType>(type);
+    if (spec != "none" && !info(data_type).is_float) continue;
+    for (const test::HopCase& hop : test::hop_cases(spec, data_type, 80)) {
+      // Grids of few and of many warps, so that tails meet busy and idle ones.
+      const test::EmulatedGrid grid{1 + hop.seed % 3, 1 + hop.seed % 4};
+      const auto machine = [&grid](const DeviceHop& device) { return test::run_emulated(device, grid); };
+      ASSERT_EQ(test::compare_with_host(hop, machine), "") << test::describe(hop);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Specs, Kernels, ::testing::ValuesIn(test::hop_specs()), [](const auto& test) {
+  std::string label = test.param;
+  for (char& c : label) c = c == ':' || c == '=' ? '_' : c;
+  return label;
+});
+
+TEST(KernelDispatch, RefusesWhatHasNoKernel) {
+  float element = 1;
+  const void* const message = &element;
+  DeviceHop hop{"int8", 128, collInt32, collSum, 1};
+  hop.own = &element;
+  hop.coded = &element;
+  EXPECT_EQ(test::run_emulated(hop).code(), collUnsupported);  // lossy codecs carry floats
+  hop.type = collFloat32;
+  hop.op = collProd;
+  EXPECT_EQ(test::run_emulated(hop).code(), collUnsupported);
+  hop.op = collSum;
+  hop.native = &element;
+  EXPECT_EQ(test::run_emulated(hop).code(), collInternalError);  // one result
+  hop.native = nullptr;
+  hop.type = collBfloat16;
+  hop.messages = {&message, 1};
+  EXPECT_EQ(test::run_emulated(hop).code(), collUnsupported);
+  const std::vector<const void*> many(257, message);
+  hop.own = nullptr;
+  hop.messages = many;
+  EXPECT_EQ(test::run_emulated(hop).code(), collUnsupported);
+  hop.codec = "zip";
+  EXPECT_EQ(test::run_emulated(hop).code(), collUnsupported);
+}
+
+}  // namespace
+}  // namespace coll
