@@ -37,7 +37,11 @@ class Buffer {
 
   std::byte* data() { return memory_ + at_; }
   void put(const Bytes& bytes, size_t offset = 0) { std::copy(bytes.begin(), bytes.end(), data() + offset); }
-  Bytes part(size_t offset, size_t bytes) { return Bytes(data() + offset, data() + offset + bytes); }
+  Bytes part(size_t offset, size_t bytes) {
+    Bytes copy(bytes);
+    std::copy_n(data() + offset, bytes, copy.begin());
+    return copy;
+  }
   bool guards_hold() const {
     const auto touched = [](std::byte b) { return b != kUntouched; };
     return std::none_of(memory_, memory_ + at_, touched) &&
