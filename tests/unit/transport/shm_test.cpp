@@ -231,7 +231,7 @@ TEST(Shm, RankThatCouldNotShowLifeIsNeverTakenForEnded) {
     const auto allgather = o.allgather;
     o.allgather = [allgather, in_the_way](std::span<const std::byte> mine, std::byte* all) {
       *in_the_way = shm::FileDescriptor();
-      const Status status = allgather(mine, all);
+      Status status = allgather(mine, all);
       const auto* const path = reinterpret_cast<const char*>(all) + kPathInOffer;
       shm::FileDescriptor file(::open(path, O_RDWR | O_CLOEXEC));
       if (file.get() < 0) return status;  // the second exchange
