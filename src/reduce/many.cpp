@@ -92,4 +92,13 @@ void copy_streamed(DataType type, const std::byte* from, std::byte* to, size_t c
   many_kernels(isa).reduce[plain ? bytes : type][collSum]({&from, 1, 0, &to, 1, lanes, 0, true});
 }
 
+void copy_bytes(const std::byte* from, std::byte* to, size_t bytes, bool stream) {
+  if (!stream) {
+    std::memcpy(to, from, bytes);
+    return;
+  }
+  copy_streamed(collUint8, from, to, bytes);
+  flush_streams();
+}
+
 }  // namespace coll::reduce

@@ -51,4 +51,8 @@ void reduce_many(const Reduction& reduction, std::span<const std::byte* const> i
 void copy_streamed(DataType type, const std::byte* from, std::byte* to, size_t count, Isa isa = best_isa());
 void flush_streams();
 
+// to[0..bytes) = from[0..bytes), as they are. With `stream` past the caches, and visible to other cores before whatever
+// this thread stores next.
+void copy_bytes(const std::byte* from, std::byte* to, size_t bytes, bool stream);
+
 }  // namespace coll::reduce

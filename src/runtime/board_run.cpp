@@ -15,25 +15,6 @@ constexpr size_t kTimedBytes = 4096;  // what is shorter takes hardly longer tha
 
 bool hands_on(const Step& step) { return step.from.count > 0 && step.to.count > 0; }
 
-size_t input_bytes(const Call& call, const Plan& plan) {
-  const auto blocks = call.function == Function::kReduceScatter ? static_cast<size_t>(plan.nranks) : 1;
-  return blocks * call.count * size_of(call.type);
-}
-
-size_t output_bytes(const Call& call, const Plan& plan) {
-  const auto blocks = call.function == Function::kAllGather ? static_cast<size_t>(plan.nranks) : 1;
-  return blocks * call.count * size_of(call.type);
-}
-
-void copy(const std::byte* from, std::byte* to, size_t bytes, bool past_caches) {
-  if (!past_caches) {
-    std::memcpy(to, from, bytes);
-    return;
-  }
-  reduce::copy_streamed(collUint8, from, to, bytes);
-  reduce::flush_streams();
-}
-
 }  // namespace
 
 BoardRun::BoardRun(const Call& call, const Plan& plan, Board& board)
@@ -43,7 +24,7 @@ BoardRun::BoardRun(const Call& call, const Plan& plan, Board& board)
       element_(size_of(call.type)),
       whole_inputs_(call.function == Function::kAllReduce || call.function == Function::kReduceScatter),
       posts_data_(call.function != Function::kBroadcast || plan.rank == call.root),
-      streams_(output_bytes(call, plan) >= kStreamedBytes),
+      streams_(output_bytes(call, plan.nranks) >= kStreamedBytes),
       piece_bytes_(std::min(plan.piece, plan.shards.front().count) * element_) {
   reads_.end = plan.steps.size();
   for (size_t step = 0; step < plan.steps.size() && !relays_; ++step) {
@@ -76,18 +57,24 @@ void BoardRun::post(const Board::Post& post) {
   ++posts_;
 }
 
-bool BoardRun::advance() {
+// Where a shard's piece lies in a post.
+size_t BoardRun::place_of(Leg leg, int shard) const {
+  return leg == Leg::kInputs && whole_inputs_ ? static_cast<size_t>(shard) * piece_bytes_ : 0;
+}
+
+bool BoardRun::advance(bool* moved) {
   if (!begun_) {
     if (!board_.may_begin(first_number_)) return false;
     begun_ = true;
   }
   while (true) {
-    bool moved = post_input();
-    moved |= post_result();
-    moved |= read(reads_, Leg::kInputs);
-    if (relays_) moved |= read(gathers_, Leg::kResults);
+    bool here = post_input();
+    here |= post_result();
+    here |= read(reads_, Leg::kInputs);
+    if (relays_) here |= read(gathers_, Leg::kResults);
+    *moved |= here;
     if (posts_ == posts_of_call_ && (relays_ ? gathers_ : reads_).chunk == plan_.chunks) return true;
-    if (!moved) return false;
+    if (!here) return false;
   }
 }
 
@@ -96,7 +83,7 @@ bool BoardRun::post_input() {
   // Who has nothing to post only says that it has read.
   if (!posts_data_ && inputs_posted_ == reads_.chunk) return false;
   const Board::Post next = post_of(Leg::kInputs, inputs_posted_);
-  if (!is_next(next)) return false;
+  if (!is_next(next) || !board_.may_post(next)) return false;
   if (posts_data_) {
     board_.stores().timed(next.bytes, [&] { copy_input(board_.payload(next), inputs_posted_); });
   }
@@ -109,7 +96,7 @@ bool BoardRun::post_input() {
 bool BoardRun::post_result() {
   if (!relays_ || results_posted_ == reads_.chunk) return false;
   const Board::Post next = post_of(Leg::kResults, results_posted_);
-  if (!is_next(next)) return false;
+  if (!is_next(next) || !board_.may_post(next)) return false;
   post(next);
   ++results_posted_;
   return true;
@@ -117,7 +104,7 @@ bool BoardRun::post_result() {
 
 void BoardRun::copy_input(std::byte* to, size_t chunk) {
   if (short_) {  // the pieces of the one chunk lie as in the input
-    posted_bytes_ = input_bytes(call_, plan_);
+    posted_bytes_ = input_bytes(call_, plan_.nranks);
     std::memcpy(to, call_.send, posted_bytes_);
     return;
   }
@@ -127,9 +114,8 @@ void BoardRun::copy_input(std::byte* to, size_t chunk) {
     for (int round = 0; step.to.count > 0 && !hands_on(step) && round < step.rounds; ++round) {
       const int shard = plan_.entry(step.shard, round, 0);
       const Shard part = plan_.part(plan_.shards[static_cast<size_t>(shard)], chunk);
-      const size_t place = whole_inputs_ ? static_cast<size_t>(shard) * piece_bytes_ : 0;
       const std::byte* const from = call_.send + plan_.input_at(part) * element_;
-      copy(from, to + place, part.count * element_, past_caches);
+      reduce::copy_bytes(from, to + place_of(Leg::kInputs, shard), part.count * element_, past_caches);
       posted_bytes_ += part.count * element_;
     }
   }
@@ -141,8 +127,10 @@ bool BoardRun::read(Pass& pass, Leg leg) {
   // In place, what this chunk's output overwrites has to be posted first.
   if (leg == Leg::kInputs ? posts_data_ && inputs_posted_ <= pass.chunk : reads_.chunk <= pass.chunk) return false;
   // Its result is written where it is posted, one at a time.
-  const bool writes_result = relays_ && leg == Leg::kInputs;
-  if (writes_result && (results_posted_ != pass.chunk || !may_write_result(pass.chunk))) return false;
+  if (relays_ && leg == Leg::kInputs) {
+    const Board::Post result = post_of(Leg::kResults, pass.chunk);
+    if (results_posted_ != pass.chunk || !is_next(result) || !board_.may_write(result)) return false;
+  }
   for (; pass.step < pass.end; ++pass.step, pass.round = 0) {
     for (; pass.round < plan_.steps[pass.step].rounds; ++pass.round) {
       if (!perform(pass, leg)) return false;
@@ -152,11 +140,6 @@ bool BoardRun::read(Pass& pass, Leg leg) {
   ++pass.chunk;
   finish_reads();
   return true;
-}
-
-bool BoardRun::may_write_result(size_t chunk) {
-  const Board::Post result = post_of(Leg::kResults, chunk);
-  return result.number == first_number_ + posts_ && board_.may_write(result);
 }
 
 // Tells the board up to which post everything is read.
@@ -206,7 +189,7 @@ void BoardRun::produce(const Step& step, const Shard& part, std::span<const std:
   const bool posts_past = posted != nullptr && board_.stores().past_caches();
   reduce::Reduction reduction{call_.type, call_.op, step.finish, plan_.nranks};
   if (!step.reduce) {
-    if (output != inputs[0]) copy(inputs[0], output, bytes, streams_);
+    if (output != inputs[0]) reduce::copy_bytes(inputs[0], output, bytes, streams_);
   } else if (posted == nullptr || posts_past == streams_) {
     std::byte* const outputs[] = {output, posted};
     reduction.stream = streams_;
@@ -214,7 +197,7 @@ void BoardRun::produce(const Step& step, const Shard& part, std::span<const std:
   } else {  // first to where it stays in the caches
     std::byte* const first = streams_ ? posted : output;
     reduce::reduce_many(reduction, inputs, {&first, 1}, part.count);
-    copy(first, streams_ ? output : posted, bytes, true);
+    reduce::copy_bytes(first, streams_ ? output : posted, bytes, true);
   }
 }
 
@@ -222,8 +205,7 @@ void BoardRun::produce(const Step& step, const Shard& part, std::span<const std:
 const std::byte* BoardRun::contribution(Leg leg, int rank, int shard, const Shard& part, size_t chunk) {
   if (rank == plan_.rank) return call_.send + plan_.input_at(part) * element_;
   const std::byte* const posted = board_.look(rank, post_of(leg, chunk));
-  const size_t place = leg == Leg::kInputs && whole_inputs_ ? static_cast<size_t>(shard) * piece_bytes_ : 0;
-  return posted == nullptr ? nullptr : posted + place;
+  return posted == nullptr ? nullptr : posted + place_of(leg, shard);
 }
 
 }  // namespace coll

@@ -14,13 +14,12 @@ class BoardRun {
   // `call`, `plan` and `board` outlive the run. Runs are made in the order of the calls.
   BoardRun(const Call& call, const Plan& plan, Board& board);
 
-  // Does what can be done now; never blocks. True once the result is there.
-  bool advance();
+  // Does what can be done now, and sets *moved where that was something; never blocks. True once the result is there.
+  bool advance(bool* moved);
   // Whose post it waits for, or whose reading of an earlier one; -1: for an earlier call of this rank.
   int awaited_rank() const { return awaited_ >= 0 || !begun_ ? awaited_ : board_.awaited_to_post(); }
-  uint64_t moves() const { return posts_ + reads_.chunk + gathers_.chunk; }  // grows whenever something happened
-  size_t posted_bytes() const { return posted_bytes_; }                      // by this rank, of the user's data
-  double reduce_s() const { return reduce_s_; }                              // without the shortest pieces
+  size_t posted_bytes() const { return posted_bytes_; }  // by this rank, of the user's data
+  double reduce_s() const { return reduce_s_; }          // without the shortest pieces
 
  private:
   // Chunk after chunk through some of the plan's steps.
@@ -35,13 +34,13 @@ class BoardRun {
 
   uint64_t number_of(Leg leg, size_t chunk) const;
   Board::Post post_of(Leg leg, size_t chunk) const;
-  bool is_next(const Board::Post& post) { return post.number == first_number_ + posts_ && board_.may_post(post); }
+  size_t place_of(Leg leg, int shard) const;
+  bool is_next(const Board::Post& post) const { return post.number == first_number_ + posts_; }
   void post(const Board::Post& post);
   bool post_input();
   bool post_result();
   void copy_input(std::byte* to, size_t chunk);
   bool read(Pass& pass, Leg leg);
-  bool may_write_result(size_t chunk);
   bool perform(const Pass& pass, Leg leg);
   void produce(const Step& step, const Shard& part, std::span<const std::byte* const> inputs, size_t chunk);
   const std::byte* contribution(Leg leg, int rank, int shard, const Shard& part, size_t chunk);

@@ -56,4 +56,16 @@ struct Call {
   uint64_t draw = 0;                     // calls made with the codec's handle
 };
 
+// What of the user's buffers the call reads (writes) on a rank that has them, in bytes.
+inline size_t input_bytes(const Call& call, int nranks) {
+  const bool all_blocks = call.function == Function::kReduceScatter || call.function == Function::kAllToAll ||
+                          call.function == Function::kScatter;
+  return (all_blocks ? static_cast<size_t>(nranks) : 1) * call.count * size_of(call.type);
+}
+inline size_t output_bytes(const Call& call, int nranks) {
+  const bool all_blocks = call.function == Function::kAllGather || call.function == Function::kAllToAll ||
+                          call.function == Function::kGather;
+  return (all_blocks ? static_cast<size_t>(nranks) : 1) * call.count * size_of(call.type);
+}
+
 }  // namespace coll

@@ -175,11 +175,12 @@ Status Communicator::run_on_board(const Call& call, bool* taken) {
   if (Status status = watchdog_.listen(); !status.ok()) return poison(status, false);
   BoardRun run(call, *known->plan, *base_.fabric->board());
   const uint64_t sequence = next_sequence_++;
-  bool done = run.advance();
+  bool moved = false;
+  bool done = run.advance(&moved);
   for (int look = 0; !done && look < spins_; ++look) {
-    const uint64_t before = run.moves();
-    done = run.advance();
-    if (run.moves() != before) look = 0;
+    moved = false;
+    done = run.advance(&moved);
+    if (moved) look = 0;
   }
   if (!done) COLL_TRY(wait_on_board(run, sequence, name(call.function)));
   *taken = true;
@@ -203,9 +204,8 @@ Status Communicator::wait_on_board(BoardRun& run, uint64_t sequence, std::string
     if (run.awaited_rank() >= 0) call.awaited.push_back(run.awaited_rank());
     return call;
   };
-  for (uint64_t before = run.moves(); !run.advance(); before = run.moves()) {
+  for (bool moved = false; !run.advance(&moved); moved = false) {
     COLL_TRY(heed());
-    bool moved = run.moves() != before;
     if (moved) patience = {};
     if (Status status = base_.fabric->progress(&moved); !status.ok()) return poison(status, true);
     if (Status status = watchdog_.listen(); !status.ok()) return poison(status, false);

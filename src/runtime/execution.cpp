@@ -41,11 +41,8 @@ bool overlap(const std::byte* a, size_t a_bytes, const std::byte* b, size_t b_by
 Execution::Execution(const Surroundings& around, const Call& call, std::shared_ptr<const Plan> plan, uint64_t sequence,
                      bool agree)
     : around_(around), call_(call), plan_(std::move(plan)), sequence_(sequence) {
-  const size_t block_bytes = call.count * size_of(call.type);
-  const size_t whole = block_bytes * static_cast<size_t>(around.nranks);
-  const bool gathers = call.function == Function::kAllGather || call.function == Function::kGather ||
-                       call.function == Function::kAllToAll;
-  streams_ = (gathers ? whole : block_bytes) >= kStreamedBytes;
+  const size_t whole = call.count * size_of(call.type) * static_cast<size_t>(around.nranks);
+  streams_ = output_bytes(call, around.nranks) >= kStreamedBytes;
   overwrites_input_ = call.send != nullptr && overlap(call.send, whole, call.recv, whole);
   if (plan_ && plan_->on_board) board_run_.emplace(call_, *plan_, *around.fabric->board());
   if (is_transfer(call.function)) {
@@ -91,10 +88,7 @@ Status Execution::agree(bool* moved) {
 }
 
 void Execution::advance_on_board(bool* moved) {
-  const uint64_t before = board_run_->moves();
-  const bool through = board_run_->advance();
-  *moved |= board_run_->moves() != before;
-  if (!through) return;
+  if (!board_run_->advance(moved)) return;
   const size_t bytes = board_run_->posted_bytes();
   around_.stats->sent_bytes += bytes;
   around_.stats->exact_bytes += bytes;
@@ -405,13 +399,7 @@ Status Execution::take_outgoing(const ChunkRun& run, const Step& step, size_t by
 }
 
 void Execution::copy_to_output(const std::byte* from, const Shard& part) const {
-  const size_t bytes = part.count * size_of(call_.type);
-  if (!streams_) {
-    std::memcpy(output(part), from, bytes);
-    return;
-  }
-  reduce::copy_streamed(collUint8, from, output(part), bytes);
-  reduce::flush_streams();
+  reduce::copy_bytes(from, output(part), part.count * size_of(call_.type), streams_);
 }
 
 uint32_t Execution::tag(const ChunkRun& run, Leg leg, int shard) const {
