@@ -22,12 +22,12 @@ prefix="$work/moved" lib="$work/moved/$libdir"
 if grep -rIlF -e "$source" -e "$build" "$prefix"; then fail "installed files name the source or build folder"; fi
 
 step "headers, libraries, packages, documents"
-for file in include/coll/coll.h include/coll/coll_mpi.h share/doc/coll/LICENSE bin/coll_info bin/coll_cluster \
-  bin/all_reduce_perf bin/reduce_scatter_perf bin/all_gather_perf bin/broadcast_perf \
+for file in include/coll/coll.h include/coll/coll_mpi.h include/coll/coll_profile.h share/doc/coll/LICENSE \
+  bin/coll_info bin/coll_cluster bin/all_reduce_perf bin/reduce_scatter_perf bin/all_gather_perf bin/broadcast_perf \
   bin/reduce_perf bin/alltoall_perf bin/sendrecv_perf bin/codec_perf bin/overlap_perf; do
   [[ -e $prefix/$file ]] || fail "$file was not installed"
 done
-others="$(find "$prefix/include" -type f | grep -vcE '/include/coll/coll(_mpi)?\.h$' || true)"
+others="$(find "$prefix/include" -type f | grep -vcE '/include/coll/coll(_mpi|_profile)?\.h$' || true)"
 [[ $others == 0 ]] || fail "more headers were installed than the public ones"
 
 step "C99 program through pkg-config"
