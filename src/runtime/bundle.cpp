@@ -29,7 +29,7 @@ Status Execution::move(ChunkRun& run, const Step& step, const Shard& part, size_
   const size_t bytes = part.count * size_of(call_.type);
   if (messages == 1) {
     const Incoming& in = run.incoming[run.taken];
-    value = {{in.block.data(), in.request.bytes}, in.block};
+    value = {{in.place, in.request.bytes}, in.block};
   } else {
     COLL_TRY(pack(run, step, parts, bytes, &value));
   }

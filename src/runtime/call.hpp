@@ -31,6 +31,9 @@ constexpr std::string_view kFunctionNames[] = {"allreduce", "reduce-scatter", "a
                                                "barrier",   "send",           "recv"};
 // Between two ranks; the others know nothing of it.
 constexpr bool is_transfer(Function function) { return function == Function::kSend || function == Function::kRecv; }
+constexpr bool reduces(Function function) {
+  return function == Function::kAllReduce || function == Function::kReduceScatter || function == Function::kReduce;
+}
 constexpr std::string_view name(Function function) { return kFunctionNames[static_cast<size_t>(function)]; }
 
 // What an operator multiplies a rank's data by before it sums.

@@ -113,15 +113,33 @@ Status Execution::post_receives(ChunkRun& run) {
       for (int j = 0; j < step.from.count; ++j) {
         const int peer = plan_->entry(step.from, round, j);
         if (peer == around_.rank) continue;
-        Incoming& in = run.incoming.emplace_back(Incoming{peer, shard, step.from_wire, part, {}, {}});
+        const size_t bytes = message_bytes(step.from_wire, part.count);
+        Incoming& in = run.incoming.emplace_back(Incoming{peer, shard, step.from_wire, part, {}, nullptr, {}});
         in.request.may_view = !step.hold && (step.reduce || step.to.count == 0);  // it is done with when the step is
-        COLL_TRY(take_block(message_bytes(step.from_wire, part.count), &in.block));
-        COLL_TRY(around_.fabric->to(peer).receive(peer, tag(run, step.from_leg, shard),
-                                                  {in.block.data(), in.block.capacity()}, &in.request));
+        size_t room = bytes;
+        if (received_in_output(step, part, peer)) {
+          in.place = output(part);
+        } else {
+          COLL_TRY(take_block(bytes, &in.block));
+          in.place = in.block.data();
+          room = in.block.capacity();
+        }
+        COLL_TRY(around_.fabric->to(peer).receive(peer, tag(run, step.from_leg, shard), {in.place, room}, &in.request));
       }
     }
   }
   return {};
+}
+
+// Whether the step's message can come where it stays. Not where it might come after the call has failed, when the output
+// is the program's again, or while what lies there is still to be sent.
+bool Execution::received_in_output(const Step& step, const Shard& part, int peer) const {
+  if (!step.to_output || step.reduce || step.moves() || step.from.count != 1 || step.from_wire != Wire::kNative ||
+      around_.checksums || !around_.fabric->to(peer).receives_in_calls()) {
+    return false;
+  }
+  return call_.send == nullptr || !overlap(output(part), part.count * size_of(call_.type), call_.send,
+                                           input_bytes(call_, around_.nranks));
 }
 
 // The loop that does the work: a step runs as soon as its messages are here.
@@ -236,14 +254,14 @@ std::vector<Contribution> Execution::gather(ChunkRun& run, const Step& step, con
 Status Execution::pass_on(const ChunkRun& run, const Step& step, const Shard& part, Value* value) {
   const Incoming& in = run.incoming[run.taken];
   if (step.to_output && in.wire == Wire::kNative) {
-    copy_to_output(in.data(), part);
+    if (in.data() != output(part)) copy_to_output(in.data(), part);
   } else if (step.to_output) {
     Hop hop{call_.type, call_.op, around_.nranks, call_.codec.get(), {}, part.count};
     hop.native = output(part);
     const Contribution only{in.wire, in.data()};
     run_timed(hop, {&only, 1});
   }
-  *value = {{in.block.data(), in.request.bytes}, in.block};
+  *value = {{in.place, in.request.bytes}, in.block};
   return {};
 }
 
@@ -306,6 +324,7 @@ Status Execution::send_all(ChunkRun& run, const Step& step, const Shard& part, c
     const int peer = plan_->entry(step.to, run.round, j);
     if (peer == around_.rank) continue;
     Outgoing& out = run.outgoing.emplace_back(Outgoing{peer, value.block, value.message, {}});
+    out.request.to_copy = is_copied(step);
     COLL_TRY(around_.fabric->to(peer).send(peer, tag(run, step.to_leg, shard), value.message, &out.request));
     around_.stats->sent_bytes += value.message.size();
     around_.stats->exact_bytes +=
@@ -366,9 +385,15 @@ bool Execution::lends_user_memory(const ChunkRun& run, const Step& step, std::sp
   if (around_.checksums) return false;
   for (int j = 0; j < step.to.count; ++j) {
     const int peer = plan_->entry(step.to, run.round, j);
-    if (peer != around_.rank && around_.fabric->to(peer).lends(peer, memory)) return true;
+    if (peer != around_.rank && around_.fabric->to(peer).lends(peer, memory, is_copied(step))) return true;
   }
   return false;
+}
+
+// Whether the receivers of what the step sends do nothing but copy it. A result that is made here is still in the
+// caches, from where a copy of it for the receivers costs less than their way to it.
+bool Execution::is_copied(const Step& step) const {
+  return step.to_wire == Wire::kNative && !step.reduce && (!reduces(call_.function) || step.from.count > 0);
 }
 
 // Whether this rank makes the shard's result itself. In place, peers then have to have copies of its input: lent, it

@@ -55,8 +55,9 @@ class Execution {
     Wire wire;
     Shard part;
     Block block;
+    std::byte* place;  // in the output, where the message is received there; else the block's
     Request request;
-    const std::byte* data() const { return request.view != nullptr ? request.view : block.data(); }
+    const std::byte* data() const { return request.view != nullptr ? request.view : place; }
   };
   struct Outgoing {
     int peer;
@@ -91,6 +92,7 @@ class Execution {
   void advance_on_board(bool* moved);
   Status start_chunk();
   Status post_receives(ChunkRun& run);
+  bool received_in_output(const Step& step, const Shard& part, int peer) const;
   Status advance_chunk(ChunkRun& run, bool* moved);
   bool ready(const ChunkRun& run, const Step& step, size_t messages) const;
   size_t messages_of(const Step& step, int round, const Shard& part) const;
@@ -116,6 +118,7 @@ class Execution {
   size_t message_bytes(Wire wire, size_t elements) const;
   Status take_block(size_t message_bytes, Block* block) const;
   bool lends_user_memory(const ChunkRun& run, const Step& step, std::span<const std::byte> memory) const;
+  bool is_copied(const Step& step) const;
   bool reduces_into(int shard) const;
   Block take_lent(const ChunkRun& run, const Step& step, size_t message_bytes) const;
   Status take_outgoing(const ChunkRun& run, const Step& step, size_t message_bytes, Block* block) const;

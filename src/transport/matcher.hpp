@@ -16,8 +16,10 @@ namespace coll {
 
 // A message that the receiver reads where it lies.
 struct Lent {
-  std::span<const std::byte> message;
-  unsigned number = 0;  // of the loan
+  size_t bytes = 0;
+  unsigned number = 0;            // of the loan
+  const std::byte* at = nullptr;  // NULL where this process has not mapped it
+  uint64_t address = 0;           // there: where it is in the lender's process
 };
 
 // A receive, and the lent message that is for it.

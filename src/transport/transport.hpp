@@ -31,6 +31,9 @@ struct Request {
   const std::byte* view = nullptr;
   int lender = -1;    // the peer whose memory it is
   unsigned loan = 0;  // the transport's number of it
+
+  // Of a send: the receiver only copies the message, and so may have the system copy it from where it lies.
+  bool to_copy = false;
 };
 
 // Small out-of-band news between ranks: who is where, who failed. Fixed size, delivered in order per peer, unmatched.
@@ -62,8 +65,9 @@ class Transport {
   // Memory that the peers can read: messages in it are not copied on their way, and are the caller's again when their
   // requests are done. Empty where there is none. The same on every call, and lives as long as the transport.
   virtual std::span<std::byte> arena() { return {}; }
-  // Whether `peer` reads a message of all this memory where it lies: in the arena, or wherever else it can.
-  virtual bool lends(int, std::span<const std::byte>) const { return false; }
+  // Whether `peer` reads a message of all this memory where it lies: in the arena, or wherever else it can. `to_copy` as
+  // in the send's request.
+  virtual bool lends(int, std::span<const std::byte>, bool) const { return false; }
   // Ends a view. collRemoteError where the lender has failed, so that what was read may be anything.
   virtual Status give_back(Request* request) {
     request->view = nullptr;
@@ -86,6 +90,9 @@ class Transport {
   // After a failure: forgets every pending request without touching it again. Returns true where a buffer of a
   // forgotten receive (or send) may still be accessed by the system, so that the caller leaks its staging memory.
   virtual bool abandon() = 0;
+
+  // Whether receives are written inside calls alone, so that after abandon() nobody writes to their buffers any more.
+  virtual bool receives_in_calls() const { return false; }
 
   // Whether the one thread at a time that calls may be any thread, the library's own included, and need not be one that
   // the program calls from.

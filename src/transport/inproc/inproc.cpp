@@ -79,6 +79,7 @@ class InprocTransport final : public Transport {
     matcher_.clear();
     return false;
   }
+  bool receives_in_calls() const override { return true; }
   bool any_thread() const override { return true; }
 
  private:

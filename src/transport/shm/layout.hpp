@@ -11,8 +11,8 @@
 // A ring holds messages back to back: MessageHeader, payload, padding to kMessageAlign. Positions count bytes since the
 // beginning and are taken modulo the ring's size, a power of two; headers therefore never wrap, payloads may.
 //
-// A message that lies in memory which the receiver has mapped is lent: its payload is a Loan, which says where. The
-// receiver reads it there and flips the loan's bit in PairHeader::returned.
+// A message that lies in memory which the receiver has mapped, or can have the kernel copy from, is lent: its payload is
+// a Loan, which says where. The receiver reads it there and flips the loan's bit in PairHeader::returned.
 #pragma once
 
 #include <algorithm>
@@ -31,7 +31,7 @@ inline constexpr size_t kCacheLine = 64;
 inline constexpr size_t kMessageAlign = 16;
 inline constexpr size_t kTokenBytes = 16;
 inline constexpr size_t kControlSlots = 16;
-inline constexpr uint32_t kLayoutVersion = 4;
+inline constexpr uint32_t kLayoutVersion = 5;
 
 // A slot of the board that comes around after long has left the peers' caches, and is written several times as fast.
 // Where there are many ranks, or little shared memory, a rank has fewer: joining takes time for each of its pages.
@@ -60,6 +60,8 @@ struct Bell {
 };
 static_assert(sizeof(Bell) == kCacheLine);
 
+enum Reach : uint64_t { kOpensRegions = 1, kReadsMemory = 2 };
+
 // Positions on separate cache lines: each has one writer.
 struct PairHeader {
   alignas(kCacheLine) std::atomic<uint64_t> written;
@@ -67,7 +69,7 @@ struct PairHeader {
   alignas(kCacheLine) std::atomic<uint64_t> controls_written;
   alignas(kCacheLine) std::atomic<uint64_t> controls_read;
   alignas(kCacheLine) std::atomic<uint64_t> returned;  // a bit for each loan; written by the reader
-  std::atomic<uint64_t> opens;                         // not 0: the reader can open the writer's regions
+  std::atomic<uint64_t> reach;                         // what of the writer the reader can reach: Reach
   alignas(kCacheLine) Control controls[kControlSlots];
 };
 static_assert(sizeof(PairHeader) == 5 * kCacheLine + kControlSlots * sizeof(Control));
@@ -80,13 +82,17 @@ struct MessageHeader {
 };
 static_assert(sizeof(MessageHeader) == kMessageAlign && kMinRingBytes % kMessageAlign == 0);
 
+enum class LentFrom : uint64_t { kSegment, kRegion, kProcess };
+
 struct Loan {
-  uint64_t number;  // below kMostLoans: its bit
-  uint64_t region;  // 0: `offset` is from the segment's beginning, and the rest means nothing; see RegionPart
-  uint64_t releases;
-  uint64_t region_bytes;
-  uint64_t offset;
-  int64_t fd;
+  uint64_t number = 0;  // below kMostLoans: its bit
+  LentFrom from = LentFrom::kSegment;
+  uint64_t offset = 0;  // from the segment's or the region's beginning; of kProcess the address
+  uint64_t region = 0;  // like what follows, of kRegion; see RegionPart
+  uint64_t releases = 0;
+  uint64_t region_bytes = 0;
+  int64_t fd = -1;
+  uint64_t reserved = 0;
 };
 static_assert(sizeof(Loan) % kMessageAlign == 0);
 inline constexpr unsigned kMostLoans = 64;

@@ -9,6 +9,8 @@
 #include <cstring>
 #include <fstream>
 
+#include "transport/shm/kernel_copy.hpp"
+
 namespace coll::shm {
 
 namespace {
@@ -133,6 +135,7 @@ Status show(FileDescriptor* file, Proof* proof) {
   }
   proof->process = ::getpid();
   proof->fd = file->get();
+  proof->address = reinterpret_cast<uint64_t>(proof->random.data());
   return {};
 }
 
@@ -142,6 +145,12 @@ bool can_open(const Proof& proof) {
   std::array<std::byte, sizeof proof.random> seen{};
   return file.get() >= 0 && ::pread(file.get(), seen.data(), seen.size(), 0) == static_cast<ssize_t>(seen.size()) &&
          seen == proof.random;
+}
+
+bool can_read(const Proof& proof) {
+  if (proof.process == 0) return false;
+  std::array<std::byte, sizeof proof.random> seen{};
+  return copy_from(static_cast<pid_t>(proof.process), proof.address, seen) && seen == proof.random;
 }
 
 }  // namespace coll::shm

@@ -76,15 +76,17 @@ class PeerRegions {
   std::array<std::shared_ptr<const Mapping>, kMostPins> pins_;
 };
 
-// What a rank shows of itself so that its peers can try whether they can open its regions, and whether the process with
-// this number is the one they mean: containers may number processes differently.
+// What a rank shows of itself so that its peers can try whether they can open its regions and read its memory, and
+// whether the process with this number is the one they mean: containers may number processes differently.
 struct Proof {
   int64_t process = 0;  // 0: nothing is shown
   int64_t fd = -1;
+  uint64_t address = 0;
   std::array<std::byte, 16> random{};
 };
-// `file` has to stay open until the peers have tried.
+// `file` has to stay open, and `proof` at its place, until the peers have tried.
 Status show(FileDescriptor* file, Proof* proof);
 bool can_open(const Proof& proof);
+bool can_read(const Proof& proof);
 
 }  // namespace coll::shm

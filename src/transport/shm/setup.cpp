@@ -19,11 +19,11 @@ namespace shm {
 
 namespace {
 
-// First exchange: what the lowest rank of each node has made, and how to try whether a rank's regions can be opened.
+// First exchange: what the lowest rank of each node has made, and how to try what of a rank can be reached.
 struct Offer {
   uint64_t ring_bytes;
   Token token;
-  char path[200];
+  char path[192];
   Proof proof;  // every rank's own
 };
 static_assert(sizeof(Offer) == 256 && std::is_trivially_copyable_v<Offer>);
@@ -73,12 +73,16 @@ Status lead(const ShmOptions& options, Segment* segment, FileName* name, Offer* 
   return {};
 }
 
-// Tells the peers of the node whether this rank can open their regions.
-void try_regions(const ShmOptions& options, const std::vector<Offer>& offers, const Segment& segment) {
+// Tells the peers of the node what of theirs this rank can reach.
+void try_reach(const ShmOptions& options, const std::vector<Offer>& offers, const Segment& segment) {
   const size_t me = local_index(options.local_ranks, options.rank);
   for (size_t other = 0; other < options.local_ranks.size(); ++other) {
     const Proof& proof = offers[static_cast<size_t>(options.local_ranks[other])].proof;
-    if (other != me && can_open(proof)) segment.pair(other, me)->opens.store(1);
+    if (other == me) continue;
+    uint64_t reach = 0;
+    if (can_open(proof)) reach |= kOpensRegions;
+    if (can_read(proof)) reach |= kReadsMemory;
+    segment.pair(other, me)->reach.store(reach);
   }
 }
 
@@ -127,7 +131,7 @@ Status make_shm(const ShmOptions& options, std::unique_ptr<Transport>* transport
     status = shm::follow(options, offers[static_cast<size_t>(leader)], &segment);
   }
   if (status.ok() && segment.base() != nullptr) {
-    shm::try_regions(options, offers, segment);
+    shm::try_reach(options, offers, segment);
     // Who cannot is never taken for ended.
     static_cast<void>(shm::show_life(segment.file(), shm::local_index(options.local_ranks, options.rank)));
   }

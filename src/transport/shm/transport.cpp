@@ -1,8 +1,11 @@
+#include <cerrno>
+#include <cstring>
 #include <deque>
 #include <optional>
 #include <utility>
 
 #include "transport/matcher.hpp"
+#include "transport/shm/kernel_copy.hpp"
 #include "transport/shm/liveness.hpp"
 #include "transport/shm/loans.hpp"
 #include "transport/shm/ring.hpp"
@@ -15,6 +18,9 @@ namespace {
 // Bytes are published and given back in pieces of this size, so that writer and reader work at the same time.
 constexpr size_t kPieceBytes = 32 << 10;
 constexpr size_t kLeastRegionBytes = 4 << 10;  // less is copied, which costs no more than giving a loan back
+// Of a process's memory that only the kernel reaches: less goes through the ring, whose two copies cost no more than the
+// system call and the walk through the pages.
+constexpr size_t kLeastKernelBytes = 16 << 10;
 
 struct Outgoing {
   uint32_t tag;
@@ -30,8 +36,9 @@ struct Peer {
   bool showed_life;                 // when the transport was made
   Loans loans;                      // to it
   std::atomic<uint64_t>* returned;  // of what it has lent to this rank
+  pid_t process;
   PeerRegions regions;
-  bool opens_regions;  // of this process
+  uint64_t reach;  // into this process
   RingWriter out;
   RingReader in;
   Bell* bell;
@@ -57,7 +64,7 @@ class ShmTransport final : public Transport {
   Status receive(int peer, uint32_t tag, std::span<std::byte> buffer, Request* request) override;
   Status progress(bool* moved) override;
   std::span<std::byte> arena() override;
-  bool lends(int peer, std::span<const std::byte> memory) const override;
+  bool lends(int peer, std::span<const std::byte> memory, bool to_copy) const override;
   Status give_back(Request* request) override;
   Board* board() override { return &board_; }
   bool has_ended(int peer) const override;
@@ -65,6 +72,7 @@ class ShmTransport final : public Transport {
   Status send_control(int peer, const Control& control) override;
   bool poll_control(Control* control) override;
   bool abandon() override;
+  bool receives_in_calls() const override { return true; }
   bool any_thread() const override { return true; }
 
  private:
@@ -79,9 +87,10 @@ class ShmTransport final : public Transport {
     if (abandoned_) return {collInvalidUsage, text("rank ", rank_, ": transport shm was abandoned after a failure")};
     return {};
   }
-  bool find_loan(const Peer& peer, std::span<const std::byte> message, Loan* loan) const;
+  bool find_loan(const Peer& peer, std::span<const std::byte> message, bool to_copy, Loan* loan) const;
   bool lend(Peer& peer, const Outgoing& out, Loan loan);
   Status take_lent(Peer& peer, const LentMatch& match);
+  Status lender_lost(const Peer& peer, const std::string& how, collResult_t code) const;
   bool push(Peer& peer);
   Status pull(size_t index, bool* moved);
   Status begin_next(size_t index, bool* begun);
@@ -128,8 +137,9 @@ ShmTransport::ShmTransport(Segment segment, const Place& place, Allocate allocat
                       .showed_life = shows_life(segment_.file(), other),
                       .loans = Loans(&segment_.pair(me, other)->returned),
                       .returned = &segment_.pair(other, me)->returned,
+                      .process = place.processes[other],
                       .regions = PeerRegions(place.processes[other]),
-                      .opens_regions = segment_.pair(me, other)->opens.load() != 0,
+                      .reach = segment_.pair(me, other)->reach.load(),
                       .out = RingWriter(segment_.pair(me, other), ring_bytes),
                       .in = RingReader(segment_.pair(other, me), ring_bytes),
                       .bell = segment_.bell(other),
@@ -154,22 +164,32 @@ std::span<std::byte> ShmTransport::arena() {
   return *arena_;
 }
 
-bool ShmTransport::lends(int peer, std::span<const std::byte> memory) const {
+bool ShmTransport::lends(int peer, std::span<const std::byte> memory, bool to_copy) const {
   Loan loan{};
-  return find_loan(peers_[static_cast<size_t>(index_of(peer))], memory, &loan);
+  return find_loan(peers_[static_cast<size_t>(index_of(peer))], memory, to_copy, &loan);
 }
 
 // Where the peer can read the message; false where it cannot.
-bool ShmTransport::find_loan(const Peer& peer, std::span<const std::byte> message, Loan* loan) const {
+bool ShmTransport::find_loan(const Peer& peer, std::span<const std::byte> message, bool to_copy, Loan* loan) const {
   if (message.empty()) return false;
   if (arena_ && message.data() >= arena_->data() && message.data() < arena_->data() + arena_->size()) {
-    loan->offset = static_cast<uint64_t>(message.data() - segment_.base());
+    *loan = {.from = LentFrom::kSegment, .offset = static_cast<uint64_t>(message.data() - segment_.base())};
     return true;
   }
-  if (!regions_ || !peer.opens_regions || message.size() < kLeastRegionBytes) return false;
-  const auto part = regions_->find(message);
-  if (part) *loan = {0, part->region, part->releases, part->region_bytes, part->offset, part->fd};
-  return part.has_value();
+  if (regions_ && (peer.reach & kOpensRegions) != 0 && message.size() >= kLeastRegionBytes) {
+    if (const auto part = regions_->find(message)) {
+      *loan = {.from = LentFrom::kRegion,
+               .offset = part->offset,
+               .region = part->region,
+               .releases = part->releases,
+               .region_bytes = part->region_bytes,
+               .fd = part->fd};
+      return true;
+    }
+  }
+  if (!to_copy || (peer.reach & kReadsMemory) == 0 || message.size() < kLeastKernelBytes) return false;
+  *loan = {.from = LentFrom::kProcess, .offset = reinterpret_cast<uint64_t>(message.data())};
+  return true;
 }
 
 // Writes where the message lies in place of its bytes. False where there is no room, or as many loans as there can be.
@@ -187,15 +207,26 @@ bool ShmTransport::lend(Peer& peer, const Outgoing& out, Loan loan) {
 
 // A receive and its lent message have met.
 Status ShmTransport::take_lent(Peer& peer, const LentMatch& match) {
-  const auto& message = match.lent.message;
+  const Lent& lent = match.lent;
   Request* const request = match.request;
   request->lender = peer.rank;
-  request->loan = match.lent.number;
-  request->view = message.data();
-  complete(request, message.size(), match.buffer.size());
-  if (request->may_view) return {};
-  if (request->bytes > 0) std::memcpy(match.buffer.data(), message.data(), request->bytes);
+  request->loan = lent.number;
+  request->view = lent.at;
+  complete(request, lent.bytes, match.buffer.size());
+  if (lent.at != nullptr && request->may_view) return {};
+  const auto buffer = match.buffer.first(request->bytes);
+  if (lent.at != nullptr) {
+    if (!buffer.empty()) std::memcpy(buffer.data(), lent.at, buffer.size());
+  } else if (!copy_from(peer.process, lent.address, buffer)) {
+    return lender_lost(peer, text("its memory cannot be read (", std::strerror(errno), ")"), collSystemError);
+  }
   return give_back(request);
+}
+
+Status ShmTransport::lender_lost(const Peer& peer, const std::string& how, collResult_t code) const {
+  const bool ended = has_ended(peer.rank);
+  return {ended ? collRemoteError : code,
+          text("rank ", rank_, ", from rank ", peer.rank, ended ? ", which has ended: " : ": ", how)};
 }
 
 // Whoever has never shown life, because the system has no way to, counts as alive.
@@ -207,10 +238,10 @@ bool ShmTransport::has_ended(int peer) const {
 
 Status ShmTransport::give_back(Request* request) {
   Peer& peer = peers_[static_cast<size_t>(index_of(request->lender))];
-  const bool of_region = peer.regions.unpin(request->loan);
+  const bool of_program = peer.regions.unpin(request->loan) || request->view == nullptr;
   peer.returned->fetch_xor(uint64_t{1} << request->loan);  // what follows is seen after all that was read
   request->view = nullptr;
-  if (!of_region) return {};
+  if (!of_program) return {};
   // A rank that gives up says so before its program can change the memory.
   if (peer.bell->withdrawn.load() == 0) return {};
   return {collRemoteError, text("rank ", peer.rank, " gave up while its memory was being read")};
@@ -221,7 +252,7 @@ bool ShmTransport::push(Peer& peer) {
   bool moved = false;
   while (!peer.queue.empty()) {
     Outgoing& o = peer.queue.front();
-    if (Loan loan{}; !o.started && find_loan(peer, o.message, &loan)) {
+    if (Loan loan{}; !o.started && find_loan(peer, o.message, o.request->to_copy, &loan)) {
       if (!lend(peer, o, loan)) return moved;
       peer.queue.pop_front();
       moved = true;
@@ -283,17 +314,15 @@ Status ShmTransport::begin_lent(size_t index, const MessageHeader& header) {
   peer.in.read(std::as_writable_bytes(std::span(&loan, 1)));
   peer.in.release();
   const auto number = static_cast<unsigned>(loan.number % kMostLoans);
-  const std::byte* at = segment_.base() + loan.offset;
-  if (loan.region != 0) {
+  Lent lent{.bytes = header.bytes, .number = number};
+  if (loan.from == LentFrom::kProcess) lent.address = loan.offset;
+  if (loan.from == LentFrom::kSegment) lent.at = segment_.base() + loan.offset;
+  if (loan.from == LentFrom::kRegion) {
     const RegionPart part{loan.region, loan.releases, loan.region_bytes, loan.offset, loan.fd};
-    const Status pinned = peer.regions.pin(part, number, &at);
-    if (!pinned.ok()) {
-      const bool ended = has_ended(peer.rank);
-      return {ended ? collRemoteError : pinned.code(),
-              text("rank ", rank_, ", from rank ", peer.rank, ended ? ", which has ended: " : ": ", pinned.message())};
-    }
+    const Status pinned = peer.regions.pin(part, number, &lent.at);
+    if (!pinned.ok()) return lender_lost(peer, pinned.message(), pinned.code());
   }
-  const auto match = matcher_.begin_lent(index, header.tag, {{at, header.bytes}, number});
+  const auto match = matcher_.begin_lent(index, header.tag, lent);
   return match ? take_lent(peer, *match) : Status();
 }
 
