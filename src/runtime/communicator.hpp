@@ -82,6 +82,7 @@ class Communicator {
 
   int rank() const { return base_.rank; }
   int nranks() const { return base_.nranks; }
+  bool oversubscribed() const { return base_.topology.oversubscribed(); }
   // The codec of a plain call: the communicator's default one where it fits; other calls stay exact.
   std::shared_ptr<const Codec> default_codec_for(const Call& call) const;
 

@@ -115,7 +115,8 @@ Status issue(std::vector<Deferred> calls) {
   const auto waited = std::make_shared<Stream>();  // of the calls without one
   process->add(waited);
   const Status issued = issue_all(calls, waited);
-  Backoff backoff(true);
+  const auto oversubscribed = [](const Deferred& each) { return each.communicator->oversubscribed(); };
+  Backoff backoff(std::any_of(calls.begin(), calls.end(), oversubscribed));
   while (!waited->empty()) {
     bool moved = false;
     process->advance_streams(&moved);
