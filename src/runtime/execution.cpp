@@ -131,15 +131,15 @@ Status Execution::post_receives(ChunkRun& run) {
   return {};
 }
 
-// Whether the step's message can come where it stays. Not where it might come after the call has failed, when the output
-// is the program's again, or while what lies there is still to be sent.
+// Whether the step's message can come where it stays. Not where it might come after the call has failed, when the
+// output is the program's again, or while what lies there is still to be sent.
 bool Execution::received_in_output(const Step& step, const Shard& part, int peer) const {
   if (!step.to_output || step.reduce || step.moves() || step.from.count != 1 || step.from_wire != Wire::kNative ||
       around_.checksums || !around_.fabric->to(peer).receives_in_calls()) {
     return false;
   }
-  return call_.send == nullptr || !overlap(output(part), part.count * size_of(call_.type), call_.send,
-                                           input_bytes(call_, around_.nranks));
+  return call_.send == nullptr ||
+         !overlap(output(part), part.count * size_of(call_.type), call_.send, input_bytes(call_, around_.nranks));
 }
 
 // The loop that does the work: a step runs as soon as its messages are here.

@@ -65,8 +65,8 @@ class Transport {
   // Memory that the peers can read: messages in it are not copied on their way, and are the caller's again when their
   // requests are done. Empty where there is none. The same on every call, and lives as long as the transport.
   virtual std::span<std::byte> arena() { return {}; }
-  // Whether `peer` reads a message of all this memory where it lies: in the arena, or wherever else it can. `to_copy` as
-  // in the send's request.
+  // Whether `peer` reads a message of all this memory where it lies: in the arena, or wherever else it can. `to_copy`
+  // as in the send's request.
   virtual bool lends(int, std::span<const std::byte>, bool) const { return false; }
   // Ends a view. collRemoteError where the lender has failed, so that what was read may be anything.
   virtual Status give_back(Request* request) {

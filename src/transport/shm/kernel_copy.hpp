@@ -1,5 +1,5 @@
-// Cross-memory attach: the kernel copies from another process's memory into this one's, in one system call. It takes the
-// right to read that process, which containers and security modules may withhold: see Proof.
+// Cross-memory attach: the kernel copies from another process's memory into this one's, in one system call. It takes
+// the right to read that process, which containers and security modules may withhold: see Proof.
 #pragma once
 
 #include <sys/types.h>

@@ -11,8 +11,8 @@
 // A ring holds messages back to back: MessageHeader, payload, padding to kMessageAlign. Positions count bytes since the
 // beginning and are taken modulo the ring's size, a power of two; headers therefore never wrap, payloads may.
 //
-// A message that lies in memory which the receiver has mapped, or can have the kernel copy from, is lent: its payload is
-// a Loan, which says where. The receiver reads it there and flips the loan's bit in PairHeader::returned.
+// A message that lies in memory which the receiver has mapped, or can have the kernel copy from, is lent: its payload
+// is a Loan, which says where. The receiver reads it there and flips the loan's bit in PairHeader::returned.
 #pragma once
 
 #include <algorithm>

@@ -18,8 +18,8 @@ namespace {
 // Bytes are published and given back in pieces of this size, so that writer and reader work at the same time.
 constexpr size_t kPieceBytes = 32 << 10;
 constexpr size_t kLeastRegionBytes = 4 << 10;  // less is copied, which costs no more than giving a loan back
-// Of a process's memory that only the kernel reaches: less goes through the ring, whose two copies cost no more than the
-// system call and the walk through the pages.
+// Of a process's memory that only the kernel reaches: less goes through the ring, whose two copies cost no more than
+// the system call and the walk through the pages.
 constexpr size_t kLeastKernelBytes = 16 << 10;
 
 struct Outgoing {

@@ -201,6 +201,37 @@ void messages_from_the_arena(Self& self) {
   }
 }
 
+// Messages that the system may copy from where they lie: of lengths around those from which it does, more than can be
+// lent at once, before and after their receive, into a buffer that is too short for the last.
+void messages_to_copy(Self& self) {
+  constexpr size_t kBytes[] = {1, 4096, 16383, 16384, 100001}, kMessages = 150, kShort = 20000;
+  const auto bytes_of = [&](size_t i) { return i + 1 == kMessages ? size_t{100001} : kBytes[i % std::size(kBytes)]; };
+  std::vector<Bytes> out, in;
+  std::vector<Request> sent(kMessages), received(kMessages);
+  for (uint32_t i = 0; i < kMessages; ++i) {
+    out.push_back(pattern(self.rank(), i, bytes_of(i)));
+    in.emplace_back(i + 1 == kMessages ? kShort : bytes_of(i));
+    sent[i].to_copy = true;
+  }
+  const auto receive = [&](size_t i) {
+    received[i].may_view = i % 2 == 0;  // it is copied all the same where this process has not mapped it
+    self.receive(self.previous(), static_cast<uint32_t>(i), in[i], &received[i]);
+  };
+  for (size_t i = 0; i < kMessages / 2; ++i) receive(i);
+  for (uint32_t i = 0; i < kMessages; ++i) self.send(self.next(), i, out[i], &sent[i]);
+  self.wait(received[0]);
+  for (size_t i = kMessages / 2; i < kMessages; ++i) receive(i);
+  for (size_t i = 0; i < kMessages; ++i) {
+    self.wait(received[i]);
+    EXPECT_EQ(received[i].bytes, in[i].size());
+    EXPECT_EQ(received[i].truncated, i + 1 == kMessages);
+    EXPECT_EQ(received[i].view, nullptr);
+    const Bytes whole = pattern(self.previous(), static_cast<uint32_t>(i), bytes_of(i));
+    EXPECT_TRUE(std::equal(in[i].begin(), in[i].end(), whole.begin())) << "message " << i;
+  }
+  for (const Request& request : sent) self.wait(request);
+}
+
 void shorter_than_its_buffer(Self& self) {
   const Bytes out = pattern(self.rank(), 4, 10);
   Bytes in(100, std::byte{0x5a});
@@ -431,6 +462,7 @@ const std::vector<Case>& conformance_cases() {
       {"all_to_all", all_to_all},
       {"truncation_is_told", truncation_is_told},
       {"messages_from_the_arena", messages_from_the_arena},
+      {"messages_to_copy", messages_to_copy},
       {"shorter_than_its_buffer", shorter_than_its_buffer},
       {"controls_keep_order_among_data", controls_keep_order_among_data},
       {"controls_from_everybody", controls_from_everybody},

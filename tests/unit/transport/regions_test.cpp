@@ -2,12 +2,17 @@
 #include "transport/shm/regions.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstring>
+
+#include "transport/shm/kernel_copy.hpp"
 
 namespace coll::test {
 
@@ -109,6 +114,42 @@ TEST(Regions, TheErrorSaysWhatMayHaveHappened) {
   const std::string words = pin(lender).message();
   EXPECT_NE(words.find("collMemAlloc()"), std::string::npos) << words;
   EXPECT_NE(words.find("its process has ended, or freed the memory"), std::string::npos) << words;
+}
+
+TEST(KernelCopy, ReadsWhatIsThereAndNothingElse) {
+  std::array<std::byte, 3 * 4096> to{};
+  auto* const pages =
+      static_cast<std::byte*>(::mmap(nullptr, to.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  ASSERT_NE(pages, MAP_FAILED);
+  std::memset(pages, 0x5a, to.size());
+  const auto address = reinterpret_cast<uint64_t>(pages);
+  ASSERT_TRUE(shm::copy_from(::getpid(), address + 1, std::span(to).first(to.size() - 1)));
+  EXPECT_EQ(to[to.size() - 2], std::byte{0x5a});
+  EXPECT_EQ(to.back(), std::byte{0});
+  ::munmap(pages + 2 * 4096, 4096);
+  EXPECT_FALSE(shm::copy_from(::getpid(), address, to)) << "its last page is not there";
+  EXPECT_EQ(errno, EFAULT);
+  ::munmap(pages, 2 * 4096);
+}
+
+TEST(KernelCopy, OfAProcessThatHasEndedFails) {
+  Lender lender;
+  ASSERT_TRUE(lender.lends());
+  lender.end();
+  std::byte byte{};
+  EXPECT_FALSE(shm::copy_from(lender.process(), reinterpret_cast<uint64_t>(&byte), {&byte, 1}));
+  EXPECT_EQ(errno, ESRCH);
+}
+
+TEST(KernelCopy, IsTriedWithAProof) {
+  shm::FileDescriptor file;
+  shm::Proof proof;
+  ASSERT_TRUE(shm::show(&file, &proof).ok());
+  EXPECT_TRUE(shm::can_read(proof));
+  shm::Proof other = proof;  // as where the number is another process's
+  other.random[3] ^= std::byte{1};
+  EXPECT_FALSE(shm::can_read(other));
+  EXPECT_FALSE(shm::can_read(shm::Proof{}));
 }
 
 }  // namespace

@@ -8,9 +8,10 @@ namespace {
 // Makes the transport of one rank; collective over the ranks of the bootstrap.
 using Make = std::function<std::unique_ptr<Transport>(std::shared_ptr<inproc::Hub>, Bootstrap&)>;
 
-std::unique_ptr<Transport> shm_with_ring(Bootstrap& bootstrap, size_t ring_bytes) {
+std::unique_ptr<Transport> shm_with(Bootstrap& bootstrap, size_t ring_bytes, std::shared_ptr<shm::Regions> regions) {
   ShmOptions options = shm_options(bootstrap);
   options.ring_bytes = ring_bytes;
+  options.regions = std::move(regions);
   std::unique_ptr<Transport> transport;
   std::string warning;
   const Status status = make_shm(options, &transport, &warning);
@@ -26,8 +27,10 @@ struct Kind {
 
 const Kind kKinds[] = {
     {"inproc", [](auto hub, Bootstrap& bootstrap) { return make_inproc(std::move(hub), bootstrap.rank()); }},
-    {"shm", [](auto, Bootstrap& bootstrap) { return shm_with_ring(bootstrap, 0); }},
-    {"shm_smallest_ring", [](auto, Bootstrap& bootstrap) { return shm_with_ring(bootstrap, shm::kMinRingBytes); }},
+    {"shm", [](auto, Bootstrap& bootstrap) { return shm_with(bootstrap, 0, nullptr); }},
+    {"shm_smallest_ring", [](auto, Bootstrap& bootstrap) { return shm_with(bootstrap, shm::kMinRingBytes, nullptr); }},
+    {"shm_reaching_memory",
+     [](auto, Bootstrap& bootstrap) { return shm_with(bootstrap, 0, std::make_shared<shm::Regions>()); }},
 };
 
 struct Scenario {
