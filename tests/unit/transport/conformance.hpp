@@ -50,5 +50,8 @@ struct Case {
   std::function<void(Self&)> body;
 };
 const std::vector<Case>& conformance_cases();
+// Two of them.
+void messages_from_the_arena(Self& self);
+void messages_to_copy(Self& self);
 
 }  // namespace coll::test
