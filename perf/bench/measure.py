@@ -13,7 +13,7 @@ import settings
 from limits import RATES, best_by_size, codec_ratios, wire_limit_us
 from outcome import ABSENT, Outcome
 from ratios import Sample, WrongResult, samples_of
-from targets import ALLTOALL, AUTO_ADMITS, EXACT_NODE, MEMALLOC_BEST, MEMALLOC_LIMIT, OTHERS, node_rule
+from targets import AUTO_ADMITS, EXACT_NODE, MEMALLOC_BEST, MEMALLOC_LIMIT, OTHERS
 from tools import NODES, Tools
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,10 +79,6 @@ def other(what: str) -> Callable[[Tools], Measured]:
         return Measured(judge.node_outcomes(OTHERS[what], samples), [sample_table(f"node_{what}", samples)])
 
     return measure
-
-
-def all_to_all(_tools: Tools) -> Measured:
-    return Measured([Outcome(target, "", None, note=ABSENT) for target in node_rule(ALLTOALL).values()], [])
 
 
 def node_limit(tools: Tools) -> list[dict]:
@@ -189,7 +185,7 @@ GROUPS: dict[str, Callable[[Tools], Measured]] = {
     "reduce_scatter": other("reduce_scatter"),
     "all_gather": other("all_gather"),
     "broadcast": other("broadcast"),
-    "all_to_all": all_to_all,
+    "alltoall": other("alltoall"),
     "mem_alloc": mem_alloc,
     "wire_1gbit": wire("1gbit"),
     "wire_500mbit": wire("500mbit"),

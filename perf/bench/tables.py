@@ -186,7 +186,7 @@ def all_tables() -> dict[str, str]:
         "peers_cluster": peers(RESULTS, "cluster"),
         "crossover": crossover(RESULTS / "crossover"),
     }
-    for name in ("all_reduce", "all_reduce_4_ranks", "reduce_scatter", "all_gather", "broadcast"):
+    for name in ("all_reduce", "all_reduce_4_ranks", "reduce_scatter", "all_gather", "broadcast", "alltoall"):
         made[f"node_{name}"] = in_node(bench, f"node_{name}")
     for rate in ("1gbit", "500mbit", "10gbit"):
         made[f"wire_{rate}"] = on_wire(bench, f"wire_{rate}")

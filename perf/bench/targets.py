@@ -35,8 +35,8 @@ OTHERS = {
     "reduce_scatter": "reduce-scatter in a node, 2 ranks",
     "all_gather": "allgather in a node, 2 ranks",
     "broadcast": "broadcast in a node, 2 ranks",
+    "alltoall": "alltoall in a node, 2 ranks",
 }
-ALLTOALL = "alltoall in a node, 2 ranks"
 OF_BEST, OF_NODE, OF_WIRE = "x best MPI", "of node limit", "of wire limit"
 
 
