@@ -87,6 +87,7 @@ struct Step {
 struct Hops {
   int in_node = 0;
   int between_nodes = 0;
+  int relays = 1;  // ranks that work on a whole piece one after another, each like this one
   int total() const { return in_node + between_nodes; }
 };
 

@@ -15,6 +15,7 @@ constexpr Algorithm kAlgorithms[] = {
     {doubling::kName, "sums are exchanged at doubling distances", doubling::serves, doubling::plan},
     {ring::kName, "shards go round a ring of all ranks", ring::serves, ring::plan},
     {tree::kName, "a binomial tree from the root, or to it", tree::serves, tree::plan},
+    {double_tree::kName, "two binary trees, each with half of the elements", double_tree::serves, double_tree::plan},
     {bruck::kName, "bundles of blocks at doubling distances", bruck::serves, bruck::plan},
     {scatter::kName, "shards from the root, then from their owners", scatter::serves, scatter::plan},
     {pair::kName, "one rank's data straight to another", pair::serves, pair::plan},
