@@ -13,6 +13,7 @@
 COLL_DECLARE_ALGORITHM(board, "board")
 COLL_DECLARE_ALGORITHM(direct, "direct")
 COLL_DECLARE_ALGORITHM(oneshot, "oneshot")
+COLL_DECLARE_ALGORITHM(halving, "halving")
 COLL_DECLARE_ALGORITHM(ring, "ring")
 COLL_DECLARE_ALGORITHM(doubling, "doubling")
 COLL_DECLARE_ALGORITHM(tree, "tree")

@@ -50,7 +50,7 @@ class Meter {
   Load run() {
     for (const Step& step : plan_.steps) {
       for (int round = 0; round < step.rounds; ++round) {
-        const auto elements = static_cast<double>(plan_.shard_of(step, round).count) * step.shard.count;
+        const auto elements = static_cast<double>(plan_.elements_of(step, round));
         if (elements == 0) continue;
         receive(step, round, elements);
         compute(step, elements);
@@ -100,7 +100,7 @@ class Meter {
       }
       if (step.from_wire == Wire::kCoded) {
         if (step.reduce || step.to_output) load_.work_us += decode_us(elements);
-      } else if (!step.hold) {
+      } else if (step.reduce || step.to_output || !step.hold) {
         load_.work_us += us(message, step.reduce ? rates_.reduce_gbs : rates_.copy_gbs);
       }
     }
@@ -113,7 +113,7 @@ class Meter {
                           step.reduce ? rates_.reduce_gbs : rates_.copy_gbs);
     }
     const bool packs = step.shard.count > 1 && step.local != Local::kNone && step.to.count > 0;
-    if (packs) load_.work_us += us(bytes(Wire::kNative, elements), rates_.copy_gbs);
+    if (packs) load_.work_us += us(bytes(step.to_wire, elements), rates_.copy_gbs);
     if (step.code_local) load_.work_us += encode_us(elements) + decode_us(elements);
     const bool passed_on = step.from.count > 0 && step.from_wire == Wire::kCoded && !step.reduce;
     if (step.to.count > 0 && step.to_wire == Wire::kCoded && !passed_on) {

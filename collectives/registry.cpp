@@ -13,6 +13,7 @@ constexpr Algorithm kAlgorithms[] = {
     {direct::kName, "a shard's owner reduces everyone's contributions", direct::serves, direct::plan},
     {oneshot::kName, "everyone sends everything to whoever needs the result", oneshot::serves, oneshot::plan},
     {doubling::kName, "sums are exchanged at doubling distances", doubling::serves, doubling::plan},
+    {halving::kName, "bundles of shards that halve, then double", halving::serves, halving::plan},
     {ring::kName, "shards go round a ring of all ranks", ring::serves, ring::plan},
     {tree::kName, "a binomial tree from the root, or to it", tree::serves, tree::plan},
     {double_tree::kName, "two binary trees, each with half of the elements", double_tree::serves, double_tree::plan},

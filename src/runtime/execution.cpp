@@ -114,7 +114,8 @@ Status Execution::post_receives(ChunkRun& run) {
         const int peer = plan_->entry(step.from, round, j);
         if (peer == around_.rank) continue;
         Incoming& in = run.incoming.emplace_back(Incoming{peer, shard, step.from_wire, part, {}, {}});
-        in.request.may_view = !step.hold && (step.reduce || step.to.count == 0);  // it is done with when the step is
+        // Where it is done with when the step is.
+        in.request.may_view = step.reduce || (step.to.count == 0 && (step.to_output || !step.hold));
         COLL_TRY(take_block(message_bytes(step.from_wire, part.count), &in.block));
         COLL_TRY(around_.fabric->to(peer).receive(peer, tag(run, step.from_leg, shard),
                                                   {in.block.data(), in.block.capacity()}, &in.request));
@@ -154,7 +155,7 @@ bool Execution::ready(const ChunkRun& run, const Step& step, size_t messages) co
   const auto last = first + static_cast<std::ptrdiff_t>(messages);
   if (!std::all_of(first, last, [](const Incoming& in) { return in.request.done; })) return false;
   if (!step.to_output || !overwrites_input_) return true;
-  if (step.moves()) return bundle_may_go_out(run, step);
+  if (step.bundles()) return bundle_may_go_out(run, step);
   return may_write(run, plan_->part(plan_->shard_of(step, run.round), run.chunk));
 }
 
@@ -170,8 +171,8 @@ bool Execution::may_write(const ChunkRun& run, const Shard& part) const {
 Status Execution::perform(ChunkRun& run, const Step& step, const Shard& part, size_t messages) {
   for (size_t i = 0; i < messages; ++i) COLL_TRY(verify(run.incoming[run.taken + i], step));
   Value value;
-  if (step.moves()) {
-    COLL_TRY(move(run, step, part, messages));
+  if (step.bundles()) {
+    COLL_TRY(work_on_bundle(run, step, part, messages));
   } else if (!step.reduce && messages == 1) {
     COLL_TRY(pass_on(run, step, part, &value));
   } else {
@@ -183,7 +184,7 @@ Status Execution::perform(ChunkRun& run, const Step& step, const Shard& part, si
     if (in.request.view != nullptr) COLL_TRY(around_.fabric->to(in.peer).give_back(&in.request));
     in.block = {};
   }
-  return step.moves() ? Status() : send_all(run, step, part, value);
+  return step.bundles() ? Status() : send_all(run, step, part, value);
 }
 
 Status Execution::verify(const Incoming& in, const Step& step) const {

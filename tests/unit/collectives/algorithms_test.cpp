@@ -69,5 +69,54 @@ TEST(DoubleTree, IsTakenForLongReducesOnManyNodes) {
   EXPECT_NE(plan.algorithm, "double_tree");
 }
 
+// As few messages as there are bits in n-1, and no more bytes than shards of others, whatever the number of ranks.
+TEST(Halving, FewMessagesAndNoMoreBytesForAnyNumberOfRanks) {
+  for (int ranks = 2; ranks <= 130; ++ranks) {
+    const topo::Topology topology = even(1, ranks);
+    const auto n = static_cast<size_t>(ranks);
+    size_t exchanges = 0;
+    while (size_t{1} << exchanges < n) ++exchanges;
+    for (const collFunc_t func : {collFuncAllReduce, collFuncReduceScatter, collFuncAllGather}) {
+      const PlanQuery query = exact(func, func == collFuncAllReduce ? 64 * n : 64);
+      const size_t halves = func == collFuncAllReduce ? 2 : 1;
+      for (const Plan& plan : shapes::plans_of_all(shapes::named("halving"), topology, query)) {
+        ASSERT_EQ(sent(plan).messages, halves * exchanges) << ranks << " ranks";
+        ASSERT_EQ(sent(plan).elements, halves * (n - 1) * 64) << ranks << " ranks";
+        ASSERT_EQ(static_cast<size_t>(plan.hops.total()), halves * exchanges);
+      }
+    }
+  }
+}
+
+// With 2^k ranks on every node, each node sends and receives no more than it must: what a ring of nodes would.
+TEST(Halving, LongExchangesStayInsideNodes) {
+  const topo::Topology topology = even(4, 8);
+  size_t out_of_node = 0;
+  for (const Plan& plan : shapes::plans_of_all(shapes::named("halving"), topology, exact(collFuncReduceScatter, 64))) {
+    if (topology.node_of[static_cast<size_t>(plan.rank)] != 0) continue;
+    for (const Step& step : plan.steps) {
+      for (int j = 0; j < step.to.count; ++j) {
+        if (topology.link_between(plan.rank, plan.entry(step.to, 0, j)) == topo::LinkKind::kNetwork)
+          out_of_node += plan.elements_of(step, 0);
+      }
+    }
+  }
+  EXPECT_EQ(out_of_node, 3u * 8 * 64);
+}
+
+TEST(Halving, IsTakenBetweenTheShortAndTheLong) {
+  std::vector<const Algorithm*> all;
+  ASSERT_TRUE(parse_algorithms("", &all).ok());
+  const auto chosen = [&](const topo::Topology& topology, const PlanQuery& query) {
+    Plan plan;
+    EXPECT_TRUE(choose_plan(topology, query, all, &plan).ok());
+    return plan.algorithm;
+  };
+  EXPECT_EQ(chosen(even(128, 8), exact(collFuncAllReduce, 2)), "doubling");
+  EXPECT_EQ(chosen(even(128, 8), exact(collFuncAllReduce, 64 << 10)), "halving");
+  EXPECT_EQ(chosen(even(128, 8), exact(collFuncAllGather, 16)), "halving");
+  EXPECT_EQ(chosen(even(32, 8), exact(collFuncAllReduce, 64 << 20)), "hier_ring");
+}
+
 }  // namespace
 }  // namespace coll
