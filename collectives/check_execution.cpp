@@ -51,9 +51,9 @@ bool SymbolicRun::advance(int rank) {
   const Plan& p = plan(rank);
   if (at.step == p.steps.size()) return false;
   const Step& step = p.steps[at.step];
-  const int shard = p.entry(step.shard, at.round, 0);
-  if (present(p.shards[static_cast<size_t>(shard)])) {
-    if (!(step.moves() ? move(rank, step) : work(rank, step, shard))) return false;
+  if (any_present(p, step, at.round)) {
+    const int shard = p.entry(step.shard, at.round, 0);
+    if (!(step.bundles() ? bundle(rank, step) : work(rank, step, shard))) return false;
   }
   at.gathered = 0;
   at.local_placed = false;
@@ -65,44 +65,18 @@ bool SymbolicRun::advance(int rank) {
   return true;
 }
 
+// Messages of shards that have no part in the chunk are left out; those of a bundle, where none of its shards has one.
+bool SymbolicRun::any_present(const Plan& plan, const Step& step, int round) const {
+  for (int j = 0; j < step.shard.count; ++j) {
+    if (present(plan.shard_at(step, round, j))) return true;
+  }
+  return false;
+}
+
 bool SymbolicRun::work(int rank, const Step& step, int shard) {
   if (!gather(rank, step, shard)) return false;
   const ValueId value = combine(rank, step);
   return value != kNoValue && emit(rank, step, shard, value);
-}
-
-// Shards that go on as they are, several at once.
-bool SymbolicRun::move(int rank, const Step& step) {
-  Actor& at = actor(rank);
-  const int first = plan(rank).entry(step.shard, at.round, 0);
-  std::vector<ValueId> values;
-  if (step.from.count == 1) {
-    if (!take(rank, step, plan(rank).entry(step.from, at.round, 0), first, &values)) return false;
-  } else if (!move_local(rank, step, &values)) {
-    return false;
-  }
-  const bool sends = has_receiver(rank, step);
-  if (!sends && !step.to_output && !step.hold) return fail(rank, "makes a value that goes nowhere");
-  for (int j = 0; j < step.shard.count; ++j) {
-    const int shard = plan(rank).entry(step.shard, at.round, j);
-    const ValueId value = values[static_cast<size_t>(j)];
-    if (values_[value].shard != shard) return fail(rank, "moves shard ", values_[value].shard, " as shard ", shard);
-    if (step.to_output && !write_output(rank, shard, value)) return false;
-    if (step.hold) at.held[static_cast<size_t>(shard)] = value;
-  }
-  return !sends || send(rank, step, first, values);
-}
-
-bool SymbolicRun::move_local(int rank, const Step& step, std::vector<ValueId>* values) {
-  const Actor& at = actor(rank);
-  for (int j = 0; j < step.shard.count; ++j) {
-    const int shard = plan(rank).entry(step.shard, at.round, j);
-    const ValueId held = at.held[static_cast<size_t>(shard)];
-    const bool from_input = step.local == Local::kInput || held == kNoValue;
-    values->push_back(from_input ? local_input(rank, step, shard) : held);
-    if (values->back() == kNoValue) return false;
-  }
-  return true;
 }
 
 // The message of a peer; false where it is not here yet, or is wrong.

@@ -64,9 +64,12 @@ class SymbolicRun {
 
   bool advance(int rank);
   bool work(int rank, const Step& step, int shard);
-  bool move(int rank, const Step& step);
+  bool any_present(const Plan& plan, const Step& step, int round) const;
   bool take(int rank, const Step& step, int peer, int shard, std::vector<ValueId>* values);
-  bool move_local(int rank, const Step& step, std::vector<ValueId>* values);
+  // Steps that work on bundles, in check_bundle.cpp.
+  bool bundle(int rank, const Step& step);
+  bool pick_up(int rank, const Step& step, std::vector<ValueId>* values);
+  bool put_down(int rank, const Step& step, int shard, ValueId value);
   bool gather(int rank, const Step& step, int shard);
   ValueId local(int rank, const Step& step, int shard);
   ValueId local_input(int rank, const Step& step, int shard);

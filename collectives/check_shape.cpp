@@ -44,17 +44,14 @@ bool valid_pick(const Plan& plan, const Pick& pick, int rounds, int limit) {
   return true;
 }
 
-// What only moves shards does nothing else, and moves whole messages.
-std::string move_fault(const Plan& plan, const Step& step) {
-  if (!step.moves()) return {};
-  if (step.reduce || step.finish || step.keep_slot >= 0 || step.code_local) return "moves shards and works on them";
-  if (step.from.count + (step.local != Local::kNone) != 1) return "moves shards that come from more than one place";
-  if (step.from_wire != Wire::kNative || step.to_wire != Wire::kNative) return "moves shards that are not as they were";
-  for (int round = 0; round < step.rounds; ++round) {
-    for (int j = 1; j < step.shard.count; ++j) {
-      if (plan.shard_at(step, round, j).count != plan.shard_of(step, round).count) return "bundles unlike shards";
-    }
-  }
+// A bundle is sent on as it is, or combined with what this rank has of the same shards.
+std::string bundle_fault(const Step& step) {
+  if (!step.bundles()) return {};
+  if (step.keep_slot >= 0 || step.code_local || step.local == Local::kSlot) return "bundles what cannot be bundled";
+  if (step.from_wire == Wire::kCoded || step.to_wire == Wire::kCoded) return "bundles coded messages";
+  if (step.from.count + (step.local != Local::kNone) != (step.reduce ? 2 : 1)) return "bundles from too many places";
+  if (step.finish && !step.reduce) return "finishes a bundle that it does not reduce";
+  if (step.reduce && step.to.count > 0) return "reduces a bundle and sends it";
   return {};
 }
 
@@ -69,7 +66,7 @@ std::string step_fault(const Plan& plan, const Step& step) {
   if (step.local == Local::kSlot && (step.local_slot < 0 || step.local_slot >= plan.slots)) return "reads no slot";
   if (step.keep_slot >= plan.slots) return "keeps its value in no slot";
   if (step.code_local && step.local != Local::kInput) return "codes a local contribution that it does not have";
-  return move_fault(plan, step);
+  return bundle_fault(step);
 }
 
 std::string agreement_fault(const Plan& a, const Plan& b) {

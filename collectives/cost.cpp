@@ -50,7 +50,7 @@ class Meter {
   Load run() {
     for (const Step& step : plan_.steps) {
       for (int round = 0; round < step.rounds; ++round) {
-        const auto elements = static_cast<double>(plan_.shard_of(step, round).count) * step.shard.count;
+        const auto elements = static_cast<double>(plan_.elements_of(step, round));
         if (elements == 0) continue;
         receive(step, round, elements);
         compute(step, elements);
@@ -100,7 +100,7 @@ class Meter {
       }
       if (step.from_wire == Wire::kCoded) {
         if (step.reduce || step.to_output) load_.work_us += decode_us(elements);
-      } else if (!step.hold) {
+      } else if (step.reduce || step.to_output || !step.hold) {
         load_.work_us += us(message, step.reduce ? rates_.reduce_gbs : rates_.copy_gbs);
       }
     }
@@ -113,7 +113,7 @@ class Meter {
                           step.reduce ? rates_.reduce_gbs : rates_.copy_gbs);
     }
     const bool packs = step.shard.count > 1 && step.local != Local::kNone && step.to.count > 0;
-    if (packs) load_.work_us += us(bytes(Wire::kNative, elements), rates_.copy_gbs);
+    if (packs) load_.work_us += us(bytes(step.to_wire, elements), rates_.copy_gbs);
     if (step.code_local) load_.work_us += encode_us(elements) + decode_us(elements);
     const bool passed_on = step.from.count > 0 && step.from_wire == Wire::kCoded && !step.reduce;
     if (step.to.count > 0 && step.to_wire == Wire::kCoded && !passed_on) {
@@ -162,7 +162,7 @@ std::vector<Sample> samples_of(const topo::Node& node, int root) {
   if (ranks.empty()) return samples;
   samples.push_back({ranks.front(), 1});
   const auto between = static_cast<int>(ranks.size()) - 2;
-  if (between > 0) samples.push_back({ranks[1], between});
+  if (between > 0) samples.push_back({ranks[ranks.size() / 2], between});  // in a tree, an inner one
   if (between >= 0) samples.push_back({ranks.back(), 1});
   return samples;
 }
@@ -196,6 +196,7 @@ double node_us(const topo::Topology& topology, const PlanQuery& query, const Alg
     if (plan.on_board) flag_share = kFlagShare;
     hops.in_node = std::max(hops.in_node, plan.hops.in_node);
     hops.between_nodes = std::max(hops.between_nodes, plan.hops.between_nodes);
+    hops.relays = std::max(hops.relays, plan.hops.relays);
     most.message_us = std::max(most.message_us, load.message_us);
     most.work_us = std::max(most.work_us, load.work_us);
     sum.message_us += weight * load.message_us;
@@ -212,17 +213,17 @@ double node_us(const topo::Topology& topology, const PlanQuery& query, const Alg
   // One chunk from end to end, then one more whenever the busiest part is free and a chunk's memory is.
   const double latency_us = flag_share * hops.in_node * topology.cost(topo::LinkKind::kSharedMemory).latency_us +
                             hops.between_nodes * topology.cost(topo::LinkKind::kNetwork).latency_us;
-  // In a broadcast a whole piece moves at every hop; elsewhere a rank's own steps show all that happens to a chunk.
-  const int relays = query.func == collFuncBroadcast ? std::max(hops.total(), 1) : 1;
+  // In a broadcast a whole piece moves at every hop; elsewhere a rank's own steps mostly show all that happens to one.
+  const int relays = query.func == collFuncBroadcast ? std::max(hops.total(), 1) : hops.relays;
   const double first_us = latency_us * crowding + relays * (core_us + link_us / chunks);
-  // How long a rank holds on to a chunk: in a broadcast only from one hop to the next.
-  const double held_us = first_us / (query.func == collFuncBroadcast ? relays : 1);
+  // How long a rank holds on to a chunk: where its result need not come back, only from one hop to the next.
+  const double held_us = first_us / (query.func == collFuncAllReduce ? 1 : relays);
   const double next_us = std::max({core_us, link_us / chunks, held_us / std::max(query.chunks_in_flight, 1)});
   return first_us + (chunks - 1) * next_us;
 }
 
 // Nodes whose load bounds that of the others: rank 0's, which has work in the smallest calls, the largest, the
-// smallest, and that of the root. Most often they are one or two.
+// smallest, one in the middle, which is not at the end of a tree, and that of the root. Most often they are two.
 std::vector<size_t> representatives(const topo::Topology& topology, const PlanQuery& query) {
   size_t largest = 0;
   size_t smallest = 0;
@@ -231,7 +232,7 @@ std::vector<size_t> representatives(const topo::Topology& topology, const PlanQu
     if (ranks > topology.nodes[largest].ranks.size()) largest = node;
     if (ranks < topology.nodes[smallest].ranks.size()) smallest = node;
   }
-  std::vector<size_t> nodes = {0, largest, smallest};
+  std::vector<size_t> nodes = {0, largest, smallest, topology.nodes.size() / 2};
   if (has_root(query.func)) {
     nodes.push_back(static_cast<size_t>(topology.node_of[static_cast<size_t>(query.root)]));
   }

@@ -42,8 +42,8 @@ struct Pick {
   int per_round = 0;
 };
 
-// Where a step's own contribution comes from. What is held of a shard is the last that an earlier step has kept of it
-// as it came; of a shard that none has kept, the input.
+// Where a step's own contribution comes from. What is held of a shard is the last value that an earlier step has held
+// of it; of a shard that none has held, the input.
 enum class Local : uint8_t { kNone, kInput, kSlot, kHeld };
 
 // Names the leg of the collective a message belongs to, so that (chunk, leg, shard) is unique between two ranks.
@@ -55,7 +55,7 @@ inline constexpr int kMostBoardRanks = 64;  // whose posts one step reads
 struct Step {
   std::string_view what;  // "send", "recv-reduce-send", ...: for people
   int rounds = 1;
-  Pick shard;  // the shard of each round (entries of the list index Plan::shards); several travel as one bundle
+  Pick shard;  // the shard of each round (entries of the list index Plan::shards), or the several of a bundle
 
   // In: messages for the shard. Entries of `from` that are this rank itself stand for the local contribution and fix
   // its place in the order of reduction; where `from` does not hold this rank, the local contribution comes first.
@@ -73,20 +73,21 @@ struct Step {
   // those bytes decode to. A coded message that is only passed on keeps its bytes.
   bool to_output = false;
   int keep_slot = -1;  // keep the value's accumulators for a later step
-  bool hold = false;   // keep what came, as it came, for later steps (Local::kHeld)
+  bool hold = false;   // keep the value of each shard as it is, for later steps (Local::kHeld)
   Pick to;             // entries that are this rank itself are passed over
   Wire to_wire = Wire::kNative;
   Leg to_leg = 0;
 
-  // The step moves shards as they are, and may move several at once: their parts, one behind the other, are one native
-  // message, named by the first of them.
-  bool moves() const { return shard.count > 1 || hold || local == Local::kHeld; }
+  // The step works on a bundle of shards: their parts, one behind the other, are one message, named by the first of
+  // them. It sends the bundle on, or combines each shard's part with what is held of it.
+  bool bundles() const { return shard.count > 1 || hold || local == Local::kHeld; }
 };
 
 // Hops that a piece makes one after another, until its result is everywhere.
 struct Hops {
   int in_node = 0;
   int between_nodes = 0;
+  int relays = 1;  // ranks that work on a whole piece one after another, each like this one
   int total() const { return in_node + between_nodes; }
 };
 
@@ -122,6 +123,12 @@ struct Plan {
   }
   const Shard& shard_at(const Step& step, int round, int j) const {
     return shards[static_cast<size_t>(entry(step.shard, round, j))];
+  }
+  // Elements of all the shards that the step works on in a round.
+  size_t elements_of(const Step& step, int round) const {
+    size_t elements = 0;
+    for (int j = 0; j < step.shard.count; ++j) elements += shard_at(step, round, j).count;
+    return elements;
   }
   // Elements before a part in this rank's input buffer, and in its output buffer.
   size_t input_at(const Shard& part) const {

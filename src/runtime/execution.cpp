@@ -113,28 +113,32 @@ Status Execution::post_receives(ChunkRun& run) {
       for (int j = 0; j < step.from.count; ++j) {
         const int peer = plan_->entry(step.from, round, j);
         if (peer == around_.rank) continue;
-        const size_t bytes = message_bytes(step.from_wire, part.count);
-        Incoming& in = run.incoming.emplace_back(Incoming{peer, shard, step.from_wire, part, {}, nullptr, {}});
-        in.request.may_view = !step.hold && (step.reduce || step.to.count == 0);  // it is done with when the step is
-        size_t room = bytes;
-        if (received_in_output(step, part, peer)) {
-          in.place = output(part);
-        } else {
-          COLL_TRY(take_block(bytes, &in.block));
-          in.place = in.block.data();
-          room = in.block.capacity();
-        }
-        COLL_TRY(around_.fabric->to(peer).receive(peer, tag(run, step.from_leg, shard), {in.place, room}, &in.request));
+        COLL_TRY(post_receive(run, step, peer, shard, part));
       }
     }
   }
   return {};
 }
 
+Status Execution::post_receive(ChunkRun& run, const Step& step, int peer, int shard, const Shard& part) {
+  Incoming& in = run.incoming.emplace_back(Incoming{peer, shard, step.from_wire, part, {}, nullptr, {}});
+  // Where it is done with when the step is.
+  in.request.may_view = step.reduce || (step.to.count == 0 && (step.to_output || !step.hold));
+  size_t room = message_bytes(step.from_wire, part.count);
+  if (received_in_output(step, part, peer)) {
+    in.place = output(part);
+  } else {
+    COLL_TRY(take_block(room, &in.block));
+    in.place = in.block.data();
+    room = in.block.capacity();
+  }
+  return around_.fabric->to(peer).receive(peer, tag(run, step.from_leg, shard), {in.place, room}, &in.request);
+}
+
 // Whether the step's message can come where it stays. Not where it might come after the call has failed, when the
 // output is the program's again, or while what lies there is still to be sent.
 bool Execution::received_in_output(const Step& step, const Shard& part, int peer) const {
-  if (!step.to_output || step.reduce || step.moves() || step.from.count != 1 || step.from_wire != Wire::kNative ||
+  if (!step.to_output || step.reduce || step.bundles() || step.from.count != 1 || step.from_wire != Wire::kNative ||
       around_.checksums || !around_.fabric->to(peer).receives_in_calls()) {
     return false;
   }
@@ -172,7 +176,7 @@ bool Execution::ready(const ChunkRun& run, const Step& step, size_t messages) co
   const auto last = first + static_cast<std::ptrdiff_t>(messages);
   if (!std::all_of(first, last, [](const Incoming& in) { return in.request.done; })) return false;
   if (!step.to_output || !overwrites_input_) return true;
-  if (step.moves()) return bundle_may_go_out(run, step);
+  if (step.bundles()) return bundle_may_go_out(run, step);
   return may_write(run, plan_->part(plan_->shard_of(step, run.round), run.chunk));
 }
 
@@ -188,8 +192,8 @@ bool Execution::may_write(const ChunkRun& run, const Shard& part) const {
 Status Execution::perform(ChunkRun& run, const Step& step, const Shard& part, size_t messages) {
   for (size_t i = 0; i < messages; ++i) COLL_TRY(verify(run.incoming[run.taken + i], step));
   Value value;
-  if (step.moves()) {
-    COLL_TRY(move(run, step, part, messages));
+  if (step.bundles()) {
+    COLL_TRY(work_on_bundle(run, step, part, messages));
   } else if (!step.reduce && messages == 1) {
     COLL_TRY(pass_on(run, step, part, &value));
   } else {
@@ -201,7 +205,7 @@ Status Execution::perform(ChunkRun& run, const Step& step, const Shard& part, si
     if (in.request.view != nullptr) COLL_TRY(around_.fabric->to(in.peer).give_back(&in.request));
     in.block = {};
   }
-  return step.moves() ? Status() : send_all(run, step, part, value);
+  return step.bundles() ? Status() : send_all(run, step, part, value);
 }
 
 Status Execution::verify(const Incoming& in, const Step& step) const {

@@ -65,10 +65,12 @@ class Execution {
     std::span<const std::byte> message;
     Request request;
   };
-  // What a step has kept of a shard's part, for later steps to move on.
+  // A shard's part as this rank has it: what a step holds of it for later ones, or the input.
   struct Held {
     const std::byte* data = nullptr;
     Block block;  // keeps it; empty where it is the user's memory
+    Wire wire = Wire::kNative;
+    size_t count = 0;
   };
   // One chunk's walk through the steps.
   struct ChunkRun {
@@ -92,6 +94,7 @@ class Execution {
   void advance_on_board(bool* moved);
   Status start_chunk();
   Status post_receives(ChunkRun& run);
+  Status post_receive(ChunkRun& run, const Step& step, int peer, int shard, const Shard& part);
   bool received_in_output(const Step& step, const Shard& part, int peer) const;
   Status advance_chunk(ChunkRun& run, bool* moved);
   bool ready(const ChunkRun& run, const Step& step, size_t messages) const;
@@ -102,11 +105,13 @@ class Execution {
   Status pass_on(const ChunkRun& run, const Step& step, const Shard& part, Value* value);
   Status produce(ChunkRun& run, const Step& step, const Shard& part, std::span<const Contribution> from, Value* value);
   Status send_user_memory(const ChunkRun& run, const Step& step, std::span<const std::byte> memory, Value* value);
-  // Steps that move shards, in bundle.cpp.
+  // Steps that work on bundles, in bundle.cpp.
   Shard bundle_part(const Step& step, int round, size_t chunk) const;
   bool bundle_may_go_out(const ChunkRun& run, const Step& step) const;
-  Status move(ChunkRun& run, const Step& step, const Shard& part, size_t messages);
-  std::vector<Held> pick_up(ChunkRun& run, const Step& step, size_t messages) const;
+  Status work_on_bundle(ChunkRun& run, const Step& step, const Shard& part, size_t messages);
+  std::vector<Held> unpack(const ChunkRun& run, const Step& step) const;
+  std::vector<Held> pick_up(const ChunkRun& run, const Step& step) const;
+  Status reduce_bundle(ChunkRun& run, const Step& step, const Shard& part, const std::vector<Held>& came);
   void put_down(ChunkRun& run, const Step& step, const std::vector<Held>& parts) const;
   Status pack(const ChunkRun& run, const Step& step, const std::vector<Held>& parts, size_t bytes, Value* value);
   Status send_all(ChunkRun& run, const Step& step, const Shard& part, const Value& value);

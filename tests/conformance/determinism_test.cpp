@@ -1,5 +1,6 @@
 // deterministic=1: an element's bits depend on the ranks' inputs of it (with a block codec: of its block) alone, not on
 // the size of the call, the chunks it is cut into, the algorithm or the placement of the ranks.
+#include <cstring>
 #include <map>
 
 #include "tests/conformance/cases.hpp"
@@ -109,6 +110,64 @@ TEST_P(Determinism, ReduceScatterOverPlacementsAndChunks) {
     if (whole.empty()) whole = results;
     EXPECT_TRUE(results == whole) << arrangement.name;
   }
+}
+
+// Every algorithm that admits deterministic calls, or is the only one allowed, gives the bits of a flat sum in rank
+// order; what it does not serve is refused, not summed in another order.
+TEST(Deterministic, EveryAlgorithmGivesTheSameBitsOrRefuses) {
+  std::map<std::pair<DataType, RedOp>, Bytes> first;
+  size_t given = 0;
+  for (const Algorithm& algorithm : algorithm_registry()) {
+    for (const Placement& node_of : {one_node(kRanks), blocks({2, 3})}) {
+      World world = world_of({std::string(algorithm.name), node_of, 1024, std::string(algorithm.name)});
+      ASSERT_TRUE(world.ok()) << world.why();
+      for (const Function function : {Function::kAllReduce, Function::kReduce}) {
+        for (int type = 0; type < collNumTypes; ++type) {
+          for (const RedOp op : {collSum, collProd, collAvg, collMax}) {
+            const Case test{function, 517, static_cast<DataType>(type), op};
+            const std::vector<Outcome> outcomes = results_of(world, nullptr, test);
+            if (!outcomes[0].status.ok()) {
+              EXPECT_EQ(outcomes[0].status.code(), collUnsupported) << outcomes[0].status.message();
+              continue;
+            }
+            Bytes& due = first[{test.type, op}];
+            if (due.empty()) due = outcomes[0].result;
+            ++given;
+            const size_t holders = function == Function::kReduce ? 1 : outcomes.size();
+            for (size_t rank = 0; rank < holders; ++rank) {
+              EXPECT_TRUE(outcomes[rank].result == due) << algorithm.name << ": " << describe(test);
+            }
+          }
+        }
+      }
+    }
+  }
+  EXPECT_GE(given, 3u * 2 * collNumTypes * 4) << "direct serves both, oneshot too";
+}
+
+// More contributions than one pass over memory takes.
+TEST(Deterministic, ManyRanksAreSummedInRankOrder) {
+  constexpr int kMany = 70;
+  std::vector<Bytes> results;
+  for (const char* algorithm : {"direct", "oneshot"}) {
+    World world = world_of({algorithm, one_node(kMany), 0, algorithm});
+    ASSERT_TRUE(world.ok()) << world.why();
+    const Case test{Function::kAllReduce, 1030};
+    for (const Outcome& outcome : results_of(world, nullptr, test)) {
+      ASSERT_TRUE(outcome.status.ok()) << outcome.status.message();
+      results.push_back(outcome.result);
+    }
+  }
+  std::vector<float> due(1030);
+  for (int rank = 0; rank < kMany; ++rank) {
+    const Bytes input = make_input(collFloat32, {}, due.size(), rank, kMany);
+    for (size_t i = 0; i < due.size(); ++i) {
+      float each = 0;
+      std::memcpy(&each, input.data() + i * sizeof(float), sizeof(float));
+      due[i] = rank == 0 ? each : due[i] + each;
+    }
+  }
+  for (const Bytes& result : results) EXPECT_EQ(std::memcmp(result.data(), due.data(), result.size()), 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Codecs, Determinism, testing::Range(size_t{0}, all_codecs().size()), [](const auto& tested) {

@@ -254,7 +254,7 @@ TEST(Cut, PlansStaySmall) {
       const Plan plan = algorithm.plan(even(16, 16), query);
       size_t entries = 0;
       for (const RankList& list : plan.lists) entries += list->size();
-      EXPECT_LE(plan.steps.size(), 2u * 8 + 2) << algorithm.name;
+      EXPECT_LE(plan.steps.size(), 4u * 8 + 2) << algorithm.name;
       EXPECT_LE(entries, 5u * 256) << algorithm.name;
     }
   }

@@ -125,6 +125,47 @@ TEST(Prove, OddCountsWithEmptyShardsAndManyChunks) {
   }
 }
 
+// Uneven nodes of up to 16 ranks.
+topo::Topology random_blocks(int ranks, unsigned seed) {
+  std::mt19937 random(seed);
+  std::vector<int> nodes;
+  for (int left = ranks; left > 0; left -= nodes.back()) {
+    nodes.push_back(std::min(left, 1 + static_cast<int>(random() % 16)));
+  }
+  return shapes::blocks(nodes);
+}
+
+// Calls of a few shards, so that what n ranks exchange of each shows up, but not n times that.
+TEST(Prove, SampleOfShapesUpTo1024Ranks) {
+  for (const topo::Topology& topology :
+       {shapes::even(1, 1000), shapes::even(1024, 1), shapes::even(128, 8), shapes::even(2, 511), shapes::even(85, 12),
+        random_blocks(777, 3), shapes::even(1, 513)}) {
+    const int root = topology.nranks * 5 / 7;
+    for (const collFunc_t func : {collFuncAllReduce, collFuncReduce, collFuncBroadcast}) {
+      for (PlanQuery query : {exact(func, 7 * 16), coded(func, 7 * 128)}) {
+        query.root = root;
+        prove(topology, query);
+        if (HasFatalFailure()) return;
+      }
+    }
+    for (const collFunc_t func : {collFuncGather, collFuncScatter}) {
+      PlanQuery query = exact(func, 5);
+      query.root = root;
+      prove(topology, query);
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+TEST(Prove, SampleOfShapesWithBlocksOfEveryRank) {
+  for (const topo::Topology& topology : {shapes::even(1, 131), shapes::even(24, 8), random_blocks(150, 4)}) {
+    for (const collFunc_t func : {collFuncAllReduce, collFuncReduceScatter, collFuncAllGather, collFuncAlltoAll}) {
+      prove(topology, exact(func, func == collFuncAllReduce ? size_t{1} << 20 : 100));
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
 TEST(Prove, PairsOfEveryTwoRanks) {
   for (const auto& nodes : {std::vector<int>{1}, {2}, {3}, {2, 2}, {1, 4, 2}}) {
     const topo::Topology topology = shapes::blocks(nodes);
