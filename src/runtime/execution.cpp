@@ -22,18 +22,11 @@ static_assert(kChunksInFlight <= 1 << kChunkBits && kMaxLegs <= 1 << kLegBits);
 constexpr uint32_t kTransferTag = (1u << (kTagBits - 2)) + (1u << 12);
 constexpr Leg kAgreementLeg = kMaxLegs - 1;  // plans use the legs below it
 
-// Shorter messages are copied: that costs less than giving their memory back.
-constexpr size_t kLeastLentBytes = 4096;
-constexpr size_t kChecksumBytes = sizeof(uint64_t);
 
 uint32_t tag_of(uint64_t sequence, size_t chunk, Leg leg, int shard) {
   const auto call = static_cast<uint32_t>(sequence % (1u << kCallBits));
   const auto slot = static_cast<uint32_t>(chunk % kChunksInFlight);
   return (((call << kChunkBits | slot) << kLegBits | leg) << kShardBits) | static_cast<uint32_t>(shard);
-}
-
-bool overlap(const std::byte* a, size_t a_bytes, const std::byte* b, size_t b_bytes) {
-  return a < b + b_bytes && b < a + a_bytes;
 }
 
 }  // namespace
@@ -133,17 +126,6 @@ Status Execution::post_receive(ChunkRun& run, const Step& step, int peer, int sh
     room = in.block.capacity();
   }
   return around_.fabric->to(peer).receive(peer, tag(run, step.from_leg, shard), {in.place, room}, &in.request);
-}
-
-// Whether the step's message can come where it stays. Not where it might come after the call has failed, when the
-// output is the program's again, or while what lies there is still to be sent.
-bool Execution::received_in_output(const Step& step, const Shard& part, int peer) const {
-  if (!step.to_output || step.reduce || step.bundles() || step.from.count != 1 || step.from_wire != Wire::kNative ||
-      around_.checksums || !around_.fabric->to(peer).receives_in_calls()) {
-    return false;
-  }
-  return call_.send == nullptr ||
-         !overlap(output(part), part.count * size_of(call_.type), call_.send, input_bytes(call_, around_.nranks));
 }
 
 // The loop that does the work: a step runs as soon as its messages are here.
@@ -376,55 +358,6 @@ std::byte* Execution::output(const Shard& part) const {
 size_t Execution::message_bytes(Wire wire, size_t elements) const {
   if (wire == Wire::kCoded) return call_.codec->max_bytes(elements);
   return elements * size_of(wire == Wire::kPartial ? accumulator_of(call_.type) : call_.type);
-}
-
-Status Execution::take_block(size_t bytes, Block* block) const {
-  *block = around_.staging->take(bytes + kChecksumBytes);
-  if (*block) return {};
-  return {collSystemError, text("no memory for ", bytes, " bytes of staging; lower COLL_BUFFSIZE or free memory")};
-}
-
-// Whether a receiver of the step reads this memory of the user's where it lies.
-bool Execution::lends_user_memory(const ChunkRun& run, const Step& step, std::span<const std::byte> memory) const {
-  if (around_.checksums) return false;
-  for (int j = 0; j < step.to.count; ++j) {
-    const int peer = plan_->entry(step.to, run.round, j);
-    if (peer != around_.rank && around_.fabric->to(peer).lends(peer, memory, is_copied(step))) return true;
-  }
-  return false;
-}
-
-// Whether the receivers of what the step sends do nothing but copy it. A result that is made here is still in the
-// caches, from where a copy of it for the receivers costs less than their way to it.
-bool Execution::is_copied(const Step& step) const {
-  return step.to_wire == Wire::kNative && !step.reduce && (!reduces(call_.function) || step.from.count > 0);
-}
-
-// Whether this rank makes the shard's result itself. In place, peers then have to have copies of its input: lent, it
-// would stay until they have read it, while they wait likewise for this rank.
-bool Execution::reduces_into(int shard) const {
-  for (const Step& step : plan_->steps) {
-    for (int round = 0; step.reduce && step.to_output && round < step.rounds; ++round) {
-      if (plan_->entry(step.shard, round, 0) == shard) return true;
-    }
-  }
-  return false;
-}
-
-// A block that a receiver of the step reads where it lies; empty where there is none, or where a copy costs less.
-Block Execution::take_lent(const ChunkRun& run, const Step& step, size_t bytes) const {
-  if (bytes < kLeastLentBytes) return {};
-  for (int j = 0; j < step.to.count; ++j) {
-    const int peer = plan_->entry(step.to, run.round, j);
-    if (peer == around_.rank) continue;
-    if (Arena* const arena = around_.fabric->arena(peer)) return arena->take(bytes + kChecksumBytes);
-  }
-  return {};
-}
-
-Status Execution::take_outgoing(const ChunkRun& run, const Step& step, size_t bytes, Block* block) const {
-  *block = take_lent(run, step, bytes);
-  return *block ? Status() : take_block(bytes, block);
 }
 
 void Execution::copy_to_output(const std::byte* from, const Shard& part) const {

@@ -21,6 +21,8 @@ namespace coll {
 
 inline constexpr int kChunksInFlight = 4;
 
+inline constexpr size_t kChecksumBytes = sizeof(uint64_t);  // behind a message's bytes
+
 // What an execution uses and does not own; all of it outlives the execution.
 struct Surroundings {
   Fabric* fabric;
@@ -30,6 +32,10 @@ struct Surroundings {
   int nranks;
   bool checksums;  // every message carries a checksum of its bytes
 };
+
+inline bool overlap(const std::byte* a, size_t a_bytes, const std::byte* b, size_t b_bytes) {
+  return a < b + b_bytes && b < a + a_bytes;
+}
 
 class Execution {
  public:
