@@ -11,7 +11,7 @@ import sys
 import tree
 
 MAX_LINES = 450
-CODE = (".c", ".h", ".cpp", ".hpp", ".cu", ".cuh", ".py", ".sh", ".cmake", "CMakeLists.txt")
+CODE = (".c", ".h", ".cpp", ".hpp", ".cu", ".cuh", ".f90", ".inc", ".py", ".sh", ".cmake", "CMakeLists.txt")
 TEXT = CODE + (".md", ".in", ".json", ".yml", ".yaml", ".map", ".supp", "run")
 
 # Written so that no pattern matches itself.
