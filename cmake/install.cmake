@@ -4,8 +4,12 @@ include(CMakePackageConfigHelpers)
 set(coll_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/coll)
 install(FILES include/coll/coll.h include/coll/coll_mpi.h include/coll/coll_profile.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/coll)
 install(FILES LICENSE README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL)
-install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md" PATTERN "*.svg")
+install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "man" EXCLUDE)
 install(FILES examples/allreduce.c examples/jacobi.f90 DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+
+if(COLL_TOOLS)
+  include(man)
+endif()
 
 # The Fortran modules, as source: a module's compiled form belongs to one compiler, and to one MPI library.
 set(coll_fortran_dir ${CMAKE_INSTALL_DATADIR}/coll/fortran)

@@ -12,7 +12,7 @@ import tree
 
 MAX_LINES = 450
 CODE = (".c", ".h", ".cpp", ".hpp", ".cu", ".cuh", ".f90", ".inc", ".py", ".sh", ".cmake", "CMakeLists.txt")
-TEXT = CODE + (".md", ".in", ".json", ".yml", ".yaml", ".map", ".supp", "run")
+TEXT = CODE + (".md", ".mdoc", ".in", ".json", ".yml", ".yaml", ".map", ".supp", "run")
 
 # Written so that no pattern matches itself.
 FORBIDDEN = {
