@@ -4,8 +4,16 @@ include(CMakePackageConfigHelpers)
 set(coll_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/coll)
 install(FILES include/coll/coll.h include/coll/coll_mpi.h include/coll/coll_profile.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/coll)
 install(FILES LICENSE README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL)
-install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md" PATTERN "*.svg")
-install(FILES examples/allreduce.c DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "man" EXCLUDE)
+install(FILES examples/allreduce.c examples/jacobi.f90 DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+
+if(COLL_TOOLS)
+  include(man)
+endif()
+
+# The Fortran modules, as source: a module's compiled form belongs to one compiler, and to one MPI library.
+set(coll_fortran_dir ${CMAKE_INSTALL_DATADIR}/coll/fortran)
+install(DIRECTORY fortran/ DESTINATION ${coll_fortran_dir})
 
 # Two export sets, so that coll::coll can be used where there is no MPI.
 install(TARGETS coll EXPORT coll_targets)
@@ -29,7 +37,7 @@ foreach(module coll_ucx coll_cuda)
 endforeach()
 
 configure_package_config_file(cmake/collConfig.cmake.in ${PROJECT_BINARY_DIR}/collConfig.cmake
-                              INSTALL_DESTINATION ${coll_package_dir} NO_SET_AND_CHECK_MACRO)
+                              INSTALL_DESTINATION ${coll_package_dir} PATH_VARS coll_fortran_dir NO_SET_AND_CHECK_MACRO)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/collConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/collConfig.cmake ${PROJECT_BINARY_DIR}/collConfigVersion.cmake
         DESTINATION ${coll_package_dir})

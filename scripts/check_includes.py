@@ -28,6 +28,7 @@ MAY_INCLUDE = {
     "runtime": PARTS,
     "api": PARTS | {"runtime"},
     "examples": {"include"},
+    "fortran": {"include"},
 }
 FREE_ROOMS = {"perf", "tests"}  # measure and test anything
 

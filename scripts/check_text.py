@@ -11,8 +11,8 @@ import sys
 import tree
 
 MAX_LINES = 450
-CODE = (".c", ".h", ".cpp", ".hpp", ".cu", ".cuh", ".py", ".sh", ".cmake", "CMakeLists.txt")
-TEXT = CODE + (".md", ".in", ".json", ".yml", ".yaml", ".map", ".supp", "run")
+CODE = (".c", ".h", ".cpp", ".hpp", ".cu", ".cuh", ".f90", ".inc", ".py", ".sh", ".cmake", "CMakeLists.txt")
+TEXT = CODE + (".md", ".mdoc", ".in", ".json", ".yml", ".yaml", ".map", ".supp", "run")
 
 # Written so that no pattern matches itself.
 FORBIDDEN = {

@@ -2,7 +2,7 @@
 """coll_cluster: a virtual cluster on one Linux machine, for one MPI program.
 
 The cluster lives in namespaces of its own: a switch (a bridge, where mpirun runs) and one network namespace per node,
-each with a veth link to the switch whose rate is set at both ends. Nodes have their own host name, processes, IPC and
+each with veth links to the switch whose rate is set at both ends. Nodes have their own host name, processes, IPC and
 /dev/shm. Nothing outside is named or touched, and everything goes away with the process that holds it, however it ends.
 """
 
@@ -63,12 +63,12 @@ class Cluster:
     """What was asked for."""
 
     ppn: list[int]  # ranks of each node
-    rate: str  # "none": as fast as the machine is
+    rates: list[str]  # of each node's links; "none": as fast as the machine is
     shm_size: str
     mpirun_args: list[str]
     timeout_s: float | None
     program: list[str]
-    nics: int = 1  # links of each node, each with the rate
+    nics: int = 1  # links of each node, each with the node's rate
 
     @property
     def ranks(self) -> int:
@@ -78,17 +78,34 @@ class Cluster:
 # ---- arguments -----------------------------------------------------------------------------------
 
 
-def parse_ppn(text: str, nodes: int | None) -> list[int]:
+def node_count(options: argparse.Namespace) -> int:
+    """As --nodes says, else as many as a list names, else 2."""
+    if options.nodes is not None:
+        return options.nodes
+    return max([text.count(",") + 1 for text in (options.ppn, options.rate) if "," in text], default=2)
+
+
+def for_each_node(option: str, text: str, nodes: int) -> list[str]:
+    """One value for all nodes, or one for each."""
+    values = text.split(",")
+    if len(values) == 1:
+        values *= nodes
+    if len(values) != nodes:
+        raise Failure(f"{option} {text} names {len(values)} nodes, but there are {nodes}", 2)
+    return values
+
+
+def parse_ppn(text: str, nodes: int) -> list[int]:
     if not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", text):
         raise Failure(f"--ppn {text}: give ranks per node, one number or one for each node (2 or 2,1,3)", 2)
-    counts = [int(part) for part in text.split(",")]
-    if len(counts) == 1:
-        counts *= nodes if nodes is not None else 2
-    if nodes is not None and len(counts) != nodes:
-        raise Failure(f"--ppn {text} names {len(counts)} nodes, --nodes says {nodes}", 2)
-    if not 1 <= len(counts) <= MAX_NODES:
-        raise Failure(f"--nodes {len(counts)}: 1 to {MAX_NODES} nodes are possible", 2)
-    return counts
+    return [int(part) for part in for_each_node("--ppn", text, nodes)]
+
+
+def parse_rates(text: str, nodes: int) -> list[str]:
+    one = r"(none|[1-9]\d*(\.\d+)?[kmg]bit)"
+    if not re.fullmatch(rf"{one}(,{one})*", text):
+        raise Failure(f"--rate {text}: give a number with kbit, mbit or gbit, or none; or one for each node", 2)
+    return for_each_node("--rate", text, nodes)
 
 
 def parse(argv: list[str]) -> tuple[argparse.Namespace, Cluster | None]:
@@ -100,14 +117,17 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, Cluster | None]:
     parser = argparse.ArgumentParser(
         prog="coll_cluster",
         description="Runs an MPI program on a virtual cluster: namespaces on this machine, links with a set rate.",
-        usage="coll_cluster [--nodes N] [--ppn R[,R...]] [--rate RATE] [options] -- PROGRAM ARGS...",
+        usage="coll_cluster [--nodes N] [--ppn R[,R...]] [--rate RATE[,RATE...]] [options] -- PROGRAM ARGS...",
         epilog="Exit status: the program's; 2 wrong use, 3 no cluster here, 124 time-out, 128+n signal n.",
         allow_abbrev=False,
     )
-    parser.add_argument("--nodes", type=int, metavar="N", help="nodes (default 2, or as many as --ppn names)")
+    parser.add_argument("--nodes", type=int, metavar="N", help="nodes (default 2, or as many as a list names)")
     parser.add_argument("--ppn", default="1", metavar="R[,R...]", help="ranks per node, or of each node (default 1)")
-    parser.add_argument("--rate", default="1gbit", help="of each link, each way: 500mbit, ... or none (default 1gbit)")
-    parser.add_argument("--nics", type=int, default=1, metavar="K", help="links of each node, in subnets of their own")
+    parser.add_argument(
+        "--rate", default="1gbit", metavar="RATE[,RATE...]",
+        help="of each link, each way: 500mbit, ... or none; or of the links of each node (default 1gbit)",
+    )  # fmt: skip
+    parser.add_argument("--nics", type=int, default=1, metavar="K", help="links of each node, each in a subnet of its own (default 1)")
     parser.add_argument("--shm-size", default="50%", metavar="SIZE", help="of each node's /dev/shm: 64m (default 50%%)")
     parser.add_argument("--mpirun-arg", action="append", default=[], metavar="ARG", help="for mpirun; may be repeated")
     parser.add_argument("--timeout", type=float, metavar="S", help="end the run after S seconds, with status 124")
@@ -118,8 +138,6 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, Cluster | None]:
         return options, None
     if not program:
         raise Failure("no program: give it after --, as in: coll_cluster --nodes 4 --ppn 2 -- ./program", 2)
-    if not re.fullmatch(r"none|[1-9]\d*(\.\d+)?[kmg]bit", options.rate):
-        raise Failure(f"--rate {options.rate}: give a number with kbit, mbit or gbit, or none", 2)
     if not re.fullmatch(r"[1-9]\d*[kmg%]?", options.shm_size):
         raise Failure(f"--shm-size {options.shm_size}: give bytes, or a number with k, m, g or %", 2)
     if options.timeout is not None and options.timeout <= 0:
@@ -127,8 +145,11 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, Cluster | None]:
     if not 1 <= options.nics <= MAX_NICS:
         raise Failure(f"--nics {options.nics}: 1 to {MAX_NICS} links are possible", 2)
     mpirun_args = [word for text in options.mpirun_arg for word in shlex.split(text)]
-    ppn = parse_ppn(options.ppn, options.nodes)
-    return options, Cluster(ppn, options.rate, options.shm_size, mpirun_args, options.timeout, program, options.nics)
+    nodes = node_count(options)
+    if not 1 <= nodes <= MAX_NODES:
+        raise Failure(f"--nodes {nodes}: 1 to {MAX_NODES} nodes are possible", 2)
+    ppn, rates = parse_ppn(options.ppn, nodes), parse_rates(options.rate, nodes)
+    return options, Cluster(ppn, rates, options.shm_size, mpirun_args, options.timeout, program, options.nics)
 
 
 # ---- the cluster as commands ---------------------------------------------------------------------
@@ -141,8 +162,8 @@ def link_commands(cluster: Cluster, node: int, nic: int, enter: str) -> list[lis
         shlex.split(f"{enter} ip link add {device} type veth peer name {port} netns 1"),
         shlex.split(f"{enter} ip address add {SUBNETS}.{nic}.{node + 1}/24 dev {device}"),
     ]
-    if cluster.rate != "none":
-        shape = f"root tbf rate {cluster.rate} burst 128kb latency 20ms"
+    if cluster.rates[node] != "none":
+        shape = f"root tbf rate {cluster.rates[node]} burst 128kb latency 20ms"
         commands += [
             shlex.split(f"{enter} tc qdisc add dev {device} {shape}"),
             shlex.split(f"tc qdisc add dev {port} {shape}"),
@@ -198,7 +219,8 @@ def mpirun_command(cluster: Cluster, work: Path, environment: dict[str, str]) ->
     command = ["mpirun", "--mca", "plm_rsh_agent", f"sh {work}/agent", "--mca", "plm_rsh_no_tree_spawn", "1"]
     command += ["--leave-session-attached"]  # a daemon that forks away would end its node's process namespace
     command += ["--mca", "orte_tmpdir_base", str(work), "--mca", "oob_tcp_if_include", f"{SUBNET}.0/24"]
-    command += ["--mca", "btl_tcp_if_include", f"{SUBNET}.0/24", "--mca", "hwloc_base_binding_policy", "none"]
+    links = ",".join(f"{SUBNETS}.{nic}.0/24" for nic in range(cluster.nics))
+    command += ["--mca", "btl_tcp_if_include", links, "--mca", "hwloc_base_binding_policy", "none"]
     if cluster.ranks > (os.cpu_count() or 1):
         command += ["--mca", "mpi_yield_when_idle", "1"]
     for name in sorted(environment):

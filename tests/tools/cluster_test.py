@@ -12,11 +12,20 @@ import time
 import unittest
 from pathlib import Path
 
-CLUSTER = sys.argv[1]
+CLUSTER, ALL_REDUCE_PERF = sys.argv[1:3]
+TRANSPORTS = sys.argv[3:]  # between nodes, of this build
 SHAPE = """
 echo "at $(hostname) rank $OMPI_COMM_WORLD_RANK of $OMPI_COMM_WORLD_SIZE algo $COLL_ALGO" \
   "shm $(($(df -k --output=size /dev/shm | tail -n 1))) net $(ls -x /sys/class/net | tr -s ' ')"
 """
+# The ranks' program, then what its node has sent on each of its links.
+TRAFFIC = f"""
+{ALL_REDUCE_PERF} -b 4M -e 4M -n 2 -w 1 -c 0 >&2 || exit
+test "$OMPI_COMM_WORLD_LOCAL_RANK" != 0 ||
+  awk -v node=$(hostname) '$1 ~ /^eth/ {{ sub(":", "", $1); print node, $1, $10 }}' /proc/net/dev
+"""
+NOBODY = 65534
+AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
 
 
 def processes(marker: str) -> list[str]:
@@ -41,14 +50,14 @@ class ClusterTest(unittest.TestCase):
         self.environment = dict(os.environ, TMPDIR=directory.name, COLL_ALGO="ring")
         self.before = self.state()
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, command: tuple[str, ...] = (sys.executable, CLUSTER)) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, CLUSTER, *arguments], env=self.environment, stdin=subprocess.DEVNULL,
+            [*command, *arguments], env=self.environment, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
 
-    def run_it(self, *arguments: str) -> tuple[int, str, str]:
-        process = self.start(*arguments)
+    def run_it(self, *arguments: str, command: tuple[str, ...] = (sys.executable, CLUSTER)) -> tuple[int, str, str]:
+        process = self.start(*arguments, command=command)
         out, err = process.communicate(timeout=60)
         return process.returncode, out, err
 
@@ -75,6 +84,9 @@ class ClusterTest(unittest.TestCase):
             ("--nodes", "2", "--ppn", "1,2,3", "--", "true"): "names 3 nodes",
             ("--nodes", "0", "--", "true"): "--nodes 0",
             ("--rate", "fast", "--", "true"): "--rate fast",
+            ("--rate", "1gbit,", "--", "true"): "--rate 1gbit,",
+            ("--rate", "1gbit,2gbit", "--nodes", "3", "--", "true"): "names 2 nodes",
+            ("--rate", "1gbit,2gbit", "--ppn", "1,1,1", "--", "true"): "--rate 1gbit,2gbit names 2 nodes",
             ("--shm-size", "lots", "--", "true"): "--shm-size lots",
             ("--timeout", "-1", "--", "true"): "--timeout",
             ("--nics", "0", "--", "true"): "--nics 0",
@@ -94,6 +106,15 @@ class ClusterTest(unittest.TestCase):
         self.assertIn("--host n0:2,n1:1,n2:3 -n 6 --mca x y prog 'a b'", out)
         self.assertIn("-x COLL_ALGO", out)
         self.assertEqual(list(self.temp.iterdir()), [])
+
+    def test_a_rate_for_each_node_at_both_ends(self) -> None:
+        status, out, err = self.run_it("--dry-run", "--rate", "1gbit,none,2.5gbit", "--nics", "2", "--", "prog")
+        self.assertEqual((status, err), (0, ""))
+        shaped = re.findall(r"tc qdisc add dev (\S+) root tbf rate (\S+) burst", out)
+        expected = [("eth0", "1gbit"), ("port0", "1gbit"), ("eth1", "1gbit"), ("port0.1", "1gbit"),
+                    ("eth0", "2.5gbit"), ("port2", "2.5gbit"), ("eth1", "2.5gbit"), ("port2.1", "2.5gbit")]  # fmt: skip
+        self.assertEqual(shaped, expected)
+        self.assertIn("--host n0:1,n1:1,n2:1 -n 3 prog", out)
 
     def test_what_is_missing_is_named(self) -> None:
         self.environment["PATH"] = "/nonexistent"
@@ -126,6 +147,44 @@ class ClusterTest(unittest.TestCase):
         self.assertEqual(status, 0, err)
         for address in ("10.213.0.1", "10.213.1.1", "10.213.0.2", "10.213.1.2"):
             self.assertIn(f"{address}/24", out)
+        self.assert_nothing_left(str(self.temp))
+
+    def test_links_have_the_rates_of_their_nodes(self) -> None:
+        script = 'for dev in eth0 eth1; do echo $(hostname) $(tc qdisc show dev $dev | grep -o "rate [^ ]*"); done'
+        status, out, err = self.run_it("--rate", "1gbit,200mbit", "--nics", "2", "--", "sh", "-c", script)
+        self.assertEqual(status, 0, err)
+        self.assertEqual(sorted(out.splitlines()), ["n0 rate 1Gbit"] * 2 + ["n1 rate 200Mbit"] * 2, err)
+        self.assert_nothing_left(str(self.temp))
+
+    def test_both_links_carry_traffic(self) -> None:
+        del self.environment["COLL_ALGO"]
+        for transport in TRANSPORTS:
+            self.environment["COLL_TRANSPORT"] = f"shm,{transport}"
+            status, out, err = self.run_it("--nics", "2", "--ppn", "2", "--rate", "none", "--", "sh", "-c", TRAFFIC)
+            self.assertEqual(status, 0, err)
+            sent = {(node, device): int(count) for node, device, count in map(str.split, out.splitlines())}
+            self.assertEqual(sorted(sent), [(node, device) for node in ("n0", "n1") for device in ("eth0", "eth1")], err)
+            for link, count in sent.items():  # some 12 MiB in all, of three calls
+                self.assertGreater(count, 2 << 20, f"{transport}: {link} of {sent}")
+        self.assert_nothing_left(str(self.temp))
+
+    def test_without_root(self) -> None:
+        """As an ordinary user and as the root of a user namespace, where the system allows those; else the refusal."""
+        script = self.temp / "coll_cluster"  # where every user may read it, as the system's Python
+        script.write_bytes(Path(CLUSTER).read_bytes())
+        self.temp.chmod(0o777)
+        user = AS_NOBODY if os.geteuid() == 0 else ()
+        for before in (user, (*user, "unshare", "-Urmn")):
+            probe = [*before, "unshare", "-Urmnpf", "--mount-proc", "true"]
+            allowed = subprocess.run(probe, stderr=subprocess.DEVNULL, check=False).returncode == 0
+            arguments = ("--ppn", "2,1", "--", "sh", "-c", "echo $(hostname) $(id -u)")
+            status, out, err = self.run_it(*arguments, command=(*before, "/usr/bin/python3", str(script)))
+            if allowed:
+                self.assertEqual((status, sorted(out.splitlines())), (0, ["n0 0", "n0 0", "n1 0"]), err)
+            else:
+                self.assertIn("Run it as root" if before == user else "unshare", err)
+                self.assertNotEqual(status, 0)
+        script.unlink()
         self.assert_nothing_left(str(self.temp))
 
     def test_the_exit_status_is_the_programs(self) -> None:

@@ -1,0 +1,13 @@
+# The tools' man pages: docs/man/TOOL.1.in, in which @NAME@ stands for the text of docs/man/NAME.mdoc, which pages share.
+file(GLOB fragments CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/man/*.mdoc)
+foreach(fragment ${fragments})
+  cmake_path(GET fragment STEM name)
+  file(READ ${fragment} ${name})
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${fragment})
+endforeach()
+file(GLOB pages CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/man/*.1.in)
+foreach(page ${pages})
+  cmake_path(GET page STEM LAST_ONLY name)
+  configure_file(${page} ${PROJECT_BINARY_DIR}/man/${name} @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/man/${name} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+endforeach()
