@@ -22,7 +22,6 @@ static_assert(kChunksInFlight <= 1 << kChunkBits && kMaxLegs <= 1 << kLegBits);
 constexpr uint32_t kTransferTag = (1u << (kTagBits - 2)) + (1u << 12);
 constexpr Leg kAgreementLeg = kMaxLegs - 1;  // plans use the legs below it
 
-
 uint32_t tag_of(uint64_t sequence, size_t chunk, Leg leg, int shard) {
   const auto call = static_cast<uint32_t>(sequence % (1u << kCallBits));
   const auto slot = static_cast<uint32_t>(chunk % kChunksInFlight);
