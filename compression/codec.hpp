@@ -18,6 +18,7 @@
 #include "base/simd.hpp"
 #include "base/status.hpp"
 #include "base/types.hpp"
+#include "compression/rounding.hpp"
 
 namespace coll {
 
@@ -28,6 +29,7 @@ struct CodecTraits {
   bool sums_on_wire = false;    // encoded blocks can be added without decoding
   bool chooses = false;         // stands for other codecs, see Codec::candidates(); its own messages are exact
   bool asks_magnitude = false;  // ... and for which follows from the data, see Codec::settled()
+  Rounding rounding;            // of what is encoded
   bool keeps_state = false;     // error feedback or factors, one handle per tensor
   int max_encodings = 2;        // how often an element may be encoded while the published bound holds
   size_t agree_bytes = 0;       // bytes of the agreement round before encoding; 0 where there is none
@@ -50,13 +52,6 @@ struct Tile {
   size_t begin;
   size_t count;
   size_t total;
-};
-
-// What seeded rounding may depend on, besides the element's index.
-struct Draw {
-  uint64_t call = 0;  // calls made with the handle
-  int rank = 0;
-  size_t first_element = 0;  // index of the message's first element in the caller's buffer
 };
 
 class Codec {

@@ -6,12 +6,15 @@
 #include "compression/codec.hpp"
 
 // One line per codec: its name, which is also its folder and the prefix of its namespace, and its keys.
-#define COLL_CODEC_LIST(X) \
-  X(none, "")              \
-  X(fp16, "")              \
-  X(bf16, "")              \
-  X(int8, "block")         \
-  X(int4, "block")         \
+#define COLL_CODEC_LIST(X)       \
+  X(none, "")                    \
+  X(fp16, "rounding,seed")       \
+  X(bf16, "rounding,seed")       \
+  X(fp8e4m3, "block")            \
+  X(fp8e5m2, "block")            \
+  X(int8, "block,rounding,seed") \
+  X(int6, "block,rounding,seed") \
+  X(int4, "block,rounding,seed") \
   X(auto, "rel,abs")
 
 namespace coll {

@@ -5,7 +5,7 @@
 namespace coll::bf16_codec {
 
 Status run_on_device(const DeviceHop& hop, const device::Launch& launch) {
-  return device::run_coded<device::ArrayFormat<device::Bfloat16>>(hop, device::Launcher(launch));
+  return device::run_coded<device::ArrayFormat<device::Bfloat16, true>>(hop, device::Launcher(launch));
 }
 
 }  // namespace coll::bf16_codec

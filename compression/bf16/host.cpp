@@ -13,7 +13,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace coll::bf16_codec::HWY_NAMESPACE {
 
-constexpr CastKernels kTable = cast::HWY_NAMESPACE::cast_kernels<simd::HWY_NAMESPACE::Bf16Format>();
+constexpr CastKernels kTable =
+    cast::HWY_NAMESPACE::cast_kernels<simd::HWY_NAMESPACE::Bf16Format, cast::HWY_NAMESPACE::RandomBf16>();
 
 }  // namespace coll::bf16_codec::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -21,8 +22,10 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace coll::bf16_codec {
 
-Status make(std::span<const SpecKey>, Isa isa, std::unique_ptr<Codec>* codec) {
-  *codec = std::make_unique<CastCodec>("bf16", kFormat, COLL_SIMD_TABLE(isa));
+Status make(std::span<const SpecKey> keys, Isa isa, std::unique_ptr<Codec>* codec) {
+  Rounding rounding;
+  COLL_TRY(CastCodec::read("bf16", keys, &rounding));
+  *codec = std::make_unique<CastCodec>("bf16", kFormat, COLL_SIMD_TABLE(isa), rounding);
   return {};
 }
 

@@ -8,6 +8,6 @@ namespace coll::bf16_codec {
 
 // 8 bits of precision, subnormals of 2^-133; from halfway beyond the largest it rounds to infinity.
 inline constexpr CastFormat kFormat = {
-    .bytes = 2, .relative = 0x1p-8, .absolute = 0x1p-134, .overflows_at = 0x1.ffp127};
+    .bytes = 2, .relative = 0x1p-8, .absolute = 0x1p-134, .overflows_at = 0x1.ffp127, .largest = 0x1.fep127};
 
 }  // namespace coll::bf16_codec

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cfloat>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -13,28 +14,37 @@
 namespace coll {
 namespace {
 
-// |error| <= scale / 2 (rounding) + |x / scale| * 2^-23 * scale (the two roundings before it), and the scale is at most
-// block_max / max_code * (1 + 2^-7) (1 + 2^-23). The second factor covers all terms in 2^-23.
+// The scale is at most block_max / largest * (1 + 2^-7) (1 + 2^-23), or 2^-126. Before an element is rounded to a
+// number, two roundings have put it off by |x| * 2^-23. The second factor covers all terms in 2^-23.
 constexpr double kScaleSlack = 1 + 0x1p-7;
 constexpr double kRoundingSlack = 1 + 0x1p-14;
-
-double bound_of(int bits) { return kScaleSlack * kRoundingSlack / (2 * block::max_code(bits)); }
+constexpr double kSmallestScale = 0x1p-126;
 
 }  // namespace
 
-BlockCodec::BlockCodec(std::string_view name, int bits, size_t block, const BlockKernels& kernels)
-    : bits_(bits), kernels_(kernels) {
+BlockCodec::BlockCodec(std::string_view name, const BlockFormat& format, const BlockSettings& settings,
+                       const BlockKernels& kernels)
+    : format_(format), kernels_(kernels) {
+  if (settings.rounding.random) format_.half_unit *= 2;  // to either neighbour
   traits_.name = name;
-  traits_.block = block;
-  traits_.tile_elements = block;
-  traits_.bits_per_element = bits + 16.0 / static_cast<double>(block);
-  traits_.bound_kind = collBoundBlockMax;
-  traits_.bound_value = bound_of(bits);
+  traits_.block = settings.block;
+  traits_.rounding = settings.rounding;
+  traits_.tile_elements = settings.block;
+  traits_.bits_per_element = format_.bits + 16.0 / static_cast<double>(settings.block);
+  const bool relative = format_.relative != 0;
+  traits_.bound_kind = relative ? collBoundRelative : collBoundBlockMax;
+  traits_.bound_value =
+      kRoundingSlack * (relative ? format_.relative : kScaleSlack * format_.half_unit / format_.largest);
 }
 
-Status BlockCodec::read_block(std::string_view codec, std::span<const SpecKey> keys, size_t* block) {
-  *block = kDefaultBlock;
+Status BlockCodec::read(std::string_view codec, std::span<const SpecKey> keys, BlockSettings* settings) {
+  *settings = {kDefaultBlock, {}};
   for (const SpecKey& key : keys) {
+    if (is_rounding_key(key.key)) {
+      COLL_TRY(read_rounding(codec, key, &settings->rounding));
+      continue;
+    }
+    size_t* const block = &settings->block;
     const char* const end = key.value.data() + key.value.size();
     const auto [stop, error] = std::from_chars(key.value.data(), end, *block);
     if (error != std::errc() || stop != end || !std::has_single_bit(*block) || *block < kMinBlock ||
@@ -43,11 +53,12 @@ Status BlockCodec::read_block(std::string_view codec, std::span<const SpecKey> k
                     text("key 'block' of codec '", codec, "' is a power of two from ", kMinBlock, " to ", kMaxBlock));
     }
   }
-  return {};
+  return refuse_idle_seed(codec, settings->rounding);
 }
 
 std::string BlockCodec::spec() const {
-  return traits_.block == kDefaultBlock ? std::string(traits_.name) : text(traits_.name, ":block=", traits_.block);
+  const std::string block = traits_.block == kDefaultBlock ? "" : text("block=", traits_.block);
+  return spec_of(traits_.name, block, keys_of(traits_.rounding));
 }
 
 Status BlockCodec::supports(DataType type) const { return refuse_unless_float(traits_.name, type); }
@@ -55,7 +66,7 @@ Status BlockCodec::supports(DataType type) const { return refuse_unless_float(tr
 Status BlockCodec::supports(RedOp op) const { return refuse_product(traits_.name, op); }
 
 size_t BlockCodec::max_bytes(size_t count) const {
-  return block::scale_bytes(count, traits_.block) + block::code_bytes(count, bits_);
+  return block::scale_bytes(count, traits_.block) + block::code_bytes(count, format_.bits);
 }
 
 Status BlockCodec::validate(std::span<const std::byte> message, size_t count) const {
@@ -65,12 +76,14 @@ Status BlockCodec::validate(std::span<const std::byte> message, size_t count) co
 size_t BlockCodec::scales_at(const Tile& tile) const { return tile.begin / traits_.block * sizeof(uint16_t); }
 
 size_t BlockCodec::codes_at(const Tile& tile) const {
-  return block::scale_bytes(tile.total, traits_.block) + block::code_bytes(tile.begin, bits_);
+  return block::scale_bytes(tile.total, traits_.block) + block::code_bytes(tile.begin, format_.bits);
 }
 
-void BlockCodec::encode(const float* in, const Tile& tile, const Draw&, std::byte* message) const {
+void BlockCodec::encode(const float* in, const Tile& tile, const Draw& draw, std::byte* message) const {
   std::byte* const scales = message + scales_at(tile);
-  kernels_.encode(in, tile.count, traits_.block, scales, message + codes_at(tile));
+  const random::Run draws = draws_of(traits_.rounding, draw, tile.begin);
+  const BlockInput input{in, tile.count, traits_.block, traits_.rounding.random ? &draws : nullptr};
+  kernels_.encode(input, scales, message + codes_at(tile));
   if (tile.begin + tile.count == tile.total) {  // the last tile writes the padding too
     std::byte* const used = scales + block::block_count(tile.count, traits_.block) * sizeof(uint16_t);
     std::fill(used, message + block::scale_bytes(tile.total, traits_.block), std::byte{0});
@@ -93,9 +106,10 @@ void BlockCodec::decode_reduce(std::span<const std::byte* const> messages, const
   }
 }
 
-double BlockCodec::error_bound(double, double block_max) const {
+double BlockCodec::error_bound(double x, double block_max) const {
   if (!(block_max <= FLT_MAX)) return std::numeric_limits<double>::infinity();
-  return std::max(block_max * traits_.bound_value, 0x1p-127 * kRoundingSlack);  // scales are at least 2^-126
+  const double scale = std::max(block_max * kScaleSlack / format_.largest, kSmallestScale);
+  return std::max(std::abs(x) * format_.relative, scale * format_.half_unit) * kRoundingSlack;
 }
 
 }  // namespace coll

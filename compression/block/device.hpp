@@ -1,7 +1,8 @@
-// Messages of block-scaled integers on the device, over what a codec adds: `Lanes` with
-//   Packing, kRuns                          layout.hpp's packing; the runs of a block that share bytes
-//   codes(words, values)                    floats of a unit's integers: run r's element i at r * 4 * words + i
-//   pack(bits, words)                       the other way, from integers in the low bits
+// Messages of block-scaled numbers on the device, over what a codec adds: `Lanes` with
+//   Packing, kRows        layout.hpp's packing; the rows of bytes that its runs fill
+//   kUnit                 what values are in units of, a power of two
+//   values(rows, out)     a unit's numbers from its rows of words: run r's element i at r * bytes of a row + i
+//   pack(bits, rows)      the other way, from codes in the low bits
 #pragma once
 
 #include "compression/block/layout.hpp"
@@ -12,28 +13,38 @@ namespace coll::block {
 template <class Lanes>
 struct DeviceFormat {
   using Packing = typename Lanes::Packing;
+  using Number = typename Packing::Number;
   static constexpr bool kScaled = true;
-  static constexpr int kRuns = Lanes::kRuns;
-  static constexpr int kBits = Packing::kBits;
+  static constexpr int kRuns = Packing::kRuns;
+  static constexpr int kRows = Lanes::kRows;
+  static constexpr int kBits = Number::kBits;
   static constexpr size_t kSlotBytes = 1;
-  static constexpr int kLogRuns = kRuns == 2 ? 1 : 0;
-  static_assert(kRuns * kBits == 8);
+  static constexpr int kLogRuns = kRuns == 4 ? 2 : kRuns == 2 ? 1 : 0;
+  static_assert(kRuns * kBits == 8 * kRows);
 
   struct Layout {
     size_t count, codes;
     unsigned log_block = 0;
-    COLL_HD Layout(size_t elements, size_t block) : count(elements), codes(scale_bytes(elements, block)) {
-      while (size_t{1} << log_block < block) ++log_block;
+    bool random;
+    random::Run draws;
+    explicit Layout(const DeviceHop& hop)
+        : count(hop.count), codes(scale_bytes(hop.count, hop.block)), random(hop.random), draws(hop.draws) {
+      while (size_t{1} << log_block < hop.block) ++log_block;
     }
     COLL_HD size_t block() const { return size_t{1} << log_block; }
+    COLL_HD size_t run() const { return block() >> kLogRuns; }
     // Block and place in it of a whole block's slot.
     COLL_HD size_t block_of(size_t slot) const { return slot >> (log_block - kLogRuns); }
-    COLL_HD size_t place_of(size_t slot) const { return slot & ((block() >> kLogRuns) - 1); }
+    COLL_HD size_t place_of(size_t slot) const { return slot & (run() - 1); }
+    // Where a slot's byte is in the first row of its block.
+    COLL_HD size_t code_of(size_t slot) const {
+      return codes + (kRows == 1 ? slot : block_of(slot) * kRows * run() + place_of(slot));
+    }
   };
 
   template <int kWidth>
   struct Raw {
-    device::Words<kWidth> codes;
+    device::Words<kWidth> rows[kRows];
     uint16_t scale;
   };
 
@@ -41,15 +52,17 @@ struct DeviceFormat {
   COLL_HD static size_t first_element(const Layout& layout, size_t unit, int run) {
     const size_t slot = unit * kWidth;
     if constexpr (kRuns == 1) return slot;
-    const size_t half = static_cast<size_t>(run) << (layout.log_block - 1);
-    return (layout.block_of(slot) << layout.log_block) + half + layout.place_of(slot);
+    const size_t before = static_cast<size_t>(run) << (layout.log_block - kLogRuns);
+    return (layout.block_of(slot) << layout.log_block) + before + layout.place_of(slot);
   }
 
   template <int kWidth>
   COLL_HD static Raw<kWidth> fetch(const Layout& layout, const std::byte* message, size_t unit) {
     const size_t slot = unit * kWidth;
     Raw<kWidth> raw;
-    raw.codes = device::load_words<kWidth>(message + layout.codes + slot);
+    const std::byte* const from = message + layout.code_of(slot);
+    COLL_UNROLL
+    for (size_t row = 0; row < kRows; ++row) raw.rows[row] = device::load_words<kWidth>(from + row * layout.run());
     raw.scale = reinterpret_cast<const uint16_t*>(message)[layout.block_of(slot)];
     return raw;
   }
@@ -59,16 +72,16 @@ struct DeviceFormat {
   template <int kWidth, bool kStart, class Op, typename Acc>
   COLL_HD static void combine(const Op& op, const Raw<kWidth>& raw, Acc* values) {
     const uint32_t magnitude = raw.scale & 0x7fffu;
-    if (magnitude < kInfScale && !plain_scale<kBits>(static_cast<uint16_t>(magnitude))) {
+    if (magnitude < kInfScale && !plain_scale<Number>(static_cast<uint16_t>(magnitude))) {
       combine_large<kWidth, kStart>(op, raw, values);
       return;
     }
-    const float scale = magnitude < kInfScale ? scale_value(raw.scale) : bits_float(kNan32);
-    float codes[kWidth * kRuns];
-    Lanes::codes(raw.codes, codes);
+    const float scale = magnitude < kInfScale ? scale_value(raw.scale) * Lanes::kUnit : bits_float(kNan32);
+    float numbers[kWidth * kRuns];
+    Lanes::values(raw.rows, numbers);
     COLL_UNROLL
     for (int i = 0; i < kWidth * kRuns; ++i) {
-      values[i] = kStart ? static_cast<Acc>(codes[i] * scale) : op.add_product(values[i], codes[i], scale);
+      values[i] = kStart ? static_cast<Acc>(numbers[i] * scale) : op.add_product(values[i], numbers[i], scale);
     }
   }
 
@@ -76,18 +89,27 @@ struct DeviceFormat {
   COLL_HD static void emit(const Layout& layout, std::byte* message, size_t unit, const Acc* values,
                            uint32_t magnitude) {
     const size_t slot = unit * kWidth;
-    const uint16_t scale = scale_of<kBits>(magnitude);
+    const uint16_t scale = scale_of<Number>(magnitude);
     const float inverse = 1.0f / scale_value(scale);
     uint32_t bits[kWidth * kRuns];
     COLL_UNROLL
-    for (int i = 0; i < kWidth * kRuns; ++i) {
-      bits[i] = static_cast<uint32_t>(quantise(static_cast<float>(values[i]), inverse));
+    for (int run = 0; run < kRuns; ++run) {
+      const size_t first = first_element<kWidth>(layout, unit, run);
+      COLL_UNROLL
+      for (int i = 0; i < kWidth; ++i) {
+        const float x = static_cast<float>(values[run * kWidth + i]) * inverse;
+        bits[run * kWidth + i] = static_cast<uint32_t>(code_at(layout, first + static_cast<size_t>(i), x));
+      }
     }
-    device::Words<kWidth> words;
-    Lanes::pack(bits, &words);
+    device::Words<kWidth> rows[kRows];
+    Lanes::pack(bits, rows);
+    std::byte* const to = message + layout.code_of(slot);
     COLL_UNROLL
-    for (size_t w = 0; w < kWidth / 4; ++w) words.word[w] = scale == kNanScale ? 0 : words.word[w];
-    device::store_words(words, message + layout.codes + slot);
+    for (size_t row = 0; row < kRows; ++row) {
+      COLL_UNROLL
+      for (size_t w = 0; w < kWidth / 4; ++w) rows[row].word[w] = scale == kNanScale ? 0 : rows[row].word[w];
+      device::store_words(rows[row], to + row * layout.run());
+    }
     if (layout.place_of(slot) == 0) reinterpret_cast<uint16_t*>(message)[layout.block_of(slot)] = scale;
   }
 
@@ -95,16 +117,16 @@ struct DeviceFormat {
     const size_t b = i >> layout.log_block, begin = b << layout.log_block, left = layout.count - begin;
     const uint16_t scale = device::load_bits<uint16_t>(message + b * sizeof(uint16_t));
     const auto* const codes = reinterpret_cast<const uint8_t*>(message + layout.codes + code_bytes(begin, kBits));
-    return dequantise(Packing::code(codes, left < layout.block() ? left : layout.block(), i - begin), scale);
+    return dequantise<Number>(Packing::code(codes, left < layout.block() ? left : layout.block(), i - begin), scale);
   }
 
   // A lane's bytes of the block of m elements that begins with element `begin`; at(i) is its element i.
   template <class At>
   COLL_HD static void emit_block(const Layout& layout, std::byte* message, size_t begin, size_t m, uint32_t magnitude,
                                  int lane, const At& at) {
-    const uint16_t scale = scale_of<kBits>(magnitude);
+    const uint16_t scale = scale_of<Number>(magnitude);
     const float inverse = 1.0f / scale_value(scale);
-    const auto q = [&](size_t i) { return scale == kNanScale ? 0 : quantise(at(i), inverse); };
+    const auto q = [&](size_t i) { return scale == kNanScale ? 0 : code_at(layout, begin + i, at(i) * inverse); };
     std::byte* const codes = message + layout.codes + code_bytes(begin, kBits);
     COLL_NO_UNROLL
     for (size_t i = static_cast<size_t>(lane); i < code_bytes(m, kBits); i += device::kWarp) {
@@ -120,13 +142,21 @@ struct DeviceFormat {
   }
 
  private:
+  // The code of element i, which is x in units of its scale.
+  COLL_HD static int32_t code_at(const Layout& layout, size_t i, float x) {
+    if constexpr (Number::kRandom) {
+      if (layout.random) return Number::code(x, layout.draws(i));
+    }
+    return Number::code(x);
+  }
+
   template <int kWidth, bool kStart, class Op, typename Acc>
   COLL_HD static void combine_large(const Op& op, const Raw<kWidth>& raw, Acc* values) {
-    float codes[kWidth * kRuns];
-    Lanes::codes(raw.codes, codes);
+    float numbers[kWidth * kRuns];
+    Lanes::values(raw.rows, numbers);
     COLL_UNROLL
     for (int i = 0; i < kWidth * kRuns; ++i) {
-      const Acc value = dequantise(static_cast<int32_t>(codes[i]), raw.scale);
+      const Acc value = scaled_value(numbers[i] * Lanes::kUnit, raw.scale);
       values[i] = kStart ? value : op.merge(values[i], value);
     }
   }

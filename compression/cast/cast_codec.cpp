@@ -8,13 +8,25 @@
 
 namespace coll {
 
-CastCodec::CastCodec(std::string_view name, const CastFormat& format, const CastKernels& kernels)
+CastCodec::CastCodec(std::string_view name, const CastFormat& format, const CastKernels& kernels,
+                     const Rounding& rounding)
     : format_(format), kernels_(kernels) {
+  if (rounding.random) {  // to either neighbour
+    format_.relative *= 2;
+    format_.absolute *= 2;
+    format_.overflows_at = std::nextafter(format_.largest, std::numeric_limits<double>::infinity());
+  }
   traits_.name = name;
-  traits_.lossless = format.relative == 0;
+  traits_.lossless = format_.relative == 0;
   traits_.bits_per_element = 8.0 * static_cast<double>(format.bytes);
   traits_.bound_kind = traits_.lossless ? collBoundNone : collBoundRelative;
-  traits_.bound_value = format.relative;
+  traits_.bound_value = format_.relative;
+  traits_.rounding = rounding;
+}
+
+Status CastCodec::read(std::string_view codec, std::span<const SpecKey> keys, Rounding* rounding) {
+  for (const SpecKey& key : keys) COLL_TRY(read_rounding(codec, key, rounding));
+  return refuse_idle_seed(codec, *rounding);
 }
 
 Status CastCodec::supports(DataType type) const {
@@ -27,8 +39,18 @@ Status CastCodec::validate(std::span<const std::byte> message, size_t count) con
   return refuse_wrong_size(traits_.name, count, max_bytes(count), message.size());
 }
 
-void CastCodec::encode(const float* in, const Tile& tile, const Draw&, std::byte* message) const {
-  kernels_.encode(in, message + tile.begin * format_.bytes, tile.count);
+void CastCodec::encode(const float* in, const Tile& tile, const Draw& draw, std::byte* message) const {
+  std::byte* to = message + tile.begin * format_.bytes;
+  if (!traits_.rounding.random) return kernels_.encode(in, to, tile.count);
+  random::Run draws = draws_of(traits_.rounding, draw, tile.begin);
+  for (size_t left = tile.count; left > 0;) {
+    const size_t some = std::min<size_t>(left, draws.sharing_key());
+    kernels_.encode_random(in, to, some, draws);
+    draws = draws.after(some);
+    in += some;
+    to += some * format_.bytes;
+    left -= some;
+  }
 }
 
 void CastCodec::decode(const std::byte* message, const Tile& tile, float* out) const {

@@ -10,6 +10,8 @@ namespace coll {
 // The loops of one format and instruction set.
 struct CastKernels {
   void (*encode)(const void* floats, void* codes, size_t count);
+  // Rounded with these draws, which share a key; NULL where nothing is rounded.
+  void (*encode_random)(const void* floats, void* codes, size_t count, const random::Run& draws);
   void (*decode)(const void* codes, void* floats, size_t count);
   // floats[i] = first[i], unless that is NULL, combined with elements begin + i of the messages.
   void (*decode_reduce[collNumOps])(std::span<const std::byte* const> messages, size_t begin, const void* first,
@@ -21,14 +23,17 @@ struct CastFormat {
   double relative;      // bound of the rounding error of x in units of |x|, in the normal range
   double absolute;      // bound below the normal range
   double overflows_at;  // the smallest magnitude that becomes infinity; 0 where none does
+  double largest = 0;   // that is finite
 };
 
 class CastCodec final : public Codec {
  public:
-  CastCodec(std::string_view name, const CastFormat& format, const CastKernels& kernels);
+  CastCodec(std::string_view name, const CastFormat& format, const CastKernels& kernels, const Rounding& rounding = {});
+  // Keys `rounding` and `seed`: see rounding.hpp.
+  static Status read(std::string_view codec, std::span<const SpecKey> keys, Rounding* rounding);
 
   const CodecTraits& traits() const override { return traits_; }
-  std::string spec() const override { return std::string(traits_.name); }
+  std::string spec() const override { return spec_of(traits_.name, keys_of(traits_.rounding), ""); }
   Status supports(DataType type) const override;
   Status supports(RedOp op) const override;
   size_t max_bytes(size_t count) const override { return count * format_.bytes; }

@@ -13,7 +13,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace coll::fp16_codec::HWY_NAMESPACE {
 
-constexpr CastKernels kTable = cast::HWY_NAMESPACE::cast_kernels<simd::HWY_NAMESPACE::Fp16Format>();
+constexpr CastKernels kTable =
+    cast::HWY_NAMESPACE::cast_kernels<simd::HWY_NAMESPACE::Fp16Format, cast::HWY_NAMESPACE::RandomSmall<Fp16>>();
 
 }  // namespace coll::fp16_codec::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -21,8 +22,10 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace coll::fp16_codec {
 
-Status make(std::span<const SpecKey>, Isa isa, std::unique_ptr<Codec>* codec) {
-  *codec = std::make_unique<CastCodec>("fp16", kFormat, COLL_SIMD_TABLE(isa));
+Status make(std::span<const SpecKey> keys, Isa isa, std::unique_ptr<Codec>* codec) {
+  Rounding rounding;
+  COLL_TRY(CastCodec::read("fp16", keys, &rounding));
+  *codec = std::make_unique<CastCodec>("fp16", kFormat, COLL_SIMD_TABLE(isa), rounding);
   return {};
 }
 

@@ -18,57 +18,51 @@ using namespace coll::simd::HWY_NAMESPACE;
 
 struct PackingLanes {
 #if HWY_TARGET != HWY_SCALAR
-  template <class D>
-  static HWY_INLINE void encode4(D d, const std::byte* floats, size_t half, float inverse, std::byte* codes, size_t i) {
+  template <class D, class Rounding>
+  static HWY_INLINE void store4(D d, const Rounding& rounding, const std::byte* floats, size_t run, std::byte* codes,
+                                size_t i) {
     const hn::Repartition<uint8_t, D> d8;
     const hn::Repartition<uint16_t, D> d16;
-    const auto low = run(d, floats + i * sizeof(float), inverse);
-    const auto high = run(d, floats + (i + half) * sizeof(float), inverse);
+    const auto low = four(d, rounding, floats, i), high = four(d, rounding, floats, i + run);
     const auto nibble = hn::Set(d8, 0x0f);
     const auto shifted = hn::BitCast(d8, hn::ShiftLeft<4>(hn::BitCast(d16, high)));
     store(d8, hn::Or(hn::And(nibble, hn::BitCast(d8, low)), hn::AndNot(nibble, shifted)), codes + i);
   }
-  // Four vectors of codes, as bytes.
-  template <class D>
-  static HWY_INLINE Bytes run(D d, const std::byte* from, float inverse) {
-    const size_t step = hn::Lanes(d) * sizeof(float);
-    const auto factor = hn::Set(d, inverse);
-    const auto q0 = nearest(hn::Mul(load(d, from), factor)), q1 = nearest(hn::Mul(load(d, from + step), factor));
-    const auto q2 = nearest(hn::Mul(load(d, from + 2 * step), factor));
-    const auto q3 = nearest(hn::Mul(load(d, from + 3 * step), factor));
-    return narrow(q0, q1, q2, q3);
+  template <class D, class Rounding>
+  static HWY_INLINE Bytes four(D d, const Rounding& rounding, const std::byte* floats, size_t i) {
+    const size_t lanes = hn::Lanes(d);
+    const auto a = rounding.lanes(d, floats, i), b = rounding.lanes(d, floats, i + lanes);
+    const auto c = rounding.lanes(d, floats, i + 2 * lanes), e = rounding.lanes(d, floats, i + 3 * lanes);
+    return narrow(a, b, c, e);
   }
 #endif
-  template <class D>
-  static HWY_INLINE void encode(D d, const std::byte* floats, size_t half, float inverse, std::byte* codes, size_t i) {
+  template <class D, class Rounding>
+  static HWY_INLINE void store1(D d, const Rounding& rounding, const std::byte* floats, size_t run, std::byte* codes,
+                                size_t i) {
+    const hn::RebindToSigned<D> di;
     const hn::RebindToUnsigned<D> d32;
     const hn::Rebind<uint8_t, D> d8;
-    const auto low = hn::And(quantised(d, floats + i * sizeof(float), inverse), hn::Set(d32, 15u));
-    const auto high = quantised(d, floats + (i + half) * sizeof(float), inverse);
-    store(d8, hn::TruncateTo(d8, hn::Or(low, hn::ShiftLeft<4>(high))), codes + i);
-  }
-  // The middle element of an odd block has no partner.
-  static HWY_INLINE void encode_middle(const std::byte* floats, size_t half, float inverse, std::byte* codes) {
-    const hn::CappedTag<float, 1> d;
-    const auto code = quantised(d, floats + (half - 1) * sizeof(float), inverse);
-    codes[half - 1] = static_cast<std::byte>(hn::GetLane(code) & 15u);
+    const auto low = hn::And(rounding.lanes(d, floats, i), hn::Set(di, 15));
+    const auto high = hn::ShiftLeft<4>(rounding.lanes(d, floats, i + run));
+    store(d8, hn::TruncateTo(d8, hn::BitCast(d32, hn::Or(low, high))), codes + i);
   }
 
   template <class D>
   struct Decoder {
     hn::Vec<D> scale;
     HWY_INLINE Decoder(D d, float scale_value) : scale(hn::Set(d, scale_value)) {}
-    HWY_INLINE Pair<D> get(D d, const std::byte* codes, size_t, size_t i) const {
+    HWY_INLINE void get(const std::byte* codes, size_t, size_t i, hn::Vec<D>* out) const {
       const auto both = hn::PromoteTo(hn::RebindToSigned<D>(), load(hn::Rebind<int8_t, D>(), codes + i));
-      return {vector(d, hn::ShiftRight<28>(hn::ShiftLeft<28>(both))), vector(d, hn::ShiftRight<4>(both))};
+      out[0] = vector(hn::ShiftRight<28>(hn::ShiftLeft<28>(both)));
+      out[1] = vector(hn::ShiftRight<4>(both));
     }
-    HWY_INLINE hn::Vec<D> vector(D d, hn::Vec<hn::RebindToSigned<D>> code) const {
-      return hn::Mul(hn::ConvertTo(d, code), scale);
+    HWY_INLINE hn::Vec<D> vector(hn::Vec<hn::RebindToSigned<D>> code) const {
+      return hn::Mul(hn::ConvertTo(D(), code), scale);
     }
   };
 };
 
-constexpr BlockKernels kTable = block_kernels<Packing, PackingLanes>();
+constexpr BlockKernels kTable = block::HWY_NAMESPACE::block_kernels<Packing, PackingLanes>();
 
 }  // namespace coll::int4_codec::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -77,9 +71,9 @@ HWY_AFTER_NAMESPACE();
 namespace coll::int4_codec {
 
 Status make(std::span<const SpecKey> keys, Isa isa, std::unique_ptr<Codec>* codec) {
-  size_t block;
-  COLL_TRY(BlockCodec::read_block("int4", keys, &block));
-  *codec = std::make_unique<BlockCodec>("int4", Packing::kBits, block, COLL_SIMD_TABLE(isa));
+  BlockSettings settings;
+  COLL_TRY(BlockCodec::read("int4", keys, &settings));
+  *codec = std::make_unique<BlockCodec>("int4", format_of<Packing::Number>(), settings, COLL_SIMD_TABLE(isa));
   return {};
 }
 

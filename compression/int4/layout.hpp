@@ -7,7 +7,8 @@
 namespace coll::int4_codec {
 
 struct Packing {
-  static constexpr int kBits = 4;
+  using Number = block::Integers<4>;
+  static constexpr int kRuns = 2;
 
   template <class Quantised>
   COLL_HD static uint8_t byte(const Quantised& q, size_t m, size_t i) {

@@ -19,7 +19,7 @@ void copy_floats(const void* from, void* to, size_t count) {
 
 // Copies keep every bit, also of NaN.
 constexpr CastKernels exact_kernels() {
-  CastKernels kernels = cast::HWY_NAMESPACE::cast_kernels<simd::HWY_NAMESPACE::Float32Format>();
+  CastKernels kernels = cast::HWY_NAMESPACE::cast_kernels<simd::HWY_NAMESPACE::Float32Format, void>();
   kernels.encode = copy_floats;
   kernels.decode = copy_floats;
   return kernels;

@@ -158,7 +158,7 @@ def tuning_table(name: str, tuning: dict) -> Table:
 
 def codecs(tools: Tools) -> Measured:
     command = [tools.path("codec_perf")]
-    for codec in ("bf16", "fp16", "int8", "int4"):
+    for codec in ("bf16", "fp16", "fp8e4m3", "fp8e5m2", "int8", "int6", "int4"):
         command += ["--codec", codec]
     rows = tools.json_of(command)["rows"]
     for row in rows:

@@ -102,8 +102,17 @@ DeviceHop DeviceWork::blank() const {
   return hop;
 }
 
+// As run_hop() draws on the host.
+void DeviceWork::draw(int rank, DeviceHop* hop) const {
+  if (subject_->codec == nullptr) return;
+  const Rounding& rounding = subject_->codec->traits().rounding;
+  hop->random = rounding.random;
+  hop->draws = draws_of(rounding, {0, rank, 0}, 0);
+}
+
 Status DeviceWork::encode(const std::byte* elements, std::byte* message) const {
   DeviceHop hop = blank();
+  draw(0, &hop);
   hop.own = elements;
   hop.coded = message;
   return run_hop(hop);
@@ -121,6 +130,7 @@ Status DeviceWork::combine(std::byte* elements, std::byte* message) const {
   std::vector<const void*> all;
   for (size_t rank = 0; rank < rank_count(); ++rank) all.push_back(message_of(rank));
   DeviceHop hop = blank();
+  draw(Draw::kResult, &hop);
   hop.messages = all;
   hop.native = elements;
   hop.coded = message;

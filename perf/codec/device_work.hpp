@@ -57,6 +57,7 @@ class DeviceWork {
   Status reduce(std::span<const void* const> inputs, std::byte* elements) const;
   Status separately();
   DeviceHop blank() const;
+  void draw(int rank, DeviceHop* hop) const;
   size_t rank_count() const { return static_cast<size_t>(ranks_); }
   std::byte* element_of(size_t rank) const;
   std::byte* message_of(size_t rank) const;

@@ -61,8 +61,11 @@ Status copy_on_device(const CodecPlace& place, size_t bytes) {
   return on_device(place, [&] { return place.operations->copy(place.out, place.in, bytes, place.stream); });
 }
 
-Status encode_on_device(const collCodec& codec, const CodecPlace& place, size_t count, DataType type) {
+Status encode_on_device(collCodec& codec, const CodecPlace& place, size_t count, DataType type) {
   DeviceHop hop = hop_of(codec, count, type);
+  const Rounding& rounding = codec.codec->traits().rounding;
+  hop.random = rounding.random;
+  hop.draws = draws_of(rounding, {codec.calls++}, 0);
   hop.own = place.in;
   hop.coded = place.out;
   return on_device(place, [&] { return place.operations->run(hop, place.stream); });

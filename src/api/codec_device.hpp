@@ -17,7 +17,7 @@ struct CodecPlace {
 Status find_place(const collCodec& codec, CodecPlace* place);
 
 Status copy_on_device(const CodecPlace& place, size_t bytes);
-Status encode_on_device(const collCodec& codec, const CodecPlace& place, size_t count, DataType type);
+Status encode_on_device(collCodec& codec, const CodecPlace& place, size_t count, DataType type);
 Status decode_on_device(const collCodec& codec, const CodecPlace& place, size_t bytes, size_t count, DataType type);
 
 }  // namespace coll::api

@@ -103,6 +103,7 @@ Status submit_with(const Arguments& args, Call call, const CodecChoice& choice) 
     call.draw = choice.handle->calls++;
   } else {
     call.codec = args.comm->communicator->default_codec_for(call);
+    if (call.codec) call.draw = args.comm->coded_calls++;
   }
   return submit(args, std::move(call));
 }

@@ -57,6 +57,8 @@ struct SmallFloat {
   static constexpr uint32_t kSubnormalMagic = static_cast<uint32_t>(127 + 1 - kBias + kShift) << 23;
   // 2^(1 - bias - mantissa bits): the value of one unit of a subnormal.
   static constexpr uint32_t kSubnormalUnit = static_cast<uint32_t>(127 + 1 - kBias - kMantissa) << 23;
+  // Times this float, |x| below the normal range is below 2^23, in units of 2^-kShift of a subnormal's.
+  static constexpr uint32_t kSubnormalFraction = static_cast<uint32_t>(127 - 1 + kBias + 23) << 23;
 };
 
 using Fp16 = SmallFloat<5, 10, true>;
@@ -80,6 +82,26 @@ COLL_HD inline uint32_t small_from_float(float value) {
   return sign | code;
 }
 
+// Stochastic rounding: up or down, up the more often the nearer that is; `random` are 32 random bits, of which the
+// upper ones count. Finite values beyond the largest may overflow.
+inline constexpr uint32_t kTwoTo23 =
+    0x4b000000u;  // adding this float rounds one below it to an integer, in the low bits
+
+template <typename Small>
+COLL_HD inline uint32_t small_from_float(float value, uint32_t random) {
+  const uint32_t bits = float_bits(value);
+  const uint32_t magnitude = bits & kAbsMask32;
+  const uint32_t sign = (bits >> 31) << (Small::kBits - 1);
+  if (magnitude > kInf32) return Small::kNan;
+  uint32_t fixed = magnitude - Small::kRebias;  // the code, with kShift bits of fraction
+  if (magnitude < Small::kMinNormal32) {
+    fixed = float_bits(bits_float(magnitude) * bits_float(Small::kSubnormalFraction) + bits_float(kTwoTo23)) - kTwoTo23;
+  }
+  const uint32_t code = (fixed + (random >> (32 - Small::kShift))) >> Small::kShift;
+  if (code > Small::kMaxFinite) return Small::kInfinity ? sign | Small::kOverflow : Small::kNan;
+  return sign | code;
+}
+
 template <typename Small>
 COLL_HD inline float small_to_float(uint32_t code) {
   const uint32_t sign = (code & Small::kSign) << (32 - Small::kBits);
@@ -95,6 +117,9 @@ COLL_HD inline float small_to_float(uint32_t code) {
 }
 
 COLL_HD inline uint16_t fp16_from_float(float value) { return static_cast<uint16_t>(small_from_float<Fp16>(value)); }
+COLL_HD inline uint16_t fp16_from_float(float value, uint32_t random) {
+  return static_cast<uint16_t>(small_from_float<Fp16>(value, random));
+}
 COLL_HD inline float fp16_to_float(uint16_t code) { return small_to_float<Fp16>(code); }
 COLL_HD inline uint8_t e4m3_from_float(float value) { return static_cast<uint8_t>(small_from_float<E4m3>(value)); }
 COLL_HD inline float e4m3_to_float(uint8_t code) { return small_to_float<E4m3>(code); }
@@ -106,6 +131,12 @@ COLL_HD inline uint16_t bf16_from_float(float value) {
   const uint32_t bits = float_bits(value);
   if ((bits & kAbsMask32) > kInf32) return static_cast<uint16_t>(kNan32 >> 16);
   return static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1)) >> 16);
+}
+
+COLL_HD inline uint16_t bf16_from_float(float value, uint32_t random) {
+  const uint32_t bits = float_bits(value);
+  if ((bits & kAbsMask32) > kInf32) return static_cast<uint16_t>(kNan32 >> 16);
+  return static_cast<uint16_t>((bits + (random >> 16)) >> 16);  // infinity's lower half is zeros: it stays
 }
 
 COLL_HD inline float bf16_to_float(uint16_t code) {

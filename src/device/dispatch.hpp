@@ -29,7 +29,7 @@ template <class Kernel, class Op, class Runner>
 Status run_kernel(const DeviceHop& hop, const Op& op, const Runner& runner) {
   using Format = typename Kernel::Format;
   const size_t block = Format::kScaled ? hop.block : Kernel::kElements;
-  Kernel kernel{typename Kernel::Format::Layout(hop.count, hop.block)};
+  Kernel kernel{typename Kernel::Format::Layout(hop)};
   kernel.count = hop.count;
   kernel.block = Format::kScaled ? hop.block : kGrain;
   kernel.lanes_per_block = static_cast<int>(block / Kernel::kElements);

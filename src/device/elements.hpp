@@ -1,6 +1,7 @@
 // The data types on the device: how an element's bits become an accumulator and back.
 //
-// An element type has Bits, Acc, from_bits() and to_bits(), which rounds to nearest even and makes NaN canonical.
+// An element type has Bits, Acc, from_bits() and to_bits(), which rounds to nearest even and makes NaN canonical. Given
+// random bits, it rounds stochastically.
 #pragma once
 
 #include "base/float.hpp"
@@ -51,6 +52,7 @@ struct Bfloat16 {
   static constexpr size_t kBytes = 2;
   COLL_HD static float from_bits(Bits bits) { return bf16_to_float(bits); }
   COLL_HD static Bits to_bits(float value) { return bf16_from_float(value); }
+  COLL_HD static Bits to_bits(float value, uint32_t random) { return bf16_from_float(value, random); }
 };
 
 // Devices convert in hardware; NaN is made canonical around it.
@@ -76,6 +78,7 @@ struct Float16 {
     return fp16_from_float(value);
 #endif
   }
+  COLL_HD static Bits to_bits(float value, uint32_t random) { return fp16_from_float(value, random); }
 };
 
 template <class Small>

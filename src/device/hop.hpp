@@ -5,6 +5,7 @@
 #include <span>
 #include <string_view>
 
+#include "base/random.hpp"
 #include "base/status.hpp"
 #include "base/types.hpp"
 
@@ -24,6 +25,8 @@ struct DeviceHop {
   std::span<const void* const> messages{};  // validated
   void* native = nullptr;
   void* coded = nullptr;
+  bool random = false;  // the message is rounded stochastically, ...
+  random::Run draws{};  // ... and these are the bits of its elements
 };
 
 }  // namespace coll

@@ -29,8 +29,10 @@ struct HopKernel {
   static constexpr bool kCoded = kCodedT;
   static constexpr bool kScaled = kCoded && Format::kScaled;  // lanes have to agree on a block's scale
   static constexpr bool kRecodes = kBatch > 0 && kCoded;
-  static constexpr int kWidth =
+  static constexpr int kWidest = 32 / Format::kRuns;  // a unit lies within a block, and the shortest have 32 elements
+  static constexpr int kWanted =
       width_of(kRecodes ? Format::kSlotBytes : Element::kBytes) / (kRecodes && sizeof(Acc) == 8 ? 2 : 1);
+  static constexpr int kWidth = kWanted < kWidest ? kWanted : kWidest;
   static constexpr int kElements = kWidth * Format::kRuns;  // of a unit
 
   typename Format::Layout layout;
@@ -112,7 +114,7 @@ struct HopKernel {
     if constexpr (!kCoded) {
       store_bits(Element::to_bits(value), out + i * Element::kBytes);
     } else if constexpr (!Format::kScaled) {
-      Format::emit_element(out, i, value);
+      Format::emit_element(layout, out, i, value);
     }
   }
 

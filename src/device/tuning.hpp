@@ -38,8 +38,9 @@ inline constexpr int kMostValues = 32;  // accumulators of a lane, in units of 4
 // Units that a lane has in flight.
 template <class Kernel>
 constexpr int unroll_of() {
-  constexpr size_t kRead = Kernel::kBatch == 0 ? Kernel::kElements * Kernel::Element::kBytes
-                                               : Kernel::kBatch * Kernel::kWidth * Kernel::Format::kSlotBytes;
+  constexpr size_t kRead = Kernel::kBatch == 0
+                               ? Kernel::kElements * Kernel::Element::kBytes
+                               : Kernel::kBatch * Kernel::kWidth * Kernel::Format::kRows * Kernel::Format::kSlotBytes;
   constexpr size_t kHeld = Kernel::kElements * sizeof(typename Kernel::Acc) / 4;
   int unroll = 1;
   while (2 * unroll <= kMostUnrolled && 2 * unroll * kRead <= kBytesInFlight && 2 * unroll * kHeld <= kMostValues) {

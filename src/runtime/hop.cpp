@@ -46,7 +46,11 @@ class TileLoop {
         accumulator_(accumulator_of(hop.type)),
         native_size_(size_of(hop.type)),
         size_(size_of(accumulator_)),
-        direct_(made_in_place()) {}
+        direct_(made_in_place()),
+        result_draw_(hop.draw) {
+    const auto coded = [](const Contribution& c) { return c.wire == Wire::kCoded || c.recode; };
+    if (std::any_of(contributions.begin(), contributions.end(), coded)) result_draw_.rank = Draw::kResult;
+  }
 
   void run() {
     const size_t most = std::min(kTileBytes / size_, kMostElements);
@@ -201,7 +205,7 @@ class TileLoop {
   void emit() {
     if (hop_.partial != nullptr && value_ != partial()) std::memcpy(partial(), value_, tile_.count * size_);
     if (hop_.coded != nullptr) {
-      encode(value_, hop_.draw, hop_.coded);
+      encode(value_, result_draw_, hop_.coded);
       if (hop_.native == nullptr) return;
       made_ = hop_.type == collFloat32 && !hop_.stream ? native() : scratch_.incoming;
       decode(hop_.coded, made_);
@@ -225,6 +229,7 @@ class TileLoop {
   size_t native_size_;
   size_t size_;
   bool direct_;
+  Draw result_draw_;  // of the value: contributions that were encoded before have had their rank's
   Tile tile_{};
   std::byte* made_ = nullptr;         // where the tile's value is made
   const std::byte* value_ = nullptr;  // where it is; NULL before the first contribution

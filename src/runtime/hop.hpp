@@ -27,8 +27,8 @@ struct Hop {
   RedOp op;
   int nranks;
   const Codec* codec = nullptr;  // needed where anything is coded
-  Draw draw;
-  size_t count = 0;  // elements of the part
+  Draw draw;                     // of this rank's contributions
+  size_t count = 0;              // elements of the part
   bool finish = false;
   // What to make of the value; NULL where it is not wanted. `native` may be one of the contributions.
   std::byte* native = nullptr;

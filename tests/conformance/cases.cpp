@@ -358,6 +358,7 @@ std::vector<SharedCodec> all_codecs() {
   std::vector<std::string> specs;
   for (const CodecEntry& entry : codec_registry()) specs.emplace_back(entry.name);
   specs.emplace_back("int8:block=32");
+  specs.emplace_back("int8:rounding=stochastic,seed=3");
   specs.emplace_back("auto:rel=0.5");
   std::vector<SharedCodec> codecs;
   for (const std::string& spec : specs) {

@@ -85,6 +85,7 @@ TEST_P(Determinism, AllReduceOfRanges) {
       call.type = type;
       if (whole[type].empty()) whole[type] = run(world, call, {0, kWhole})[0];
       for (const Range& range : kRanges) {
+        if (call.codec && call.codec->traits().rounding.random && range.begin > 0) continue;  // draws go by the index
         const size_t size = size_of(type);
         const auto first = whole[type].begin() + static_cast<std::ptrdiff_t>(range.begin * size);
         const auto bytes = static_cast<std::ptrdiff_t>(comparable(call.codec, range) * size);

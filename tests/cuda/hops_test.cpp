@@ -78,7 +78,7 @@ TEST_P(Kernels, MakeTheHostsBytesOfTheShippedData) {
 
 INSTANTIATE_TEST_SUITE_P(Specs, Kernels, ::testing::ValuesIn(test::hop_specs()), [](const auto& test) {
   std::string label = test.param;
-  for (char& c : label) c = c == ':' || c == '=' ? '_' : c;
+  for (char& c : label) c = c == ':' || c == '=' || c == ',' ? '_' : c;
   return label;
 });
 

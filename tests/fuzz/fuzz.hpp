@@ -39,13 +39,16 @@ class Input {
   std::span<const uint8_t> rest_;
 };
 
-// A codec of the registry, with one of several blocks where it has that key, and an instruction set.
+// A codec of the registry, with one of several blocks and ways of rounding where it has those keys, and an instruction
+// set.
 inline std::unique_ptr<Codec> any_codec(Input& input) {
   const std::span<const CodecEntry> registry = codec_registry();
   const CodecEntry& entry = registry[input.byte() % registry.size()];
   const uint8_t shape = input.byte();
   std::string spec(entry.name);
-  if (entry.keys.find("block") != std::string_view::npos) spec += text(":block=", 32u << (shape % 8));
+  const auto has = [&entry](std::string_view key) { return entry.keys.find(key) != std::string_view::npos; };
+  if (has("block")) spec += text(":block=", 32u << (shape % 8));
+  if (has("rounding") && shape >= 128) spec += has("block") ? ",rounding=stochastic" : ":rounding=stochastic";
   static const std::vector<Isa> isas = list_isas();
   std::unique_ptr<Codec> codec;
   FUZZ_CHECK(make_codec(spec, &codec, isas[shape / 8 % isas.size()]).ok());

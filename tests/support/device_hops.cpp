@@ -58,6 +58,9 @@ std::vector<std::byte> make_message(const HopCase& hop, const Codec& codec, unsi
   return message;
 }
 
+// Some in which the counters' upper halves change on the way.
+Draw draw_of(const HopCase& hop) { return {hop.seed, static_cast<int>(hop.seed % 7), (size_t{1} << 32) - 300}; }
+
 // All buffers of a case.
 struct Buffers {
   std::vector<std::byte> own;
@@ -75,7 +78,7 @@ std::vector<std::byte> host_result(const HopCase& hop, const Codec& codec, const
   const bool message = hop.coded;
   std::vector<std::byte> result(message ? message_bytes(hop, codec) : hop.count * size_of(hop.type));
   if (hop.count == 0) return result;
-  Hop host{hop.type, hop.op, hop.divisor, exact(hop) ? nullptr : &codec, {}, hop.count};
+  Hop host{hop.type, hop.op, hop.divisor, exact(hop) ? nullptr : &codec, draw_of(hop), hop.count};
   host.finish = hop.divisor != 0;
   if (message && !exact(hop)) {
     host.coded = result.data();
@@ -178,6 +181,10 @@ std::string compare_with_host(const HopCase& hop, const HopMachine& machine) {
   device.own = hop.own || hop.messages == 0 ? own.data() : nullptr;
   device.messages = addresses;
   (hop.coded ? device.coded : device.native) = to;
+  device.random = codec->traits().rounding.random;
+  Draw draw = draw_of(hop);
+  if (hop.messages > 0) draw.rank = Draw::kResult;
+  device.draws = draws_of(codec->traits().rounding, draw, 0);
   if (const Status status = machine(device); !status.ok()) return status.message();
   if (!own.guards_intact() || !result.guards_intact()) return "wrote beyond its result";
   if (!hop.in_place) {
@@ -189,9 +196,31 @@ std::string compare_with_host(const HopCase& hop, const HopMachine& machine) {
 }
 
 std::vector<std::string> hop_specs() {
-  return {
-      "none", "fp16",          "bf16",           "int8",           "int8:block=32", "int8:block=256", "int8:block=4096",
-      "int4", "int4:block=32", "int4:block=256", "int4:block=1024"};
+  return {"none",
+          "fp16",
+          "fp16:rounding=stochastic,seed=5",
+          "bf16",
+          "bf16:rounding=stochastic",
+          "fp8e4m3",
+          "fp8e4m3:block=32",
+          "fp8e4m3:block=4096",
+          "fp8e5m2",
+          "fp8e5m2:block=256",
+          "int8",
+          "int8:block=32",
+          "int8:block=256",
+          "int8:block=4096",
+          "int8:block=64,rounding=stochastic",
+          "int6",
+          "int6:block=32",
+          "int6:block=256",
+          "int6:block=2048",
+          "int6:rounding=stochastic",
+          "int4",
+          "int4:block=32",
+          "int4:block=256",
+          "int4:block=1024",
+          "int4:block=512,rounding=stochastic,seed=3"};
 }
 
 }  // namespace coll::test

@@ -2,7 +2,10 @@
 
 #include <cstring>
 
+#include "compression/fp8e4m3/device.hpp"
+#include "compression/fp8e5m2/device.hpp"
 #include "compression/int4/device.hpp"
+#include "compression/int6/device.hpp"
 #include "compression/int8/device.hpp"
 #include "device/dispatch.hpp"
 #include "device/host_warp.hpp"
@@ -33,9 +36,12 @@ struct EmulatedRunner {
 
 Status run_emulated(const DeviceHop& hop, const EmulatedGrid& grid) {
   const EmulatedRunner runner{grid};
-  if (hop.codec == "fp16") return device::run_coded<device::ArrayFormat<device::Float16>>(hop, runner);
-  if (hop.codec == "bf16") return device::run_coded<device::ArrayFormat<device::Bfloat16>>(hop, runner);
+  if (hop.codec == "fp16") return device::run_coded<device::ArrayFormat<device::Float16, true>>(hop, runner);
+  if (hop.codec == "bf16") return device::run_coded<device::ArrayFormat<device::Bfloat16, true>>(hop, runner);
   if (hop.codec == "int8") return device::run_coded<int8_codec::DeviceFormat>(hop, runner);
+  if (hop.codec == "fp8e4m3") return device::run_coded<fp8e4m3_codec::DeviceFormat>(hop, runner);
+  if (hop.codec == "fp8e5m2") return device::run_coded<fp8e5m2_codec::DeviceFormat>(hop, runner);
+  if (hop.codec == "int6") return device::run_coded<int6_codec::DeviceFormat>(hop, runner);
   if (hop.codec == "int4") return device::run_coded<int4_codec::DeviceFormat>(hop, runner);
   if (hop.codec == "none") return device::run_exact(hop, runner);
   return {collUnsupported, text("codec '", hop.codec, "' has no kernels")};

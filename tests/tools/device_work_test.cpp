@@ -13,7 +13,8 @@ TEST(DeviceWork, MakesWhatTheHostMakesInEveryTurn) {
   const test::FakeDevice device(&log);
   for (const collDataType_t type : {collFloat32, collBfloat16}) {
     const Input input(type, collSum);
-    for (const std::string spec : {"none", "fp16", "bf16", "int8", "int4:block=32"}) {
+    for (const std::string spec :
+         {"none", "fp16", "bf16", "fp8e5m2", "int8", "int6:rounding=stochastic", "int4:block=32"}) {
       Subject subject;
       ASSERT_FALSE(make_subject(spec, best_isa(), type, &subject));
       DeviceWork work(device, input, 3, 20000);

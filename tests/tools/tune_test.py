@@ -11,7 +11,7 @@ import unittest
 from pathlib import Path
 
 MPIRUN, BIN = sys.argv[1], Path(sys.argv[2])
-CODECS = {"none", "fp16", "bf16", "int8", "int4"}
+CODECS = {"none", "fp16", "bf16", "fp8e4m3", "fp8e5m2", "int8", "int6", "int4"}
 
 
 class Tune(unittest.TestCase):

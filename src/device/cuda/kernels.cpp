@@ -10,7 +10,10 @@ namespace coll {
 COLL_DECLARE(reduce)
 COLL_DECLARE(fp16_codec)
 COLL_DECLARE(bf16_codec)
+COLL_DECLARE(fp8e4m3_codec)
+COLL_DECLARE(fp8e5m2_codec)
 COLL_DECLARE(int8_codec)
+COLL_DECLARE(int6_codec)
 COLL_DECLARE(int4_codec)
 #undef COLL_DECLARE
 
@@ -18,8 +21,10 @@ namespace device {
 
 namespace {
 constexpr CodecKernels kKernels[] = {
-    {"none", reduce::run_on_device},     {"fp16", fp16_codec::run_on_device}, {"bf16", bf16_codec::run_on_device},
-    {"int8", int8_codec::run_on_device}, {"int4", int4_codec::run_on_device},
+    {"none", reduce::run_on_device},           {"fp16", fp16_codec::run_on_device},
+    {"bf16", bf16_codec::run_on_device},       {"fp8e4m3", fp8e4m3_codec::run_on_device},
+    {"fp8e5m2", fp8e5m2_codec::run_on_device}, {"int8", int8_codec::run_on_device},
+    {"int6", int6_codec::run_on_device},       {"int4", int4_codec::run_on_device},
 };
 }  // namespace
 

@@ -45,9 +45,9 @@ struct Definition {
 
 std::vector<Definition> definitions() {
   return {
-      {5, 10, 0x7bff, 0x7c00, 0x7e00, fp16_from_float,
+      {5, 10, 0x7bff, 0x7c00, 0x7e00, [](float x) { return fp16_from_float(x); },
        [](uint32_t c) { return fp16_to_float(static_cast<uint16_t>(c)); }},
-      {8, 7, 0x7f7f, 0x7f80, 0x7fc0, bf16_from_float,
+      {8, 7, 0x7f7f, 0x7f80, 0x7fc0, [](float x) { return bf16_from_float(x); },
        [](uint32_t c) { return bf16_to_float(static_cast<uint16_t>(c)); }},
       {4, 3, 0x7e, 0x7f, 0x7f, e4m3_from_float, [](uint32_t c) { return e4m3_to_float(static_cast<uint8_t>(c)); }},
       {5, 2, 0x7b, 0x7c, 0x7e, e5m2_from_float, [](uint32_t c) { return e5m2_to_float(static_cast<uint8_t>(c)); }},

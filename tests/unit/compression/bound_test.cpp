@@ -85,7 +85,7 @@ TEST_P(Bound, HoldsNearTheLargestFloat) {
     for (size_t i = 0; i < in.size(); ++i) in[i] = (i % 2 != 0 ? -1.0f : 1.0f) * largest / static_cast<float>(i + 1);
     in[0] = bits_float(float_bits(largest) - static_cast<uint32_t>(step) * 4096);
     check(in);
-    if (traits().bound_kind == collBoundBlockMax) {
+    if (traits().block > 1) {
       for (const float x : round_trip(in)) ASSERT_TRUE(std::isfinite(x));
     }
   }
@@ -95,9 +95,9 @@ TEST_P(Bound, PublishedValueIsErrorBoundInTheNormalRange) {
   if (traits().bound_kind == collBoundNone) {
     EXPECT_EQ(codec().error_bound(1, 1), 0);
   } else if (traits().bound_kind == collBoundRelative) {
-    EXPECT_EQ(codec().error_bound(-3, 100), 3 * traits().bound_value);
+    EXPECT_DOUBLE_EQ(codec().error_bound(-3, 100), 3 * traits().bound_value);
   } else {
-    EXPECT_EQ(codec().error_bound(-3, 100), 100 * traits().bound_value);
+    EXPECT_DOUBLE_EQ(codec().error_bound(-3, 100), 100 * traits().bound_value);
   }
 }
 
@@ -119,7 +119,7 @@ TEST_P(Bound, NanAndInfinityStayVisibleAndTouchNoOtherBlock) {
       for (size_t i = 0; i < count; ++i) {
         if (i / block != position / block) {
           ASSERT_EQ(float_bits(out[i]), float_bits(without[i])) << i;
-        } else if (traits().bound_kind == collBoundBlockMax) {
+        } else if (traits().block > 1) {
           ASSERT_EQ(float_bits(out[i]), kNan32) << i;
         }
       }
@@ -128,8 +128,12 @@ TEST_P(Bound, NanAndInfinityStayVisibleAndTouchNoOtherBlock) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Specs, Bound,
-                         ::testing::Values("none", "fp16", "bf16", "int8", "int8:block=32", "int8:block=4096", "int4",
-                                           "int4:block=32", "int4:block=4096"));
+                         ::testing::Values("none", "fp16", "bf16", "int8", "int8:block=32", "int8:block=4096", "int6",
+                                           "int6:block=32", "int4", "int4:block=32", "int4:block=4096", "fp8e4m3",
+                                           "fp8e4m3:block=32", "fp8e5m2", "fp8e5m2:block=4096",
+                                           "fp16:rounding=stochastic", "bf16:rounding=stochastic",
+                                           "int8:rounding=stochastic", "int6:rounding=stochastic",
+                                           "int4:block=32,rounding=stochastic"));
 
 }  // namespace
 }  // namespace coll

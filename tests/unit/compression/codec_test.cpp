@@ -5,7 +5,10 @@
 
 #include <functional>
 
+#include "compression/fp8e4m3/layout.hpp"
+#include "compression/fp8e5m2/layout.hpp"
 #include "compression/int4/layout.hpp"
+#include "compression/int6/layout.hpp"
 #include "compression/int8/layout.hpp"
 #include "unit/compression/test_data.hpp"
 
@@ -15,6 +18,10 @@ namespace {
 using testing::bits_of;
 using testing::GuardedBuffer;
 
+// Messages whose draws take another key on their way.
+const Draw kDraw{3, 2, (size_t{1} << 32) - 700};
+random::Run draws(uint64_t seed) { return draws_of({true, seed}, kDraw, 0); }
+
 // What a message is, one element or block after the other.
 struct Scalar {
   std::function<std::vector<uint8_t>(const std::vector<float>&)> encode;
@@ -22,11 +29,11 @@ struct Scalar {
 };
 
 template <typename Code>
-Scalar cast_scalar(std::function<Code(float)> to, std::function<float(Code)> from) {
+Scalar cast_scalar(std::function<Code(float, size_t)> to, std::function<float(Code)> from) {
   return {[to](const std::vector<float>& in) {
             std::vector<uint8_t> message(in.size() * sizeof(Code));
             for (size_t i = 0; i < in.size(); ++i) {
-              const Code code = to(in[i]);
+              const Code code = to(in[i], i);
               std::memcpy(message.data() + i * sizeof code, &code, sizeof code);
             }
             return message;
@@ -43,14 +50,18 @@ Scalar cast_scalar(std::function<Code(float)> to, std::function<float(Code)> fro
 }
 
 template <class Packing>
-Scalar block_scalar(size_t block) {
-  return {[block](const std::vector<float>& in) {
+Scalar block_scalar(size_t block, const random::Run* draws = nullptr) {
+  static constexpr int kBits = Packing::Number::kBits;
+  const random::Run run = draws != nullptr ? *draws : random::Run();
+  return {[block, run, draws](const std::vector<float>& in) {
             const size_t scales = block::scale_bytes(in.size(), block);
-            std::vector<uint8_t> message(scales + block::code_bytes(in.size(), Packing::kBits));
+            std::vector<uint8_t> message(scales + block::code_bytes(in.size(), kBits));
             for (size_t at = 0; at < in.size(); at += block) {
-              uint8_t* const codes = message.data() + scales + block::code_bytes(at, Packing::kBits);
+              uint8_t* const codes = message.data() + scales + block::code_bytes(at, kBits);
               const size_t m = std::min(block, in.size() - at);
-              const uint16_t scale = block::encode_block<Packing>(in.data() + at, m, codes);
+              const random::Run own = run.after(at);
+              const uint16_t scale =
+                  block::encode_block<Packing>(in.data() + at, m, codes, draws != nullptr ? &own : nullptr);
               std::memcpy(message.data() + at / block * sizeof scale, &scale, sizeof scale);
             }
             return message;
@@ -58,7 +69,7 @@ Scalar block_scalar(size_t block) {
           [block](const std::vector<uint8_t>& message, size_t count) {
             std::vector<float> out(count);
             for (size_t at = 0; at < count; at += block) {
-              const size_t codes = block::scale_bytes(count, block) + block::code_bytes(at, Packing::kBits);
+              const size_t codes = block::scale_bytes(count, block) + block::code_bytes(at, kBits);
               uint16_t scale;
               std::memcpy(&scale, message.data() + at / block * sizeof scale, sizeof scale);
               block::decode_block<Packing>(scale, message.data() + codes, std::min(block, count - at), out.data() + at);
@@ -86,16 +97,35 @@ TEST(InstructionSets, HoldWhatTheProcessorHas) {
 #endif
 }
 
+template <class Packing>
+void add_blocks(std::string_view name, Isa isa, std::vector<Case>* all) {
+  for (const size_t block : {32, 64, 128, 512}) {
+    all->push_back({text(name, ":block=", block), isa, block_scalar<Packing>(block)});
+    if (!Packing::Number::kRandom) continue;
+    const random::Run run = draws(block);
+    all->push_back(
+        {text(name, ":block=", block, ",rounding=stochastic,seed=", block), isa, block_scalar<Packing>(block, &run)});
+  }
+}
+
 std::vector<Case> cases() {
   std::vector<Case> all;
+  const random::Run run = draws(9);
+  const auto fp16 = [](float x, size_t) { return fp16_from_float(x); };
+  const auto bf16 = [](float x, size_t) { return bf16_from_float(x); };
+  const auto random_fp16 = [run](float x, size_t i) { return fp16_from_float(x, run(i)); };
+  const auto random_bf16 = [run](float x, size_t i) { return bf16_from_float(x, run(i)); };
   for (const Isa isa : list_isas()) {
-    all.push_back({"none", isa, cast_scalar<uint32_t>(float_bits, bits_float)});
-    all.push_back({"fp16", isa, cast_scalar<uint16_t>(fp16_from_float, fp16_to_float)});
-    all.push_back({"bf16", isa, cast_scalar<uint16_t>(bf16_from_float, bf16_to_float)});
-    for (const size_t block : {32, 64, 128, 512}) {
-      all.push_back({text("int8:block=", block), isa, block_scalar<int8_codec::Packing>(block)});
-      all.push_back({text("int4:block=", block), isa, block_scalar<int4_codec::Packing>(block)});
-    }
+    all.push_back({"none", isa, cast_scalar<uint32_t>([](float x, size_t) { return float_bits(x); }, bits_float)});
+    all.push_back({"fp16", isa, cast_scalar<uint16_t>(fp16, fp16_to_float)});
+    all.push_back({"bf16", isa, cast_scalar<uint16_t>(bf16, bf16_to_float)});
+    all.push_back({"fp16:rounding=stochastic,seed=9", isa, cast_scalar<uint16_t>(random_fp16, fp16_to_float)});
+    all.push_back({"bf16:rounding=stochastic,seed=9", isa, cast_scalar<uint16_t>(random_bf16, bf16_to_float)});
+    add_blocks<fp8e4m3_codec::Packing>("fp8e4m3", isa, &all);
+    add_blocks<fp8e5m2_codec::Packing>("fp8e5m2", isa, &all);
+    add_blocks<int8_codec::Packing>("int8", isa, &all);
+    add_blocks<int6_codec::Packing>("int6", isa, &all);
+    add_blocks<int4_codec::Packing>("int4", isa, &all);
   }
   return all;
 }
@@ -113,7 +143,7 @@ class EveryCodec : public ::testing::TestWithParam<Case> {
     const Tile whole{0, in.size(), in.size()};
     GuardedBuffer from(in.size() * sizeof(float), offset), message(codec_->max_bytes(in.size()), 3 * offset);
     if (!in.empty()) std::memcpy(from.data(), in.data(), in.size() * sizeof(float));
-    codec_->encode(from.floats(), whole, {}, message.data());
+    codec_->encode(from.floats(), whole, kDraw, message.data());
     EXPECT_TRUE(message.guards_intact());
     const auto* const bytes = reinterpret_cast<const uint8_t*>(message.data());
     return {bytes, bytes + message.bytes().size()};
@@ -233,7 +263,7 @@ TEST_P(EveryCodec, TilesGiveTheSameBytesAndFloats) {
     for (size_t begin = 0; begin < count;) {
       const size_t units = 1 + random() % (1500 / codec().traits().tile_elements + 1);
       const Tile tile{begin, std::min(units * codec().traits().tile_elements, count - begin), count};
-      codec().encode(in.data() + begin, tile, {}, message.data());
+      codec().encode(in.data() + begin, tile, kDraw, message.data());
       begin += tile.count;
     }
     ASSERT_EQ(std::memcmp(message.data(), expected.data(), expected.size()), 0);
@@ -268,7 +298,7 @@ TEST_P(EveryCodec, RejectsEveryWrongSize) {
 
 INSTANTIATE_TEST_SUITE_P(Specs, EveryCodec, ::testing::ValuesIn(cases()), [](const auto& test) {
   std::string label = test.param.spec + "_" + std::string(name(test.param.isa));
-  for (char& c : label) c = c == ':' || c == '=' ? '_' : c;
+  for (char& c : label) c = c == ':' || c == '=' || c == ',' ? '_' : c;
   return label;
 });
 

@@ -25,7 +25,7 @@ TEST_P(Kernels, MakeTheHostsBytes) {
 
 INSTANTIATE_TEST_SUITE_P(Specs, Kernels, ::testing::ValuesIn(test::hop_specs()), [](const auto& test) {
   std::string label = test.param;
-  for (char& c : label) c = c == ':' || c == '=' ? '_' : c;
+  for (char& c : label) c = c == ':' || c == '=' || c == ',' ? '_' : c;
   return label;
 });
 

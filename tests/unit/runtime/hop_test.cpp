@@ -217,7 +217,7 @@ TEST(Hop, ExactIsWhatItsStagesGive) {
 }
 
 TEST(Hop, CodedIsWhatItsStagesGive) {
-  for (const char* spec : {"fp16", "bf16", "int8", "int4", "int8:block=32"}) {
+  for (const char* spec : {"fp16", "bf16", "fp8e4m3", "int8", "int6", "int4", "int8:block=32"}) {
     const std::unique_ptr<Codec> codec = codec_of(spec);
     for (const DataType type : {collFloat16, collFloat32, collFloat64, collBfloat16, collFloat8e4m3, collFloat8e5m2}) {
       for (const RedOp op : {collSum, collMax, collMin, collAvg}) {

@@ -1,0 +1,33 @@
+// Codec `fp8e5m2` on the host, compiled once per instruction set.
+#include "compression/block/block_codec.hpp"
+#include "compression/fp8e5m2/layout.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "compression/fp8e5m2/host.cpp"
+#include "base/simd_targets.hpp"
+// After simd_targets.hpp.
+#include <hwy/foreach_target.h>
+// After foreach_target.h.
+#include "compression/block/bytes-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace coll::fp8e5m2_codec::HWY_NAMESPACE {
+
+constexpr BlockKernels kTable =
+    block::HWY_NAMESPACE::block_kernels<Packing, block::HWY_NAMESPACE::ByteLanes<Packing::Number>>();
+
+}  // namespace coll::fp8e5m2_codec::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace coll::fp8e5m2_codec {
+
+Status make(std::span<const SpecKey> keys, Isa isa, std::unique_ptr<Codec>* codec) {
+  BlockSettings settings;
+  COLL_TRY(BlockCodec::read("fp8e5m2", keys, &settings));
+  *codec = std::make_unique<BlockCodec>("fp8e5m2", format_of<Packing::Number>(), settings, COLL_SIMD_TABLE(isa));
+  return {};
+}
+
+}  // namespace coll::fp8e5m2_codec
+#endif
