@@ -66,6 +66,7 @@ void messages_to_copy(Self& self) {
     EXPECT_EQ(received[i].bytes, in[i].size());
     EXPECT_EQ(received[i].truncated, i + 1 == kMessages);
     EXPECT_EQ(received[i].view, nullptr);
+    if (received[i].truncated) continue;  // a failure, of which nothing has to be there
     const Bytes whole = pattern(self.previous(), static_cast<uint32_t>(i), bytes_of(i));
     EXPECT_TRUE(std::equal(in[i].begin(), in[i].end(), whole.begin())) << "message " << i;
   }
