@@ -52,7 +52,7 @@ class CodecPerfTest(unittest.TestCase):
         with open(self.out / "x.csv", newline="", encoding="utf-8") as file:
             lines = list(csv.DictReader(file))
         printed = table(done.stdout)
-        self.assertEqual(len(rows), 2 * (1 + 4 * 4))  # two sizes; none reduces, four codecs do all
+        self.assertEqual(len(rows), 2 * (1 + 7 * 4))  # two sizes; none reduces, seven codecs do all
         self.assertEqual(len(rows), len(lines))
         self.assertEqual(len(rows), len(printed))
         for row, line, cells in zip(rows, lines, printed):
@@ -87,7 +87,7 @@ class CodecPerfTest(unittest.TestCase):
         self.assertEqual(len({row["type"] for row in rows}), 12)
         for kind in ("half", "bfloat16", "double", "fp8_e4m3"):
             rows = self.rows("-b", "9K", "-e", "9K", "-n", "1", "-w", "0", "-d", kind)
-            self.assertEqual([row["wrong"] for row in rows], [0] * 17, kind)
+            self.assertEqual([row["wrong"] for row in rows], [0] * 29, kind)
 
     def test_wrong_use_ends_with_status_2(self) -> None:
         cases = {
