@@ -85,7 +85,7 @@ Status DeviceWork::fill() {
       COLL_TRY(operations_.copy(element_of(rank), first, elements_bytes_, nullptr));
     }
     for (turn_ = 0; subject_->codec != nullptr && turn_ < turns_; ++turn_) {
-      COLL_TRY(encode(element_of(rank), message_of(rank)));
+      COLL_TRY(encode(element_of(rank), 0, message_of(rank)));
     }
   }
   turn_ = 0;
@@ -110,9 +110,9 @@ void DeviceWork::draw(int rank, DeviceHop* hop) const {
   hop->draws = draws_of(rounding, {0, rank, 0}, 0);
 }
 
-Status DeviceWork::encode(const std::byte* elements, std::byte* message) const {
+Status DeviceWork::encode(const std::byte* elements, int rank, std::byte* message) const {
   DeviceHop hop = blank();
-  draw(0, &hop);
+  draw(rank, &hop);
   hop.own = elements;
   hop.coded = message;
   return run_hop(hop);
@@ -153,14 +153,14 @@ Status DeviceWork::separately() {
     decoded.push_back(element_of(rank));
   }
   COLL_TRY(reduce(decoded, result()));
-  return encode(result(), result_message());
+  return encode(result(), Draw::kResult, result_message());
 }
 
 Status DeviceWork::run(DeviceOperation operation) {
   turn_ = (turn_ + 1) % turns_;
   switch (operation) {
     case DeviceOperation::kEncode:
-      return encode(element_of(0), result_message());
+      return encode(element_of(0), 0, result_message());
     case DeviceOperation::kDecode:
       return decode(message_of(0), result());
     case DeviceOperation::kDecodeReduce:

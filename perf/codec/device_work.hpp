@@ -51,7 +51,7 @@ class DeviceWork {
  private:
   Status fill();
   Status run_hop(const DeviceHop& hop) const { return operations_.run(hop, nullptr); }
-  Status encode(const std::byte* elements, std::byte* message) const;
+  Status encode(const std::byte* elements, int rank, std::byte* message) const;
   Status decode(const std::byte* message, std::byte* elements) const;
   Status combine(std::byte* elements, std::byte* message) const;
   Status reduce(std::span<const void* const> inputs, std::byte* elements) const;
