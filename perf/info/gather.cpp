@@ -122,7 +122,10 @@ void find_topology(const Env& env, Report* report) {
     return Status();
   };
   std::string warning;
-  const Status status = topo::exchange("this node", 0, 1, tuning, alone, &report->topology, &warning);
+  topo::Joining own("this node", 0, 1);
+  own.tuning = tuning;
+  own.topo_file = env.topo_file;
+  const Status status = topo::exchange(own, alone, &report->topology, &warning);
   if (!status.ok()) report->errors.push_back(status.message());
   if (!warning.empty()) report->warnings.push_back(warning);
 }
