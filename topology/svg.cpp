@@ -303,7 +303,7 @@ std::string to_svg(const Topology& topology) {
                                  topology.oversubscribed() ? ", more ranks than hardware threads" : "");
   const std::string links =
       text("shared memory of a node: ", link_text(topology, LinkKind::kSharedMemory),
-           "     network, a node's link in one direction: ", link_text(topology, LinkKind::kNetwork));
+           "; network, a node's link in one direction: ", link_text(topology, LinkKind::kNetwork));
   std::string shapes = drawing::label(kMargin, 34, title, drawing::kLarge, kInk, true) +
                        drawing::label(kMargin, 54, links, drawing::kNormal, kInk);
   const bool connected = nodes > 1;

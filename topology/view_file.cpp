@@ -7,6 +7,14 @@
 
 namespace coll::topo {
 
+Status write_file(const std::string& path, const std::string& content) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << content;
+  file.close();
+  if (!file) return {collSystemError, text("cannot write ", path, ": ", std::strerror(errno))};
+  return {};
+}
+
 Status write_view(const Topology& topology, size_t node, const std::string& path) {
   std::string view;
   if (path.ends_with(".txt")) {
@@ -21,11 +29,7 @@ Status write_view(const Topology& topology, size_t node, const std::string& path
     return {collInvalidArgument,
             text("a topology is not written as ", path, ": its name must end in .txt, .json, .xml or .svg")};
   }
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << view;
-  file.close();
-  if (!file) return {collSystemError, text("cannot write ", path, ": ", std::strerror(errno))};
-  return {};
+  return write_file(path, view);
 }
 
 }  // namespace coll::topo

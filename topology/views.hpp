@@ -31,6 +31,8 @@ std::string to_svg(const Topology& topology);
 // Writes the view that the name's ending asks for, .txt, .json, .xml (of `node`) or .svg.
 Status write_view(const Topology& topology, size_t node, const std::string& path);
 
+Status write_file(const std::string& path, const std::string& content);
+
 // The node's domains, or one with all its cores where nobody has told more.
 std::vector<Domain> described_domains(const Node& node);
 
