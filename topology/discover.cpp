@@ -5,45 +5,23 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <cstdio>
-#include <memory>
 #include <thread>
 
 #include "base/status.hpp"
+#include "topology/machine.hpp"
 
 namespace coll::topo {
 
 namespace {
-
-using Loaded = std::unique_ptr<hwloc_topology, decltype(&hwloc_topology_destroy)>;
 
 constexpr unsigned kClassDisplay = 0x03;  // PCI base class; 0x0300 VGA, 0x0302 3D
 constexpr unsigned kClass3d = 0x0302;
 constexpr unsigned kClassAccelerator = 0x12;
 constexpr unsigned kGpuVendors[] = {0x10de, 0x1002,
                                     0x8086};  // whose VGA devices compute: not a board's management chip
-
-// Components that load libraries of no use here (GL, OpenCL, CUDA, ...), that bind the thread to every core in turn
-// (x86), or that do again what the Linux component does from sysfs (pci, whose library leaks).
-constexpr const char* kUnwanted[] = {"gl", "opencl", "cuda", "nvml", "rsmi", "levelzero", "x86", "pci"};
-
-Loaded load_machine() {
-  hwloc_topology_t raw = nullptr;
-  if (hwloc_topology_init(&raw) != 0) return {nullptr, hwloc_topology_destroy};
-  Loaded machine(raw, hwloc_topology_destroy);
-  for (const char* component : kUnwanted) {
-    hwloc_topology_set_components(raw, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST,
-                                  component);  // unknown ones are refused
-  }
-  hwloc_topology_set_all_types_filter(raw, HWLOC_TYPE_FILTER_KEEP_NONE);
-  for (const hwloc_obj_type_t type : {HWLOC_OBJ_PACKAGE, HWLOC_OBJ_CORE, HWLOC_OBJ_L2CACHE, HWLOC_OBJ_L3CACHE}) {
-    hwloc_topology_set_type_filter(raw, type, HWLOC_TYPE_FILTER_KEEP_ALL);
-  }
-  hwloc_topology_set_type_filter(raw, HWLOC_OBJ_BRIDGE, HWLOC_TYPE_FILTER_KEEP_IMPORTANT);
-  hwloc_topology_set_type_filter(raw, HWLOC_OBJ_PCI_DEVICE, HWLOC_TYPE_FILTER_KEEP_IMPORTANT);
-  if (hwloc_topology_load(raw) != 0) return {nullptr, hwloc_topology_destroy};
-  return machine;
-}
 
 int count(hwloc_topology_t machine, hwloc_obj_type_t type) {
   return std::max(0, hwloc_get_nbobjs_by_type(machine, type));
@@ -59,16 +37,11 @@ size_t cache_bytes(hwloc_topology_t machine, hwloc_obj_type_t type) {
   return bytes;
 }
 
-// The one NUMA node that an I/O device is next to, or -1.
-int numa_of(hwloc_topology_t machine, hwloc_obj_t device) {
-  const hwloc_obj_t near = device != nullptr ? hwloc_get_non_io_ancestor_obj(machine, device) : nullptr;
-  if (near == nullptr || near->nodeset == nullptr || hwloc_bitmap_weight(near->nodeset) != 1) return -1;
-  return hwloc_bitmap_first(near->nodeset);
-}
+std::string text_of(const char* text) { return text != nullptr ? text : ""; }
 
 std::string gpu_name(hwloc_obj_t device) {
   const auto& pci = device->attr->pcidev;
-  if (device->name != nullptr && *device->name != '\0') return device->name;
+  if (!text_of(device->name).empty()) return device->name;
   char text[64];
   std::snprintf(text, sizeof(text), "pci %04x:%02x:%02x.%x %04x:%04x", pci.domain, pci.bus, pci.dev, pci.func,
                 pci.vendor_id, pci.device_id);
@@ -87,6 +60,28 @@ void find_gpus(hwloc_topology_t machine, Node* node) {
   while ((device = hwloc_get_next_pcidev(machine, device)) != nullptr) {
     if (computes(device)) node->gpus.push_back({gpu_name(device), numa_of(machine, device)});
   }
+  // As libcoll writes them, which knows no PCI address.
+  while ((device = hwloc_get_next_osdev(machine, device)) != nullptr) {
+    if (device->attr->osdev.type == HWLOC_OBJ_OSDEV_GPU && device->parent->type != HWLOC_OBJ_PCI_DEVICE) {
+      node->gpus.push_back({text_of(device->name), numa_of(machine, device)});
+    }
+  }
+}
+
+// What a name of libcoll's own says in the file.
+std::string info_of(hwloc_obj_t object, const char* name) { return text_of(hwloc_obj_get_info_by_name(object, name)); }
+
+size_t bytes_of(const std::string& digits) {
+  size_t bytes = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), bytes);
+  return bytes;
+}
+
+double gbits_of(hwloc_obj_t device) {
+  const std::string digits = info_of(device, kGbitsInfo);
+  double gbits = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), gbits);
+  return std::isfinite(gbits) && gbits > 0 ? gbits : 0;
 }
 
 void find_interfaces(hwloc_topology_t machine, std::span<const Interface> interfaces, Node* node) {
@@ -97,25 +92,12 @@ void find_interfaces(hwloc_topology_t machine, std::span<const Interface> interf
   }
 }
 
-// Hardware threads that this process may run on.
-int allowed_pus() {
-  cpu_set_t allowed;
-  if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0) return CPU_COUNT(&allowed);
-  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-}
-
 // One package of as many cores as there are hardware threads.
 Node plain_node(int pus) {
   Node node;
   node.packages = node.numa_nodes = 1;
   node.cores = node.pus = node.system_pus = pus;
   return node;
-}
-
-std::string host_name() {
-  char name[256] = "";
-  if (gethostname(name, sizeof(name) - 1) != 0 || *name == '\0') return "unknown";
-  return name;
 }
 
 std::string missing_text(const std::vector<std::string>& missing) {
@@ -125,6 +107,35 @@ std::string missing_text(const std::vector<std::string>& missing) {
 }
 
 }  // namespace
+
+int allowed_pus() {
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0) return CPU_COUNT(&allowed);
+  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+std::string host_name() {
+  char name[256] = "";
+  if (gethostname(name, sizeof(name) - 1) != 0 || *name == '\0') return "unknown";
+  return name;
+}
+
+std::vector<Nic> nics_of(hwloc_topology* machine) {
+  std::vector<Nic> devices;
+  std::vector<Nic> virtuals;
+  hwloc_obj_t device = nullptr;
+  while ((device = hwloc_get_next_osdev(machine, device)) != nullptr) {
+    const bool fabric = device->attr->osdev.type == HWLOC_OBJ_OSDEV_OPENFABRICS;
+    const std::string name = text_of(device->name);
+    if ((!fabric && device->attr->osdev.type != HWLOC_OBJ_OSDEV_NETWORK) || name.empty() || name == "lo") continue;
+    const bool real = device->parent->type == HWLOC_OBJ_PCI_DEVICE || !info_of(device, kGbitsInfo).empty() ||
+                      hwloc_get_non_io_ancestor_obj(machine, device) != hwloc_get_root_obj(machine);
+    (real ? devices : virtuals).push_back({name, gbits_of(device), numa_of(machine, device), fabric});
+  }
+  std::vector<Nic>& found = devices.empty() ? virtuals : devices;
+  std::stable_sort(found.begin(), found.end(), [](const Nic& a, const Nic& b) { return a.fabric && !b.fabric; });
+  return std::move(found);
+}
 
 Node discover_from(hwloc_topology* machine, std::span<const Interface> interfaces, std::string* warning) {
   std::vector<std::string> missing;
@@ -141,10 +152,15 @@ Node discover_from(hwloc_topology* machine, std::span<const Interface> interface
   }
   node.l2_bytes = cache_bytes(machine, HWLOC_OBJ_L2CACHE);
   node.l3_bytes = cache_bytes(machine, HWLOC_OBJ_L3CACHE);
-  node.memory_bytes = static_cast<size_t>(hwloc_get_root_obj(machine)->total_memory);
+  const hwloc_obj_t root = hwloc_get_root_obj(machine);
+  if (node.l2_bytes == 0) node.l2_bytes = bytes_of(info_of(root, kL2Info));
+  if (node.l3_bytes == 0) node.l3_bytes = bytes_of(info_of(root, kL3Info));
+  node.memory_bytes = static_cast<size_t>(root->total_memory);
+  node.host = info_of(root, "HostName");
+  node.domains = domains_of(machine);
   find_interfaces(machine, interfaces, &node);
   find_gpus(machine, &node);
-  if (hwloc_get_next_pcidev(machine, nullptr) == nullptr) {
+  if (hwloc_get_next_pcidev(machine, nullptr) == nullptr && hwloc_get_next_osdev(machine, nullptr) == nullptr) {
     missing.emplace_back("no PCI devices are visible, so GPUs and the places of NICs are unknown");
   }
   *warning = missing_text(missing);
@@ -154,7 +170,7 @@ Node discover_from(hwloc_topology* machine, std::span<const Interface> interface
 Node discover_node(std::string* warning) {
   const std::vector<Interface> interfaces = read_interfaces();
   Node node;
-  if (const Loaded machine = load_machine(); machine != nullptr) {
+  if (const Machinery machine = load_this_machine(); machine != nullptr) {
     node = discover_from(machine.get(), interfaces, warning);
     node.pus = allowed_pus();
   } else {

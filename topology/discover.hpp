@@ -3,6 +3,7 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 #include "topology/interfaces.hpp"
 #include "topology/topology.hpp"
@@ -17,5 +18,17 @@ Node discover_node(std::string* warning);
 
 // The same from a loaded hwloc topology, for machines that were recorded or made up. Reads nothing of this machine.
 Node discover_from(hwloc_topology* machine, std::span<const Interface> interfaces, std::string* warning);
+
+// The network devices that a topology read from a file names; where some have a place or a PCI address, only those.
+std::vector<Nic> nics_of(hwloc_topology* machine);
+
+// Hardware threads that this process may run on.
+int allowed_pus();
+std::string host_name();
+
+// What libcoll adds to hwloc's XML: infos of network devices, and of the machine where no caches are described.
+inline constexpr const char* kGbitsInfo = "CollGbits";
+inline constexpr const char* kL2Info = "CollL2Bytes";
+inline constexpr const char* kL3Info = "CollL3Bytes";
 
 }  // namespace coll::topo

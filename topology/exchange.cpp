@@ -7,7 +7,7 @@
 #include <fstream>
 #include <map>
 
-#include "topology/discover.hpp"
+#include "topology/machine_file.hpp"
 
 namespace coll::topo {
 
@@ -109,6 +109,57 @@ std::string field_text(const char (&field)[size]) {
   return {field, strnlen(field, size)};
 }
 
+void pack_domains(const Node& node, NodeCard* card) {
+  size_t runs = 0;
+  for (const Domain& domain : node.domains) runs += domain.runs.size();
+  if (node.domains.size() > NodeCard::kMostDomains || runs > NodeCard::kMostRuns) return;
+  card->domain_count = node.domains.size();
+  NodeCard::RunCard* next = card->runs;
+  for (size_t i = 0; i < node.domains.size(); ++i) {
+    const Domain& domain = node.domains[i];
+    card->domains[i] = {domain.memory_bytes, static_cast<int16_t>(domain.numa), static_cast<int16_t>(domain.package),
+                        static_cast<uint32_t>(domain.runs.size())};
+    for (const CoreRun& run : domain.runs) {
+      *next++ = {static_cast<uint16_t>(run.first), static_cast<uint16_t>(run.cores), static_cast<uint16_t>(run.step),
+                 static_cast<uint16_t>(run.threads), static_cast<uint16_t>(run.stride)};
+    }
+  }
+}
+
+std::vector<Domain> unpack_domains(const NodeCard& card) {
+  std::vector<Domain> domains;
+  size_t next = 0;
+  for (size_t i = 0; i < std::min<size_t>(card.domain_count, NodeCard::kMostDomains); ++i) {
+    const NodeCard::DomainCard& from = card.domains[i];
+    Domain& domain = domains.emplace_back();
+    domain.numa = from.numa;
+    domain.package = from.package;
+    domain.memory_bytes = from.memory_bytes;
+    for (size_t run = 0; run < from.run_count && next < NodeCard::kMostRuns; ++run, ++next) {
+      const NodeCard::RunCard& of = card.runs[next];
+      domain.runs.push_back(
+          {of.first, std::min<int>(of.cores, kMostPus), of.step, std::min<int>(of.threads, kMostPus), of.stride});
+    }
+  }
+  return domains;
+}
+
+// What the node's leader has found, and the ranks of the node agree with.
+Status describe_node(const Joining& own, std::span<const int> ranks, std::span<const RankCard> cards, Node* node,
+                     std::string* warning) {
+  COLL_TRY(find_node(own.topo_file, node, warning));
+  return own.topo_file.empty() ? Status() : check_fit(own.topo_file, *node, ranks, cards);
+}
+
+// The first node's refusal.
+Status refusal(const Topology& groups, std::span<const NodeCard> found) {
+  for (const Node& node : groups.nodes) {
+    const std::string refused = field_text(found[static_cast<size_t>(node.ranks.front())].refused);
+    if (!refused.empty()) return {collInvalidArgument, refused};
+  }
+  return {};
+}
+
 template <typename Card>
 Status gather(const Card& mine, int nranks, const Allgather& allgather, std::vector<Card>* all) {
   all->resize(static_cast<size_t>(nranks));
@@ -153,6 +204,7 @@ NodeCard pack(const Node& node, const Tuning& tuning) {
     copy_text(node.gpus[i].name, card.gpus[i].name);
     card.gpus[i].numa = node.gpus[i].numa;
   }
+  pack_domains(node, &card);
   card.tuning = pack(tuning);
   return card;
 }
@@ -175,6 +227,7 @@ Node unpack(const NodeCard& card) {
   for (size_t i = 0; i < std::min<size_t>(card.gpu_count, NodeCard::kMostGpus); ++i) {
     node.gpus.push_back({field_text(card.gpus[i].name), card.gpus[i].numa});
   }
+  node.domains = unpack_domains(card);
   return node;
 }
 
@@ -239,32 +292,37 @@ Topology assemble(std::span<const RankCard> cards, std::span<const Node> nodes, 
     topology.nodes[i] = std::move(node);
   }
   fill_pus(cards, &topology);
+  for (const RankCard& card : cards) topology.bound.push_back(card.affinity);
   topology.links = link_costs(topology.nodes, topology.oversubscribed(), tuning.measured, tuning.overrides);
   topology.rates = tuning.rates;
   return topology;
 }
 
-Status exchange(const std::string& host_key, int rank, int nranks, const Tuning& tuning, const Allgather& allgather,
-                Topology* topology, std::string* warning) {
+Status exchange(const Joining& own, const Allgather& allgather, Topology* topology, std::string* warning) {
   warning->clear();
   std::vector<RankCard> cards;
-  COLL_TRY(gather(make_rank_card(host_key), nranks, allgather, &cards));
+  COLL_TRY(gather(make_rank_card(own.host_key), own.nranks, allgather, &cards));
   const Topology groups = group(cards);
-  const auto own = static_cast<size_t>(groups.node_of[static_cast<size_t>(rank)]);
+  const auto node = static_cast<size_t>(groups.node_of[static_cast<size_t>(own.rank)]);
+  const std::vector<int>& ranks = groups.nodes[node].ranks;
 
   NodeCard mine{};
-  if (groups.nodes[own].ranks.front() == rank) {
-    mine = pack(discover_node(warning), tuning);
-    if (!first_of_machine(groups, own)) warning->clear();
+  if (ranks.front() == own.rank) {
+    Node described;
+    const Status status = describe_node(own, ranks, cards, &described, warning);
+    mine = pack(described, own.tuning);
+    copy_text(status.message(), mine.refused);
+    if (!first_of_machine(groups, node)) warning->clear();
   }
   std::vector<NodeCard> found;
-  COLL_TRY(gather(mine, nranks, allgather, &found));
+  COLL_TRY(gather(mine, own.nranks, allgather, &found));
 
   const Tuning shared = unpack(found.front().tuning);
   if (!shared.refused.empty()) return {collInvalidArgument, shared.refused};
+  COLL_TRY(refusal(groups, found));
 
   std::vector<Node> nodes;
-  for (const Node& node : groups.nodes) nodes.push_back(unpack(found[static_cast<size_t>(node.ranks.front())]));
+  for (const Node& each : groups.nodes) nodes.push_back(unpack(found[static_cast<size_t>(each.ranks.front())]));
   *topology = assemble(cards, nodes, shared);
   return {};
 }

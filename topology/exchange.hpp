@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/status.hpp"
@@ -51,6 +52,8 @@ Tuning unpack(const TuningCard& card);
 struct NodeCard {
   static constexpr size_t kMostNics = 16;
   static constexpr size_t kMostGpus = 16;
+  static constexpr size_t kMostDomains = 32;
+  static constexpr size_t kMostRuns = 64;  // of all domains
   struct NicCard {
     char name[16];
     double gbits;
@@ -61,16 +64,29 @@ struct NodeCard {
     char name[60];
     int32_t numa;
   };
+  struct DomainCard {
+    uint64_t memory_bytes;
+    int16_t numa, package;
+    uint32_t run_count;
+  };
+  struct RunCard {
+    uint16_t first, cores, step, threads, stride;
+  };
   char host[64];
   int32_t packages, numa_nodes, cores, pus, system_pus, reserved;
   uint64_t l2_bytes, l3_bytes, memory_bytes;
   uint32_t nic_count, gpu_count;
   NicCard nics[kMostNics];
   GpuCard gpus[kMostGpus];
+  uint64_t domain_count;
+  DomainCard domains[kMostDomains];
+  RunCard runs[kMostRuns];
+  char refused[480];  // why the node cannot be described as its leader was told to; "" where it can
   TuningCard tuning;
 };
 
-// What does not fit a card is cut: long names, and devices beyond kMostNics and kMostGpus.
+// What does not fit a card is cut: long names, devices beyond kMostNics and kMostGpus, and the domains where there are
+// more of them or of their runs.
 NodeCard pack(const Node& node, const Tuning& tuning);
 Node unpack(const NodeCard& card);
 
@@ -84,11 +100,20 @@ bool first_of_machine(const Topology& groups, size_t node);
 // The whole topology: `nodes` as their leaders found them, in the order of group(), and rank 0's tuning.
 Topology assemble(std::span<const RankCard> cards, std::span<const Node> nodes, const Tuning& tuning);
 
-// Collective over all ranks; every rank ends with the same topology. Ranks share a node where their `host_key`s are
-// equal.
-// A tuning that rank 0 had to refuse is every rank's collInvalidArgument.
+// What one rank brings.
+struct Joining {
+  Joining(std::string key, int own_rank, int all_ranks) : host_key(std::move(key)), rank(own_rank), nranks(all_ranks) {}
+
+  std::string host_key;  // ranks with equal ones share a node
+  int rank;
+  int nranks;
+  Tuning tuning;          // rank 0's counts
+  std::string topo_file;  // of a node its leader's counts; "" where the node is to be discovered
+};
+
+// Collective over all ranks; every rank ends with the same topology. A tuning that rank 0 had to refuse, or a file that
+// a leader had to, is every rank's collInvalidArgument.
 // `*warning` is set on one rank of a machine about which something could not be found out.
-Status exchange(const std::string& host_key, int rank, int nranks, const Tuning& tuning, const Allgather& allgather,
-                Topology* topology, std::string* warning);
+Status exchange(const Joining& own, const Allgather& allgather, Topology* topology, std::string* warning);
 
 }  // namespace coll::topo

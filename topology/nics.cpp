@@ -1,13 +1,16 @@
 #include "topology/nics.hpp"
 
+#include <net/if.h>
 #include <sched.h>
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <sstream>
 #include <string_view>
+#include <system_error>
 
 #include "base/status.hpp"
 
@@ -87,6 +90,13 @@ std::string near_device(const Topology& topology, int rank, const Locality& loca
   if (nearest.empty()) return {};
   const auto turn = static_cast<size_t>(topology.local_of[static_cast<size_t>(rank)]) % nearest.size();
   return nearest[turn]->name + (fabric ? ":1" : "");
+}
+
+bool is_present(const std::string& device) {
+  const size_t colon = device.find(':');
+  if (colon == std::string::npos) return if_nametoindex(device.c_str()) != 0;
+  std::error_code unreadable;
+  return std::filesystem::exists(text("/sys/class/infiniband/", device.substr(0, colon)), unreadable);
 }
 
 }  // namespace coll::topo

@@ -20,4 +20,7 @@ Locality own_locality(const std::string& folder = "/sys/devices/system/node");
 // node has one, else network interfaces, so that ranks of different nodes can meet.
 std::string near_device(const Topology& topology, int rank, const Locality& locality);
 
+// Whether this process sees a device of that name, written as near_device() writes it: a file may describe others.
+bool is_present(const std::string& device);
+
 }  // namespace coll::topo

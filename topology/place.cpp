@@ -11,10 +11,6 @@ namespace coll::topo {
 
 namespace {
 
-constexpr size_t kMostPus = sizeof(PuSet) * 8;
-
-bool holds(const PuSet& pus, size_t pu) { return (pus[pu / 64] >> pu % 64 & 1) != 0; }
-
 // Hardware threads of the NUMA node that this thread runs on; empty where the system does not tell.
 PuSet near_pus() {
   unsigned cpu = 0;
@@ -30,8 +26,8 @@ PuSet near_pus() {
 bool bind(const PuSet& wanted, const PuSet& taken) {
   cpu_set_t mask;
   CPU_ZERO(&mask);
-  for (size_t pu = 0; pu < kMostPus && pu < CPU_SETSIZE; ++pu) {
-    if (holds(wanted, pu) && !holds(taken, pu)) CPU_SET(pu, &mask);
+  for (int pu = 0; pu < kMostPus && pu < CPU_SETSIZE; ++pu) {
+    if (holds(wanted, pu) && !holds(taken, pu)) CPU_SET(static_cast<size_t>(pu), &mask);
   }
   return CPU_COUNT(&mask) > 0 && sched_setaffinity(0, sizeof(mask), &mask) == 0;
 }
@@ -50,17 +46,29 @@ PuSet parse_pus(std::string_view list) {
   const char* at = list.data();
   const char* const end = at + list.size();
   while (at < end) {
-    size_t first = 0;
+    int first = 0;
     const auto [after, error] = std::from_chars(at, end, first);
-    if (error != std::errc()) break;
-    size_t last = first;
+    if (error != std::errc() || first < 0) break;
+    int last = first;
     at = after;
     if (at < end && *at == '-') at = std::from_chars(at + 1, end, last).ptr;
-    for (size_t pu = first; pu <= last && pu < kMostPus; ++pu) pus[pu / 64] |= uint64_t{1} << pu % 64;
+    for (int pu = first; pu <= last && pu < kMostPus; ++pu) add(&pus, pu);
     if (at < end && *at != ',') break;
     ++at;
   }
   return pus;
+}
+
+std::string list_text(const PuSet& pus) {
+  std::string all;
+  for (int pu = 0; pu < kMostPus; ++pu) {
+    if (!holds(pus, pu)) continue;
+    int last = pu;
+    while (last + 1 < kMostPus && holds(pus, last + 1)) ++last;
+    all += text(all.empty() ? "" : ",", pu, last > pu ? text("-", last) : std::string());
+    pu = last;
+  }
+  return all;
 }
 
 }  // namespace coll::topo

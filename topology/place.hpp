@@ -1,6 +1,9 @@
 // Where a thread of the library runs beside the ranks.
 #pragma once
 
+#include <string>
+#include <string_view>
+
 #include "topology/topology.hpp"
 
 namespace coll::topo {
@@ -11,5 +14,7 @@ bool run_apart_from(const PuSet& taken);
 
 // "0-3,8": a list as Linux writes it. Numbers that a PuSet does not hold are left out.
 PuSet parse_pus(std::string_view list);
+// The same list of a set.
+std::string list_text(const PuSet& pus);
 
 }  // namespace coll::topo

@@ -17,6 +17,13 @@ namespace coll::topo {
 // Hardware threads of a machine: bit i of word w is thread 64 w + i.
 using PuSet = std::array<uint64_t, 16>;
 int count(const PuSet& pus);
+inline constexpr int kMostPus = static_cast<int>(sizeof(PuSet) * 8);
+inline bool holds(const PuSet& pus, int pu) { return (pus[static_cast<size_t>(pu) / 64] >> pu % 64 & 1) != 0; }
+// Hardware threads that a PuSet cannot hold are left out.
+inline void add(PuSet* pus, int pu) {
+  if (pu >= 0 && pu < kMostPus) (*pus)[static_cast<size_t>(pu) / 64] |= uint64_t{1} << pu % 64;
+}
+bool contains(const PuSet& all, const PuSet& some);
 
 enum class LinkKind { kSharedMemory, kNetwork };
 inline constexpr int kLinkKinds = 2;
@@ -40,6 +47,27 @@ struct Gpu {
   int numa = -1;
 };
 
+// Cores that the system numbers evenly: the hardware threads of core i are first + i * step + j * stride.
+struct CoreRun {
+  int first = 0;
+  int cores = 1;
+  int step = 1;
+  int threads = 1;  // of one core
+  int stride = 1;
+};
+
+// Cores that are next to the same memory: a NUMA node, or a package's part of one that spans several.
+struct Domain {
+  int numa = 0;     // as the system numbers it, and as devices name it
+  int package = 0;  // from 0 on
+  size_t memory_bytes = 0;
+  std::vector<CoreRun> runs;
+
+  int cores() const;
+  PuSet pus() const;
+  std::vector<PuSet> core_pus() const;  // by core
+};
+
 struct Node {
   std::string host;
   int packages = 0;
@@ -52,8 +80,9 @@ struct Node {
   size_t memory_bytes = 0;
   std::vector<Nic> nics;
   std::vector<Gpu> gpus;
-  int machine = 0;         // index into Topology::machines
-  std::vector<int> ranks;  // ascending; the first one is the node's leader
+  std::vector<Domain> domains;  // ordered by package; empty where nobody has told
+  int machine = 0;              // index into Topology::machines
+  std::vector<int> ranks;       // ascending; the first one is the node's leader
 };
 
 // What runs one kernel. Containers and virtual clusters make several nodes of one machine, which share its cores.
@@ -73,6 +102,7 @@ struct Topology {
   std::vector<Machine> machines;  // ordered by their lowest rank
   std::vector<int> node_of;       // by rank
   std::vector<int> local_of;      // by rank: its index in its node's `ranks`
+  std::vector<PuSet> bound;       // by rank: hardware threads that it may run on, none where unknown; or empty
   std::array<LinkCost, kLinkKinds> links{};
   Rates rates;
 
@@ -87,6 +117,14 @@ struct Topology {
   // Whether ranks outnumber the hardware threads on some machine, so that waiting ranks must yield.
   bool oversubscribed() const;
 };
+
+// The smallest part of its node that holds all hardware threads a rank may run on.
+struct Spot {
+  int package = -1;  // -1: it may run in several, or nobody knows
+  int domain = -1;   // index into Node::domains
+  int core = -1;     // of the domain
+};
+Spot spot_of(const Topology& topology, int rank);
 
 // A topology of `ranks_per_node[i]` consecutive ranks on node i, each node a machine with a core per rank, and default
 // link costs; for tests and simulation.

@@ -1,48 +1,17 @@
 #include "topology/views.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <span>
+#include <vector>
 
 #include "base/status.hpp"
+#include "topology/place.hpp"
+#include "topology/words.hpp"
 
 namespace coll::topo {
 
 namespace {
-
-std::string number(double value) {
-  char digits[32];
-  std::snprintf(digits, sizeof(digits), "%.6g", value);
-  return digits;
-}
-
-// "32 MiB": the largest unit that leaves at least 1.
-std::string size_text(size_t bytes) {
-  constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-  auto value = static_cast<double>(bytes);
-  size_t unit = 0;
-  while (value >= 1024 && unit + 1 < std::size(kUnits)) {
-    value /= 1024;
-    ++unit;
-  }
-  char digits[32];
-  std::snprintf(digits, sizeof(digits), "%.3g", value >= 1000 ? 1000 : value);
-  return text(digits, " ", kUnits[unit]);
-}
-
-std::string counted(int count, const std::string& thing) { return text(count, " ", thing, count == 1 ? "" : "s"); }
-
-// "0-3, 8, 10-11"
-std::string ranges(std::span<const int> values) {
-  std::string all;
-  for (size_t i = 0; i < values.size();) {
-    size_t last = i;
-    while (last + 1 < values.size() && values[last + 1] == values[last] + 1) ++last;
-    all += text(all.empty() ? "" : ", ", values[i]);
-    if (last > i) all += text("-", values[last]);
-    i = last + 1;
-  }
-  return all;
-}
 
 std::string where(int numa) { return numa < 0 ? std::string() : text(", NUMA node ", numa); }
 
@@ -73,6 +42,25 @@ std::string array(const Items& items, const Show& show) {
 std::string device_json(const std::string& name, const std::string& more, int numa) {
   return text("{\"name\":", quoted(name), more, ",\"numa\":", numa < 0 ? std::string("null") : std::to_string(numa),
               "}");
+}
+
+// "  package 0, NUMA node 1: 8 cores, PUs 8-15, 32 GiB, ranks 2-3": where its ranks are bound to it or to cores of it.
+std::string domain_text(const Topology& topology, const Node& node, size_t index) {
+  const Domain& domain = node.domains[index];
+  std::string line = text("  package ", domain.package, ", NUMA node ", domain.numa, ": ",
+                          counted(domain.cores(), "core"), ", PUs ", list_text(domain.pus()));
+  if (domain.memory_bytes > 0) line += text(", ", size_text(domain.memory_bytes));
+  std::vector<int> ranks;
+  for (const int rank : node.ranks) {
+    if (spot_of(topology, rank).domain == static_cast<int>(index)) ranks.push_back(rank);
+  }
+  if (!ranks.empty()) line += text(ranks.size() == 1 ? ", rank " : ", ranks ", ranges(ranks));
+  return line + "\n";
+}
+
+std::string domain_json(const Domain& domain) {
+  return text("{\"package\":", domain.package, ",\"numa\":", domain.numa, ",\"cores\":", domain.cores(), ",\"pus\":\"",
+              list_text(domain.pus()), "\",\"memory_bytes\":", domain.memory_bytes, "}");
 }
 
 }  // namespace
@@ -108,6 +96,7 @@ std::string to_text(const Topology& topology) {
     const Node& node = topology.nodes[i];
     all += text("node ", i, " ", summary(node), "\n");
     all += text("  ranks ", ranges(node.ranks), " on machine ", node.machine, "\n");
+    for (size_t domain = 0; domain < node.domains.size(); ++domain) all += domain_text(topology, node, domain);
     for (const Nic& nic : node.nics) all += text("  ", describe(nic), "\n");
     for (const Gpu& gpu : node.gpus) all += text("  ", describe(gpu), "\n");
   }
@@ -125,7 +114,8 @@ std::string to_json(const Node& node) {
   return text("{\"host\":", quoted(node.host), ",\"machine\":", node.machine, ",\"packages\":", node.packages,
               ",\"numa_nodes\":", node.numa_nodes, ",\"cores\":", node.cores, ",\"pus\":", node.pus,
               ",\"l2_bytes\":", node.l2_bytes, ",\"l3_bytes\":", node.l3_bytes, ",\"memory_bytes\":", node.memory_bytes,
-              ",\"nics\":", array(node.nics, nic), ",\"gpus\":", array(node.gpus, gpu),
+              ",\"domains\":", array(node.domains, domain_json), ",\"nics\":", array(node.nics, nic),
+              ",\"gpus\":", array(node.gpus, gpu),
               ",\"ranks\":", array(node.ranks, [](int rank) { return std::to_string(rank); }), "}");
 }
 
@@ -139,7 +129,18 @@ std::string to_json(const Topology& topology) {
   const auto machine = [](const Machine& one) { return text("{\"ranks\":", one.ranks, ",\"pus\":", one.pus, "}"); };
   return text("{\"nranks\":", topology.nranks, ",\"oversubscribed\":", topology.oversubscribed() ? "true" : "false",
               ",\"links\":{", links, "},\"machines\":", array(topology.machines, machine),
-              ",\"nodes\":", array(topology.nodes, [](const Node& node) { return to_json(node); }), "}");
+              ",\"nodes\":", array(topology.nodes, [](const Node& node) { return to_json(node); }),
+              ",\"bound\":", array(topology.bound, [](const PuSet& pus) { return quoted(list_text(pus)); }), "}");
+}
+
+std::vector<Domain> described_domains(const Node& node) {
+  if (!node.domains.empty()) return node.domains;
+  const int pus = std::max(node.system_pus, node.cores);
+  const int threads = std::max(1, pus / std::max(1, node.cores));
+  Domain whole;
+  whole.memory_bytes = node.memory_bytes;
+  whole.runs.push_back({0, std::max(1, node.cores), threads, threads, 1});
+  return {whole};
 }
 
 }  // namespace coll::topo

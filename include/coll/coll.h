@@ -313,6 +313,10 @@ typedef enum {
 COLL_API collResult_t collCommQueryPlan(collComm_t comm, collFunc_t func, size_t count, collDataType_t type,
                                         collCodec_t codec, char* json, size_t capacity, size_t* needed);
 
+/* Writes what this communicator knows of its nodes and where its ranks are, as the name's ending says: .txt, .json,
+ * .svg (a drawing), or .xml (hwloc's XML of this rank's node alone, for COLL_TOPO_FILE). Local, never blocks. */
+COLL_API collResult_t collCommDumpTopology(collComm_t comm, const char* path);
+
 #ifdef __cplusplus
 } /* extern "C" */
 #endif

@@ -60,6 +60,7 @@ COLL_DECLARE_TWIN(collReduceScatterCompressed);
 COLL_DECLARE_TWIN(collAllGatherCompressed);
 COLL_DECLARE_TWIN(collCommGetStats);
 COLL_DECLARE_TWIN(collCommQueryPlan);
+COLL_DECLARE_TWIN(collCommDumpTopology);
 
 #undef COLL_DECLARE_TWIN
 

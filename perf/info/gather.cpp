@@ -16,6 +16,7 @@
 #include "runtime/device_port.hpp"
 #include "runtime/far.hpp"
 #include "topology/exchange.hpp"
+#include "topology/made_up.hpp"
 #include "topology/tuning_file.hpp"
 
 namespace coll::inspect {
@@ -107,7 +108,7 @@ void check_values(const Env& env, std::vector<std::string>* errors) {
   check(parse_name_list("COLL_TRANSPORT", env.transport, transport_names(), &transports));
 }
 
-void find_topology(const Env& env, Report* report) {
+void find_topology(const Env& env, int ranks, Report* report) {
   topo::Tuning tuning;
   if (const Status status = topo::parse_links(env.topo_links, &tuning.overrides); !status.ok()) {
     report->errors.push_back(status.message());
@@ -122,14 +123,18 @@ void find_topology(const Env& env, Report* report) {
     return Status();
   };
   std::string warning;
-  const Status status = topo::exchange("this node", 0, 1, tuning, alone, &report->topology, &warning);
+  topo::Joining own("this node", 0, 1);
+  own.tuning = tuning;
+  own.topo_file = env.topo_file;
+  const Status status = topo::exchange(own, alone, &report->topology, &warning);
   if (!status.ok()) report->errors.push_back(status.message());
   if (!warning.empty()) report->warnings.push_back(warning);
+  if (status.ok() && ranks > 0) report->topology = topo::cluster_of(report->topology.nodes.front(), 1, ranks, tuning);
 }
 
 }  // namespace
 
-Report gather() {
+Report gather(int ranks) {
   Report report;
   Env env;
   if (const Status status = read_env(&env); !status.ok()) report.errors.push_back(status.message());
@@ -144,7 +149,7 @@ Report gather() {
   report.settings = settings(env);
   check_values(env, &report.errors);
   for (const std::string& unknown : env.unknown) report.warnings.push_back(unknown_env_warning(unknown));
-  find_topology(env, &report);
+  find_topology(env, ranks, &report);
   return report;
 }
 

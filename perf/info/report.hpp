@@ -34,10 +34,14 @@ struct Report {
   std::vector<std::string> errors;    // settings that no communicator would accept
 };
 
-Report gather();
+// `ranks` above 0: the topology as if so many ranks ran on this node, each bound to its share of the cores.
+Report gather(int ranks);
 
 std::string as_text(const Report& report);
 std::string as_json(const Report& report);
+// The variables alone: name, value, default, where the value comes from, scope.
+std::string env_text(const Report& report);
+std::string env_json(const Report& report);
 // docs/environment.md; the same in every environment.
 std::string env_markdown();
 

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
@@ -12,6 +13,8 @@ namespace {
 
 const char* scope_name(Scope scope) { return scope == Scope::kUniform ? "uniform" : "local"; }
 
+const char* source_name(const Setting& setting) { return setting.from_environment ? "environment" : "default"; }
+
 void add_entries(const char* title, const std::vector<Entry>& entries, std::string* all) {
   *all += fmt::format("\n{}\n", title);
   for (const Entry& entry : entries) *all += fmt::format("  {:<24}{}\n", entry.name, entry.text);
@@ -21,8 +24,15 @@ void add_settings(const std::vector<Setting>& settings, std::string* all) {
   *all += "\nEnvironment variables\n";
   for (const Setting& setting : settings) {
     *all += fmt::format("  {:<24}{:<16}{}\n", setting.variable->name, setting.value.empty() ? "-" : setting.value,
-                        setting.from_environment ? "environment" : "default");
+                        source_name(setting));
   }
+}
+
+void add_node(const Report& report, std::string* all) {
+  const topo::Node& node = report.topology.nodes.front();
+  *all += fmt::format("\nThis node\n  {}\n", topo::summary(node));
+  for (const topo::Nic& nic : node.nics) *all += fmt::format("  {}\n", topo::describe(nic));
+  for (const topo::Gpu& gpu : node.gpus) *all += fmt::format("  {}\n", topo::describe(gpu));
 }
 
 void add_tuning(const Report& report, std::string* all) {
@@ -65,6 +75,18 @@ nlohmann::json entries_json(const std::vector<Entry>& entries, const char* secon
   return all;
 }
 
+nlohmann::json variables_json(const Report& report) {
+  nlohmann::json all = nlohmann::json::array();
+  for (const Setting& setting : report.settings) {
+    all.push_back({{"name", setting.variable->name},
+                   {"value", setting.value},
+                   {"source", source_name(setting)},
+                   {"default", setting.variable->default_text},
+                   {"scope", scope_name(setting.variable->scope)}});
+  }
+  return all;
+}
+
 // A `|` would end a cell of a table.
 std::string cell(std::string_view text) {
   std::string all;
@@ -80,9 +102,7 @@ std::string cell(std::string_view text) {
 std::string as_text(const Report& report) {
   std::string all = "Versions\n";
   for (const Entry& entry : report.versions) all += fmt::format("  {:<24}{}\n", entry.name, entry.text);
-  all += fmt::format("\nThis node\n  {}\n", topo::summary(report.topology.nodes.front()));
-  for (const topo::Nic& nic : report.topology.nodes.front().nics) all += fmt::format("  {}\n", topo::describe(nic));
-  for (const topo::Gpu& gpu : report.topology.nodes.front().gpus) all += fmt::format("  {}\n", topo::describe(gpu));
+  if (!report.topology.nodes.empty()) add_node(report, &all);
   if (!report.devices.empty()) add_entries("CUDA devices", report.devices, &all);
   add_entries("Codecs (and their keys)", report.codecs, &all);
   add_entries("Algorithms", report.algorithms, &all);
@@ -101,19 +121,36 @@ std::string as_json(const Report& report) {
   json["algorithms"] = entries_json(report.algorithms, "summary");
   json["transports"] = report.transports;
   json["tuning"] = tuning_json(report);
-  json["variables"] = nlohmann::json::array();
-  for (const Setting& setting : report.settings) {
-    json["variables"].push_back({{"name", setting.variable->name},
-                                 {"value", setting.value},
-                                 {"source", setting.from_environment ? "environment" : "default"},
-                                 {"default", setting.variable->default_text},
-                                 {"scope", scope_name(setting.variable->scope)}});
-  }
+  json["variables"] = variables_json(report);
   json["topology"] = nlohmann::json::parse(topo::to_json(report.topology));
   json["warnings"] = report.warnings;
   json["errors"] = report.errors;
   // Values of variables may be any bytes.
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+std::string env_text(const Report& report) {
+  size_t name = 0, value = 0, standard = 0;
+  for (const Setting& setting : report.settings) {
+    name = std::max(name, setting.variable->name.size());
+    value = std::max(value, setting.value.size());
+    standard = std::max(standard, setting.variable->default_text.size());
+  }
+  const auto row = [&](std::string_view a, std::string_view b, std::string_view c, std::string_view d,
+                       std::string_view e) {
+    return fmt::format("{:<{}}  {:<{}}  {:<{}}  {:<11}  {}\n", a, name, b.empty() ? "-" : b, std::max<size_t>(value, 5),
+                       c.empty() ? "-" : c, std::max<size_t>(standard, 7), d, e);
+  };
+  std::string all = row("variable", "value", "default", "source", "scope");
+  for (const Setting& setting : report.settings) {
+    const EnvVariable& variable = *setting.variable;
+    all += row(variable.name, setting.value, variable.default_text, source_name(setting), scope_name(variable.scope));
+  }
+  return all;
+}
+
+std::string env_json(const Report& report) {
+  return variables_json(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 std::string env_markdown() {

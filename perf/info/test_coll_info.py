@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from xml.etree import ElementTree
 
 PROGRAM, DOCUMENT = sys.argv[1:3]
 
@@ -58,7 +59,8 @@ class CollInfo(unittest.TestCase):
 
     def test_refused_values_fail(self):
         for name, value in (("COLL_CHECK", "7"), ("COLL_ALGO", "nonesuch"), ("COLL_TRANSPORT", "pigeon"), ("COLL_CODEC", "zip"),
-                            ("COLL_LINKS", "net=fast"), ("COLL_TIMEOUT_MS", "soon"), ("COLL_TUNING_FILE", "/no/such/file")):
+                            ("COLL_LINKS", "net=fast"), ("COLL_TIMEOUT_MS", "soon"), ("COLL_TUNING_FILE", "/no/such/file"),
+                            ("COLL_TOPO_FILE", "/no/such/file")):
             with self.subTest(name):
                 done, info = run_json(**{name: value})
                 self.assertEqual(done.returncode, 1)
@@ -85,6 +87,27 @@ class CollInfo(unittest.TestCase):
             self.assertEqual(info["tuning"]["codecs"]["int8"], {"encode_gbs": 5, "decode_gbs": 6})
             self.assertIn(f"tuning file: {file.name}", run(COLL_TUNING_FILE=file.name).stdout)
         self.assertEqual(run_json(COLL_TUNING_FILE="none")[1]["tuning"]["file"], "")
+
+    def test_env_lists_every_variable(self):
+        text = run("--env", COLL_CHECK="2").stdout
+        self.assertRegex(text, r"(?m)^variable +value +default +source +scope$")
+        self.assertRegex(text, r"(?m)^COLL_CHECK +2 +1 +environment +uniform$")
+        self.assertRegex(text, r"(?m)^COLL_TOPO_FILE +- +- +default +local$")
+        variables = run_json("--env")[1]
+        self.assertEqual(variables, run_json()[1]["variables"])
+        self.assertEqual(len(variables) + 1, len(text.splitlines()))
+
+    def test_files_are_written_and_read_again(self):
+        with tempfile.TemporaryDirectory() as folder:
+            svg, xml = os.path.join(folder, "node.svg"), os.path.join(folder, "node.xml")
+            done = run("--svg", svg, "--xml", xml, "--ranks", "2")
+            self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
+            root = ElementTree.parse(svg).getroot()
+            self.assertTrue(root.tag.endswith("svg"))
+            self.assertIn("2 ranks on 1 node", "".join(root.itertext()))
+            described, found = run_json("--topo", COLL_TOPO_FILE=xml)[1], run_json("--topo")[1]
+            self.assertEqual(described["nodes"][0]["domains"], found["nodes"][0]["domains"])
+            self.assertEqual(run("--svg", os.path.join(folder, "none", "node.svg")).returncode, 1)
 
     def test_document_is_up_to_date(self):
         with open(DOCUMENT, encoding="utf-8") as file:

@@ -41,8 +41,9 @@ Problem Ranks::find_nodes(topo::Topology* topology) const {
     return Status();
   };
   std::string warning;
-  const std::string key = env.host_id.empty() ? host_key() : env.host_id;
-  status = topo::exchange(key, rank_, size_, topo::Tuning(), allgather, topology, &warning);
+  topo::Joining own(env.host_id.empty() ? host_key() : env.host_id, rank_, size_);
+  own.topo_file = env.topo_file;
+  status = topo::exchange(own, allgather, topology, &warning);
   return agree({status.message()});
 }
 

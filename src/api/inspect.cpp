@@ -3,6 +3,7 @@
 #include "api/guard.hpp"
 #include "api/handles.hpp"
 #include "base/twin.hpp"
+#include "topology/views.hpp"
 
 using namespace coll;
 using api::guarded;
@@ -68,7 +69,19 @@ collResult_t collCommQueryPlan(collComm_t comm, collFunc_t func, size_t count, c
     return Status();
   });
 }
+
+collResult_t collCommDumpTopology(collComm_t comm, const char* path) {
+  return guarded("collCommDumpTopology", [&] {
+    COLL_TRY(not_null(comm, "comm"));
+    COLL_TRY(not_null(path, "path"));
+    const Communicator& communicator = *comm->communicator;
+    const topo::Topology& topology = communicator.topology();
+    const auto node = static_cast<size_t>(topology.node_of[static_cast<size_t>(communicator.rank())]);
+    return topo::write_view(topology, node, path);
+  });
+}
 }
 
 COLL_TWIN(collCommGetStats);
 COLL_TWIN(collCommQueryPlan);
+COLL_TWIN(collCommDumpTopology);

@@ -152,6 +152,10 @@ constexpr EnvVariable kRegistry[] = {
      "File of rates that `coll_tune` measured, for the choice of algorithms and of `auto`'s codecs; unset: this "
      "machine's own in the user's cache folder, where there is one; `none`: none. Rank 0's file counts for all.",
      parse_text<&Env::tuning_file>, show_text<&Env::tuning_file>},
+    {"COLL_TOPO_FILE", Scope::kLocal, "path", "",
+     "File that describes the node, as hwloc's XML, in place of what the library would find out; the first rank of a "
+     "node reads it for all of them. `coll_info --xml` and `lstopo` write such files.",
+     parse_text<&Env::topo_file>, show_text<&Env::topo_file>},
     {"COLL_HOST_ID", Scope::kLocal, "text", "",
      "Ranks with the same text count as one node, in place of what the library found out. Ranks that are told apart do "
      "not share memory.",

@@ -23,6 +23,7 @@ struct Env {
   std::string transport;          // "" allows all
   std::string topo_links;         // overrides of link costs: "shm=0.5us/10GBs,net=25us/1.2GBs"
   std::string tuning_file;        // "" this machine's own, "none" none
+  std::string topo_file;          // "" the node is discovered
   std::string host_id;            // overrides what decides which ranks share a node
   std::string progress = "auto";  // "auto" | "on" | "off"
   std::string bootstrap_ifname;   // interface of the unique id's address; "" the first that is not loopback

@@ -93,6 +93,7 @@ class Communicator {
   collStats_t stats();
   size_t memory_bytes() const { return base_.fabric->memory_bytes() + base_.process->staging()->held_bytes(); }
   const Config& config() const { return base_.config; }
+  const topo::Topology& topology() const { return base_.topology; }  // does not change
 
   // Moves an operation on; never blocks. Sets *done when it is complete.
   Status advance(Operation& operation, bool* moved, bool* done);

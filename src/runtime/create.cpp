@@ -102,11 +102,11 @@ class Creation {
   Status find_topology() {
     const Env& env = base_.config.env;
     std::string warning;
-    const std::string key = env.host_id.empty() ? host_key() : env.host_id;
-    topo::Tuning tuning;
-    COLL_TRY(topo::parse_links(env.topo_links, &tuning.overrides));
-    if (base_.rank == 0) read_tuning(&tuning);
-    COLL_TRY(topo::exchange(key, base_.rank, base_.nranks, tuning, allgather(), &base_.topology, &warning));
+    topo::Joining own(env.host_id.empty() ? host_key() : env.host_id, base_.rank, base_.nranks);
+    own.topo_file = env.topo_file;
+    COLL_TRY(topo::parse_links(env.topo_links, &own.tuning.overrides));
+    if (base_.rank == 0) read_tuning(&own.tuning);
+    COLL_TRY(topo::exchange(own, allgather(), &base_.topology, &warning));
     if (!warning.empty()) base_.log->warn(LogPart::kTopo, warning);
     return {};
   }
@@ -127,8 +127,8 @@ class Creation {
     const bool all_reached = shm_joined_ && base_.topology.nodes.size() == 1;
     if (all_reached) return {};
     std::unique_ptr<Transport> far;
-    const FarRequest request{&bootstrap_, deadline_,
-                             topo::near_device(base_.topology, base_.rank, topo::own_locality())};
+    const std::string device = topo::near_device(base_.topology, base_.rank, topo::own_locality());
+    const FarRequest request{&bootstrap_, deadline_, topo::is_present(device) ? device : std::string()};
     const std::vector<const FarWay*> ways = allowed_far_ways();
     if (ways.empty()) return nothing_reaches_all();
     COLL_TRY(open_far(ways, request, *base_.log, &far));

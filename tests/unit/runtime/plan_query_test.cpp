@@ -1,8 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "tests/support/directory.hpp"
 #include "tests/support/world.hpp"
 
 namespace coll::test {
@@ -161,6 +163,22 @@ TEST(QueryPlan, RefusesWhatItCannotDo) {
   EXPECT_EQ(collCommQueryPlan(comm, collFuncReduce, 5, collFloat32, int8.get(), nullptr, 0, &needed), collUnsupported);
   EXPECT_EQ(collCommQueryPlan(comm, collFuncAlltoAll, 5, collFloat32, int8.get(), nullptr, 0, &needed),
             collUnsupported);
+}
+
+TEST(DumpTopology, WritesTheCommunicatorsNodes) {
+  World world = world_of(blocks({2, 1}), "");
+  ASSERT_TRUE(world.ok()) << world.why();
+  const Directory folder;
+  const std::string path = folder.path() / "topology.json";
+  ASSERT_EQ(collCommDumpTopology(world.handle(2), path.c_str()), collSuccess) << collGetLastError(nullptr);
+  std::ifstream file(path);
+  const Json topology = Json::parse(file, nullptr, false);
+  ASSERT_FALSE(topology.is_discarded());
+  EXPECT_EQ(topology["nranks"], 3);
+  EXPECT_EQ(topology["nodes"][1]["ranks"], std::vector<int>{2});
+  EXPECT_EQ(collCommDumpTopology(world.handle(0), (path + ".doc").c_str()), collInvalidArgument);
+  EXPECT_EQ(collCommDumpTopology(world.handle(0), nullptr), collInvalidArgument);
+  EXPECT_EQ(collCommDumpTopology(nullptr, path.c_str()), collInvalidArgument);
 }
 
 }  // namespace

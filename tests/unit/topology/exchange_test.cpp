@@ -140,6 +140,7 @@ TEST(NodeCard, CarriesANode) {
   node.memory_bytes = size_t{1} << 40;
   node.nics = {{"eth0", 25, 1, false}, {"mlx5_0", 400, -1, true}};
   node.gpus = {{"card", 3}};
+  node.domains = {{0, 0, 1 << 30, {{0, 4, 2, 2, 1}, {8, 8, 1, 1, 1}}}, {3, 1, 0, {{64, 32, 1, 2, 32}}}};
   Tuning tuning;
   tuning.overrides[1] = LinkCost{2, 0.5};
   const NodeCard card = pack(node, tuning);
@@ -161,12 +162,22 @@ TEST(NodeCard, CutsWhatDoesNotFit) {
   EXPECT_EQ(back.gpus.size(), NodeCard::kMostGpus);
 }
 
+TEST(NodeCard, LeavesOutWhereItsCoresAreIfThatDoesNotFit) {
+  Node node = discovered("host", 128);
+  node.domains.assign(NodeCard::kMostDomains + 1, {0, 0, 0, {{0, 1, 1, 1, 1}}});
+  EXPECT_TRUE(unpack(pack(node, Tuning())).domains.empty());
+  node.domains.assign(1, {0, 0, 0, std::vector<CoreRun>(NodeCard::kMostRuns + 1)});
+  EXPECT_TRUE(unpack(pack(node, Tuning())).domains.empty());
+}
+
 TEST(NodeCard, DamagedCountsAndTextsAreNotBelieved) {
   NodeCard card{};
   std::memset(&card, 0xff, sizeof(card));
   const Node node = unpack(card);
   EXPECT_EQ(node.nics.size(), NodeCard::kMostNics);
   EXPECT_EQ(node.host.size(), sizeof(card.host));
+  EXPECT_EQ(node.domains.size(), NodeCard::kMostDomains);
+  EXPECT_LE(count(node.domains[0].pus()), kMostPus);
 }
 
 // An allgather between threads, and what each thread's exchange() came to.
@@ -190,6 +201,10 @@ class Threads {
   std::vector<std::span<const std::byte>> board_;
 };
 
+Joining joining(const std::vector<std::string>& keys, size_t rank) {
+  return {keys[rank], static_cast<int>(rank), static_cast<int>(keys.size())};
+}
+
 TEST(Exchange, AllRanksHoldTheSameTopologyWithRankZerosLinks) {
   const std::vector<std::string> keys = {"x", "y", "x", "z", "y"};
   Threads world(keys.size());
@@ -198,12 +213,12 @@ TEST(Exchange, AllRanksHoldTheSameTopologyWithRankZerosLinks) {
   std::vector<std::thread> threads;
   for (size_t rank = 0; rank < keys.size(); ++rank) {
     threads.emplace_back([&, rank] {
-      Tuning tuning;
+      Joining own = joining(keys, rank);
+      Tuning& tuning = own.tuning;
       tuning.overrides[1] = LinkCost{10.0 + static_cast<double>(rank), 1};
       tuning.rates.copy_gbs = 10.0 + static_cast<double>(rank);
       EXPECT_TRUE(tuning.rates.set_codec("int8", 1.0 + static_cast<double>(rank), 1));
-      const Status status = exchange(keys[rank], static_cast<int>(rank), static_cast<int>(keys.size()), tuning,
-                                     world.allgather(rank), &topologies[rank], &warnings[rank]);
+      const Status status = exchange(own, world.allgather(rank), &topologies[rank], &warnings[rank]);
       EXPECT_TRUE(status.ok()) << status.message();
     });
   }
@@ -220,6 +235,28 @@ TEST(Exchange, AllRanksHoldTheSameTopologyWithRankZerosLinks) {
   }
 }
 
+TEST(Exchange, AFileThatALeaderCannotReadIsEveryRanksError) {
+  const std::vector<std::string> keys = {"x", "y", "x", "y"};
+  Threads world(keys.size());
+  std::vector<Status> results(keys.size());
+  std::vector<std::thread> threads;
+  for (size_t rank = 0; rank < keys.size(); ++rank) {
+    threads.emplace_back([&, rank] {
+      const char* const file = rank == 1 ? "/no/such.xml" : rank == 2 ? "/nobody/looks/at/it" : "";
+      Joining own = joining(keys, rank);
+      own.topo_file = file;
+      Topology topology;
+      std::string warning;
+      results[rank] = exchange(own, world.allgather(rank), &topology, &warning);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const Status& result : results) {
+    EXPECT_EQ(result.code(), collInvalidArgument);
+    EXPECT_NE(result.message().find("COLL_TOPO_FILE=/no/such.xml"), std::string::npos) << result.message();
+  }
+}
+
 TEST(Exchange, AFailureOfTheAllgatherIsHandedOn) {
   Topology topology;
   std::string warning;
@@ -228,7 +265,7 @@ TEST(Exchange, AFailureOfTheAllgatherIsHandedOn) {
     std::memcpy(all, mine.data(), mine.size());
     return ++calls == 2 ? Status(collTimeout, "rank 1 did not come") : Status();
   };
-  const Status status = exchange("x", 0, 1, {}, fails, &topology, &warning);
+  const Status status = exchange(joining({"x"}, 0), fails, &topology, &warning);
   EXPECT_EQ(status.code(), collTimeout);
   EXPECT_EQ(status.message(), "rank 1 did not come");
 }
