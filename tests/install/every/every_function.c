@@ -210,6 +210,7 @@ static void codecs(collComm_t comm) {
 static void inspection(collComm_t comm) {
   collStats_t stats;
   char plan[1 << 16];
+  char path[64];
   size_t needed = 0;
   memset(&stats, 0, sizeof stats);
   stats.size = sizeof stats;
@@ -219,6 +220,9 @@ static void inspection(collComm_t comm) {
   CHECK(needed > 0 && needed <= sizeof plan);
   TRY(collCommQueryPlan(comm, collFuncAllReduce, kCount, collFloat32, NULL, plan, sizeof plan, NULL));
   CHECK(strlen(plan) + 1 == needed && strstr(plan, "\"algorithm\"") != NULL);
+  snprintf(path, sizeof path, "every_function_c_%d.json", rank);
+  TRY(collCommDumpTopology(comm, path));
+  CHECK(remove(path) == 0);
 }
 
 int main(int argc, char** argv) {

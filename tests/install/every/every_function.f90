@@ -260,7 +260,9 @@ contains
   subroutine inspection()
     type(collStats_t) :: stats
     character(len=65536) :: plan
+    character(len=64) :: path
     integer(c_size_t) :: needed
+    integer :: unit, failed
     call try(collCommGetStats(comm, stats), "collCommGetStats")
     call check(stats%calls > 0 .and. (nranks == 1 .or. stats%sent_bytes > 0), "statistics")
     call try(collCommQueryPlan(comm, collFuncAllReduce, elements, collFloat32, collNullCodec, capacity=0_c_size_t, &
@@ -268,6 +270,11 @@ contains
     call try(collCommQueryPlan(comm, collFuncAllReduce, elements, collFloat32, collNullCodec, plan, &
       len(plan, kind=c_size_t)), "collCommQueryPlan")
     call check(len_trim(plan) + 1 == needed .and. index(plan, '"algorithm"') > 0, "plan")
+    write (path, "(a, i0, a)") "every_function_f90_", rank, ".json"
+    call try(collCommDumpTopology(comm, trim(path)), "collCommDumpTopology")
+    open (newunit=unit, file=path, status="old", iostat=failed)
+    call check(failed == 0, "topology")
+    close (unit, status="delete")
   end subroutine inspection
 
   ! A section with gaps never reaches the library, and is then the last error; until another comes.
