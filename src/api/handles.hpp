@@ -14,7 +14,7 @@
 struct collComm {
   std::unique_ptr<coll::Communicator> communicator;
   std::vector<std::shared_ptr<const coll::Scale>> operators{};  // by number from collNumOps on; empty: destroyed
-  uint64_t coded_calls = 0;  // made with the default codec
+  uint64_t coded_calls = 0;                                     // made with the default codec
 };
 
 struct collCodec {

@@ -90,7 +90,7 @@ class ShmTransport final : public Transport {
   bool find_loan(const Peer& peer, std::span<const std::byte> message, bool to_copy, Loan* loan) const;
   bool lend(Peer& peer, const Outgoing& out, Loan loan);
   Status take_lent(Peer& peer, const LentMatch& match);
-  Status lender_lost(const Peer& peer, const std::string& how, collResult_t code) const;
+  Status unreadable(const Peer& peer, int error) const;
   bool push(Peer& peer);
   Status pull(size_t index, bool* moved);
   Status begin_next(size_t index, bool* begun);
@@ -218,15 +218,19 @@ Status ShmTransport::take_lent(Peer& peer, const LentMatch& match) {
   if (lent.at != nullptr) {
     if (!buffer.empty()) std::memcpy(buffer.data(), lent.at, buffer.size());
   } else if (!copy_from(peer.process, lent.address, buffer)) {
-    return lender_lost(peer, text("its memory cannot be read (", std::strerror(errno), ")"), collSystemError);
+    return unreadable(peer, errno);
   }
   return give_back(request);
 }
 
-Status ShmTransport::lender_lost(const Peer& peer, const std::string& how, collResult_t code) const {
-  const bool ended = has_ended(peer.rank);
-  return {ended ? collRemoteError : code,
-          text("rank ", rank_, ", from rank ", peer.rank, ended ? ", which has ended: " : ": ", how)};
+// A process that ends gives up its memory before its files, and with them its sign of life.
+Status ShmTransport::unreadable(const Peer& peer, int error) const {
+  if (error == ESRCH || has_ended(peer.rank)) {
+    return {collRemoteError,
+            text("rank ", rank_, ": rank ", peer.rank, " has ended while this rank was to read its memory")};
+  }
+  return {collSystemError,
+          text("rank ", rank_, ": rank ", peer.rank, "'s memory cannot be read (", std::strerror(error), ")")};
 }
 
 // Whoever has never shown life, because the system has no way to, counts as alive.
@@ -320,7 +324,11 @@ Status ShmTransport::begin_lent(size_t index, const MessageHeader& header) {
   if (loan.from == LentFrom::kRegion) {
     const RegionPart part{loan.region, loan.releases, loan.region_bytes, loan.offset, loan.fd};
     const Status pinned = peer.regions.pin(part, number, &lent.at);
-    if (!pinned.ok()) return lender_lost(peer, pinned.message(), pinned.code());
+    if (!pinned.ok()) {
+      const bool ended = has_ended(peer.rank);
+      return {ended ? collRemoteError : pinned.code(),
+              text("rank ", rank_, ", from rank ", peer.rank, ended ? ", which has ended: " : ": ", pinned.message())};
+    }
   }
   const auto match = matcher_.begin_lent(index, header.tag, lent);
   return match ? take_lent(peer, *match) : Status();
