@@ -77,7 +77,8 @@ class NodeDrawing {
     all =
         grid(packages.size(), kLeastPackage, kPackageStyle, {area.x, all.bottom, area.width, 0}, std::move(all.shapes),
              [&](size_t i, const Box& box) { return package(packages[i].first, packages[i].second, box); });
-    return devices(-1, {area.x, all.bottom + kGap, area.width, 0}, std::move(all));
+    const Box rest{area.x, all.bottom + kGap, area.width, 0};
+    return devices(-1, rest, std::move(all));
   }
 
  private:
@@ -111,7 +112,8 @@ class NodeDrawing {
   Drawn package(size_t first, size_t end, const Box& area) const {
     const int number = domains_[first].package;
     Drawn all{heading(area, text("package ", number)), area.y + kHeading + 2};
-    if (end - first == 1) return domain(first, {area.x, all.bottom, area.width, 0}, std::move(all));
+    const Box rest{area.x, all.bottom, area.width, 0};
+    if (end - first == 1) return domain(first, rest, std::move(all));
     all = ranks_chip({number, -1, -1}, "in this package", area, std::move(all));
     return grid(end - first, kLeastDomain, kDomainStyle, {area.x, all.bottom, area.width, 0}, std::move(all.shapes),
                 [&](size_t i, const Box& box) {
@@ -127,8 +129,10 @@ class NodeDrawing {
     all.shapes += heading({area.x, all.bottom, area.width, 0}, words, false);
     all.bottom += kHeading + 2;
     all = ranks_chip({domain.package, static_cast<int>(index), -1}, "on these cores", area, std::move(all));
-    all = cores(index, {area.x, all.bottom, area.width, 0}, std::move(all));
-    return devices(domain.numa, {area.x, all.bottom + 6, area.width, 0}, std::move(all));
+    const Box for_cores{area.x, all.bottom, area.width, 0};
+    all = cores(index, for_cores, std::move(all));
+    const Box for_devices{area.x, all.bottom + 6, area.width, 0};
+    return devices(domain.numa, for_devices, std::move(all));
   }
 
   Drawn cores(size_t index, const Box& area, Drawn all) const {
@@ -266,7 +270,7 @@ Drawn node_heading(const Topology& topology, const Kind& kind, const Box& area) 
   if (several) {
     for (size_t i = 0; i < kind.nodes.size() && second.size() < 300; ++i) {
       const std::vector<int>& ranks = topology.nodes[static_cast<size_t>(kind.nodes[i])].ranks;
-      second = text(i == 0 ? "ranks of each: " : second + " | ", ranges(ranks));
+      second += text(i == 0 ? ": ranks " : " | ", ranges(ranks));
     }
   } else {
     second = text(node.ranks.size() == 1 ? "rank " : "ranks ", ranges(node.ranks));
