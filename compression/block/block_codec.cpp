@@ -37,23 +37,26 @@ BlockCodec::BlockCodec(std::string_view name, const BlockFormat& format, const B
       kRoundingSlack * (relative ? format_.relative : kScaleSlack * format_.half_unit / format_.largest);
 }
 
-Status BlockCodec::read(std::string_view codec, std::span<const SpecKey> keys, BlockSettings* settings) {
-  *settings = {kDefaultBlock, {}};
+Status BlockCodec::make(std::string_view name, const BlockFormat& format, std::span<const SpecKey> keys,
+                        const BlockKernels& kernels, std::unique_ptr<Codec>* codec) {
+  BlockSettings settings{kDefaultBlock, {}};
   for (const SpecKey& key : keys) {
     if (is_rounding_key(key.key)) {
-      COLL_TRY(read_rounding(codec, key, &settings->rounding));
+      COLL_TRY(read_rounding(name, key, &settings.rounding));
       continue;
     }
-    size_t* const block = &settings->block;
+    size_t* const block = &settings.block;
     const char* const end = key.value.data() + key.value.size();
     const auto [stop, error] = std::from_chars(key.value.data(), end, *block);
     if (error != std::errc() || stop != end || !std::has_single_bit(*block) || *block < kMinBlock ||
         *block > kMaxBlock) {
       return Status(collInvalidArgument,
-                    text("key 'block' of codec '", codec, "' is a power of two from ", kMinBlock, " to ", kMaxBlock));
+                    text("key 'block' of codec '", name, "' is a power of two from ", kMinBlock, " to ", kMaxBlock));
     }
   }
-  return refuse_idle_seed(codec, settings->rounding);
+  COLL_TRY(refuse_idle_seed(name, settings.rounding));
+  *codec = std::make_unique<BlockCodec>(name, format, settings, kernels);
+  return {};
 }
 
 std::string BlockCodec::spec() const {

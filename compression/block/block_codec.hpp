@@ -66,7 +66,8 @@ class BlockCodec final : public Codec {
   BlockCodec(std::string_view name, const BlockFormat& format, const BlockSettings& settings,
              const BlockKernels& kernels);
   // Key `block`: a power of two in [kMinBlock, kMaxBlock]. Keys `rounding` and `seed`: see rounding.hpp.
-  static Status read(std::string_view codec, std::span<const SpecKey> keys, BlockSettings* settings);
+  static Status make(std::string_view name, const BlockFormat& format, std::span<const SpecKey> keys,
+                     const BlockKernels& kernels, std::unique_ptr<Codec>* codec);
 
   const CodecTraits& traits() const override { return traits_; }
   std::string spec() const override;

@@ -71,11 +71,7 @@ struct ByteLanes {
   template <class D, class Rounding>
   static HWY_INLINE void store4(D d, const Rounding& rounding, const std::byte* floats, size_t, std::byte* codes,
                                 size_t i) {
-    const hn::Repartition<int8_t, D> d8;
-    const size_t lanes = hn::Lanes(d);
-    const auto a = rounding.lanes(d, floats, i), b = rounding.lanes(d, floats, i + lanes);
-    const auto c = rounding.lanes(d, floats, i + 2 * lanes), e = rounding.lanes(d, floats, i + 3 * lanes);
-    store(d8, narrow(a, b, c, e), codes + i);
+    store(hn::Repartition<int8_t, D>(), narrow4(d, rounding, floats, i), codes + i);
   }
 #endif
   template <class D, class Rounding>

@@ -21,6 +21,17 @@ namespace coll::block::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 using namespace coll::simd::HWY_NAMESPACE;
 
+#if HWY_TARGET != HWY_SCALAR
+// The codes of four vectors from element `i` on, as bytes.
+template <class D, class Rounding>
+HWY_INLINE Bytes narrow4(D d, const Rounding& rounding, const std::byte* floats, size_t i) {
+  const size_t lanes = hn::Lanes(d);
+  const auto a = rounding.lanes(d, floats, i), b = rounding.lanes(d, floats, i + lanes);
+  const auto c = rounding.lanes(d, floats, i + 2 * lanes), e = rounding.lanes(d, floats, i + 3 * lanes);
+  return narrow(a, b, c, e);
+}
+#endif
+
 // What is left of a block where its runs fill no vector, byte by byte.
 template <class Packing, class Rounding>
 HWY_NOINLINE void encode_columns(const Rounding& rounding, const std::byte* floats, size_t m, size_t begin, size_t run,

@@ -24,9 +24,13 @@ CastCodec::CastCodec(std::string_view name, const CastFormat& format, const Cast
   traits_.rounding = rounding;
 }
 
-Status CastCodec::read(std::string_view codec, std::span<const SpecKey> keys, Rounding* rounding) {
-  for (const SpecKey& key : keys) COLL_TRY(read_rounding(codec, key, rounding));
-  return refuse_idle_seed(codec, *rounding);
+Status CastCodec::make(std::string_view name, const CastFormat& format, std::span<const SpecKey> keys,
+                       const CastKernels& kernels, std::unique_ptr<Codec>* codec) {
+  Rounding rounding;
+  for (const SpecKey& key : keys) COLL_TRY(read_rounding(name, key, &rounding));
+  COLL_TRY(refuse_idle_seed(name, rounding));
+  *codec = std::make_unique<CastCodec>(name, format, kernels, rounding);
+  return {};
 }
 
 Status CastCodec::supports(DataType type) const {

@@ -30,7 +30,8 @@ class CastCodec final : public Codec {
  public:
   CastCodec(std::string_view name, const CastFormat& format, const CastKernels& kernels, const Rounding& rounding = {});
   // Keys `rounding` and `seed`: see rounding.hpp.
-  static Status read(std::string_view codec, std::span<const SpecKey> keys, Rounding* rounding);
+  static Status make(std::string_view name, const CastFormat& format, std::span<const SpecKey> keys,
+                     const CastKernels& kernels, std::unique_ptr<Codec>* codec);
 
   const CodecTraits& traits() const override { return traits_; }
   std::string spec() const override { return spec_of(traits_.name, keys_of(traits_.rounding), ""); }

@@ -23,10 +23,7 @@ HWY_AFTER_NAMESPACE();
 namespace coll::fp16_codec {
 
 Status make(std::span<const SpecKey> keys, Isa isa, std::unique_ptr<Codec>* codec) {
-  Rounding rounding;
-  COLL_TRY(CastCodec::read("fp16", keys, &rounding));
-  *codec = std::make_unique<CastCodec>("fp16", kFormat, COLL_SIMD_TABLE(isa), rounding);
-  return {};
+  return CastCodec::make("fp16", kFormat, keys, COLL_SIMD_TABLE(isa), codec);
 }
 
 }  // namespace coll::fp16_codec

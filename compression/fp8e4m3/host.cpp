@@ -23,10 +23,7 @@ HWY_AFTER_NAMESPACE();
 namespace coll::fp8e4m3_codec {
 
 Status make(std::span<const SpecKey> keys, Isa isa, std::unique_ptr<Codec>* codec) {
-  BlockSettings settings;
-  COLL_TRY(BlockCodec::read("fp8e4m3", keys, &settings));
-  *codec = std::make_unique<BlockCodec>("fp8e4m3", format_of<Packing::Number>(), settings, COLL_SIMD_TABLE(isa));
-  return {};
+  return BlockCodec::make("fp8e4m3", format_of<Packing::Number>(), keys, COLL_SIMD_TABLE(isa), codec);
 }
 
 }  // namespace coll::fp8e4m3_codec

@@ -23,17 +23,10 @@ struct PackingLanes {
                                 size_t i) {
     const hn::Repartition<uint8_t, D> d8;
     const hn::Repartition<uint16_t, D> d16;
-    const auto low = four(d, rounding, floats, i), high = four(d, rounding, floats, i + run);
+    const auto low = narrow4(d, rounding, floats, i), high = narrow4(d, rounding, floats, i + run);
     const auto nibble = hn::Set(d8, 0x0f);
     const auto shifted = hn::BitCast(d8, hn::ShiftLeft<4>(hn::BitCast(d16, high)));
     store(d8, hn::Or(hn::And(nibble, hn::BitCast(d8, low)), hn::AndNot(nibble, shifted)), codes + i);
-  }
-  template <class D, class Rounding>
-  static HWY_INLINE Bytes four(D d, const Rounding& rounding, const std::byte* floats, size_t i) {
-    const size_t lanes = hn::Lanes(d);
-    const auto a = rounding.lanes(d, floats, i), b = rounding.lanes(d, floats, i + lanes);
-    const auto c = rounding.lanes(d, floats, i + 2 * lanes), e = rounding.lanes(d, floats, i + 3 * lanes);
-    return narrow(a, b, c, e);
   }
 #endif
   template <class D, class Rounding>
@@ -71,10 +64,7 @@ HWY_AFTER_NAMESPACE();
 namespace coll::int4_codec {
 
 Status make(std::span<const SpecKey> keys, Isa isa, std::unique_ptr<Codec>* codec) {
-  BlockSettings settings;
-  COLL_TRY(BlockCodec::read("int4", keys, &settings));
-  *codec = std::make_unique<BlockCodec>("int4", format_of<Packing::Number>(), settings, COLL_SIMD_TABLE(isa));
-  return {};
+  return BlockCodec::make("int4", format_of<Packing::Number>(), keys, COLL_SIMD_TABLE(isa), codec);
 }
 
 }  // namespace coll::int4_codec

@@ -23,23 +23,16 @@ struct PackingLanes {
                                 size_t i) {
     const hn::Repartition<uint8_t, D> d8;
     const hn::Repartition<uint16_t, D> d16;
-    const auto last = hn::BitCast(d16, four(d, rounding, floats, i + 3 * run));
+    const auto last = hn::BitCast(d16, narrow4(d, rounding, floats, i + 3 * run));
     const auto shared = hn::Set(d8, 3);
     const auto row = [&](size_t r, hn::Vec<decltype(d16)> bits) HWY_ATTR {
-      const auto own = hn::ShiftLeft<2>(hn::BitCast(d16, four(d, rounding, floats, i + r * run)));
+      const auto own = hn::ShiftLeft<2>(hn::BitCast(d16, narrow4(d, rounding, floats, i + r * run)));
       const auto both = hn::Or(hn::AndNot(shared, hn::BitCast(d8, own)), hn::And(shared, hn::BitCast(d8, bits)));
       store(d8, both, codes + r * run + i);
     };
     row(0, last);
     row(1, hn::ShiftRight<2>(last));
     row(2, hn::ShiftRight<4>(last));
-  }
-  template <class D, class Rounding>
-  static HWY_INLINE Bytes four(D d, const Rounding& rounding, const std::byte* floats, size_t i) {
-    const size_t lanes = hn::Lanes(d);
-    const auto a = rounding.lanes(d, floats, i), b = rounding.lanes(d, floats, i + lanes);
-    const auto c = rounding.lanes(d, floats, i + 2 * lanes), e = rounding.lanes(d, floats, i + 3 * lanes);
-    return narrow(a, b, c, e);
   }
 #endif
   template <class D, class Rounding>
@@ -100,10 +93,7 @@ HWY_AFTER_NAMESPACE();
 namespace coll::int6_codec {
 
 Status make(std::span<const SpecKey> keys, Isa isa, std::unique_ptr<Codec>* codec) {
-  BlockSettings settings;
-  COLL_TRY(BlockCodec::read("int6", keys, &settings));
-  *codec = std::make_unique<BlockCodec>("int6", format_of<Packing::Number>(), settings, COLL_SIMD_TABLE(isa));
-  return {};
+  return BlockCodec::make("int6", format_of<Packing::Number>(), keys, COLL_SIMD_TABLE(isa), codec);
 }
 
 }  // namespace coll::int6_codec

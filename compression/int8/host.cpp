@@ -23,10 +23,7 @@ HWY_AFTER_NAMESPACE();
 namespace coll::int8_codec {
 
 Status make(std::span<const SpecKey> keys, Isa isa, std::unique_ptr<Codec>* codec) {
-  BlockSettings settings;
-  COLL_TRY(BlockCodec::read("int8", keys, &settings));
-  *codec = std::make_unique<BlockCodec>("int8", format_of<Packing::Number>(), settings, COLL_SIMD_TABLE(isa));
-  return {};
+  return BlockCodec::make("int8", format_of<Packing::Number>(), keys, COLL_SIMD_TABLE(isa), codec);
 }
 
 }  // namespace coll::int8_codec
