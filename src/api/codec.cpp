@@ -8,6 +8,7 @@
 #include "runtime/hop.hpp"
 
 using namespace coll;
+using api::check_type;
 using api::guarded;
 using api::not_null;
 
@@ -15,8 +16,7 @@ namespace {
 
 Status check(collCodec_t codec, size_t count, collDataType_t type) {
   COLL_TRY(not_null(codec, "codec"));
-  if (!valid(type))
-    return {collInvalidArgument, text("type is ", static_cast<int>(type), ", which is not a collDataType_t")};
+  COLL_TRY(check_type(type));
   if (count > SIZE_MAX / 16)
     return {collInvalidArgument, text("count is ", count, ", which is more than memory can hold")};
   return codec->codec->supports(type);

@@ -6,6 +6,7 @@
 #include "base/twin.hpp"
 
 using namespace coll;
+using api::check_type;
 using api::not_null;
 
 namespace {
@@ -42,8 +43,7 @@ struct Buffers {
 };
 
 Status check_range(const Arguments& args, int nranks) {
-  if (!valid(args.type))
-    return {collInvalidArgument, text("type is ", static_cast<int>(args.type), ", which is not a collDataType_t")};
+  COLL_TRY(check_type(args.type));
   const size_t most = SIZE_MAX / 2 / size_of(args.type) / static_cast<size_t>(nranks);
   if (args.count > most)
     return {collInvalidArgument, text("count is ", args.count, ", which is more than memory can hold")};

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "base/status.hpp"
+#include "base/types.hpp"
 
 namespace coll::api {
 
@@ -27,6 +28,11 @@ collResult_t guarded(const char* call, Body&& body) noexcept {
 // collInvalidArgument where a pointer that must not be NULL is.
 inline Status not_null(const void* pointer, const char* name) {
   return pointer != nullptr ? Status() : Status(collInvalidArgument, text(name, " is NULL"));
+}
+
+inline Status check_type(collDataType_t type) {
+  if (valid(type)) return {};
+  return {collInvalidArgument, text("type is ", static_cast<int>(type), ", which is not a collDataType_t")};
 }
 
 }  // namespace coll::api

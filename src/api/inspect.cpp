@@ -6,6 +6,7 @@
 #include "topology/views.hpp"
 
 using namespace coll;
+using api::check_type;
 using api::guarded;
 using api::not_null;
 
@@ -44,8 +45,7 @@ collResult_t collCommQueryPlan(collComm_t comm, collFunc_t func, size_t count, c
                                char* json, size_t capacity, size_t* needed) {
   return guarded("collCommQueryPlan", [&] {
     COLL_TRY(not_null(comm, "comm"));
-    if (!valid(type))
-      return Status(collInvalidArgument, text("type is ", static_cast<int>(type), ", which is not a collDataType_t"));
+    COLL_TRY(check_type(type));
     Call call{};
     COLL_TRY(function_of(func, &call.function));
     call.count = count;

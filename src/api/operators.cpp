@@ -5,6 +5,7 @@
 #include "base/twin.hpp"
 
 using namespace coll;
+using api::check_type;
 using api::guarded;
 using api::not_null;
 
@@ -44,8 +45,7 @@ Status create(collRedOp_t* op, const void* scalar, collDataType_t type, collScal
   COLL_TRY(not_null(op, "op"));
   COLL_TRY(not_null(scalar, "scalar"));
   COLL_TRY(not_null(comm, "comm"));
-  if (!valid(type))
-    return {collInvalidArgument, text("type is ", static_cast<int>(type), ", which is not a collDataType_t")};
+  COLL_TRY(check_type(type));
   if (residence != collScalarDevice && residence != collScalarHostImmediate) {
     return {collInvalidArgument,
             text("residence is ", static_cast<int>(residence), ", which is not a collScalarResidence_t")};
