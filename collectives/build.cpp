@@ -160,4 +160,11 @@ int position(const std::vector<int>& list, int value) {
   return static_cast<int>(std::find(list.begin(), list.end(), value) - list.begin());
 }
 
+Places places_from(const topo::Topology& topology, int root, int rank) {
+  std::vector<int> ranks = by_node(topology);
+  std::rotate(ranks.begin(), ranks.begin() + position(ranks, root), ranks.end());
+  const int me = position(ranks, rank);
+  return {std::move(ranks), me};
+}
+
 }  // namespace coll

@@ -61,4 +61,11 @@ int log2_ceil(int value);
 // Where `value` stands in `list`.
 int position(const std::vector<int>& list, int value);
 
+// Ranks counted from `root` on, in an order that goes node by node.
+struct Places {
+  std::vector<int> ranks;  // by place; the root's is 0
+  int me;                  // the place of `rank`
+};
+Places places_from(const topo::Topology& topology, int root, int rank);
+
 }  // namespace coll

@@ -69,12 +69,10 @@ class DoubleTree {
         n_(topology.nranks),
         shape_(n_),
         result_(builder_.coded_or(Wire::kNative)) {
-    const std::vector<int> ranks = by_node(topology);
-    const int root = has_root(query.func) ? position(ranks, query.root) : 0;
-    me_ = (position(ranks, query.rank) - root + n_) % n_;
-    std::vector<int> order;
-    for (int place = 0; place < n_; ++place) order.push_back(ranks[static_cast<size_t>((place + root) % n_)]);
-    order_ = builder_.list(std::move(order));
+    const int root = has_root(query.func) ? query.root : topology.nodes[0].ranks[0];
+    Places places = places_from(topology, root, query.rank);
+    me_ = places.me;
+    order_ = builder_.list(std::move(places.ranks));
     list_children();
     count_hops(static_cast<int>(topology.nodes.size()));
   }

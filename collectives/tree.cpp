@@ -20,17 +20,14 @@ class Tree {
  public:
   Tree(const topo::Topology& topology, const PlanQuery& query)
       : builder_(kName, topology, query), query_(query), n_(topology.nranks) {
-    const std::vector<int> ranks = by_node(topology);
-    const int root = position(ranks, query.root);
-    me_ = (position(ranks, query.rank) - root + n_) % n_;
-    std::vector<int> order;
-    for (int place = 0; place < n_; ++place) order.push_back(ranks[static_cast<size_t>((place + root) % n_)]);
+    Places places = places_from(topology, query.root, query.rank);
+    me_ = places.me;
     int bit = 1;
     for (; bit < n_ && (me_ & bit) == 0; bit <<= 1) children_.push_back(me_ + bit);
     while (!children_.empty() && children_.back() >= n_) children_.pop_back();
     parent_ = me_ == 0 ? 0 : me_ - bit;
     size_ = std::min(bit, n_ - me_);
-    order_ = builder_.list(std::move(order));
+    order_ = builder_.list(std::move(places.ranks));
     const int between = log2_ceil(static_cast<int>(topology.nodes.size()));
     hops_ = {log2_ceil(n_) - between, between};
   }
