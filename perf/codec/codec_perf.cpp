@@ -111,7 +111,7 @@ class Run {
 
   void measure(Work* work, Operation operation, CodecRow* row) {
     const size_t calls = std::max<size_t>(kSampleBytes / std::max<size_t>(row->moved_bytes, 1), 1);
-    std::vector<double> ours, copies, ratios;
+    std::vector<double> ours, copies;
     for (int i = -options_.warmup_iters; i < options_.iters; ++i) {
       const double copy = time_us(calls, [&] { work->copy(row->moved_bytes / 2); });
       const double our = time_us(calls, [&] { work->run(operation); });
@@ -119,13 +119,8 @@ class Run {
       if (i < 0) continue;
       copies.push_back(copy);
       ours.push_back(our);
-      ratios.push_back(copy / our);
     }
-    const auto gbs = [&](double us) { return us > 0 ? static_cast<double>(row->moved_bytes) / us / 1e3 : 0; };
-    row->time_us = summarise(ours);
-    row->gbs = gbs(row->time_us.p50);
-    row->memcpy_gbs = gbs(summarise(copies).p50);
-    row->ratio = summarise(ratios).p50;
+    take_samples(ours, copies, row);
   }
 
   size_t samples() const {

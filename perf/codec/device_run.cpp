@@ -68,7 +68,7 @@ class DeviceRun {
 
   Status measure(DeviceWork* work, DeviceOperation operation, CodecRow* row) {
     const size_t calls = std::clamp<size_t>(kSampleBytes / std::max<size_t>(row->moved_bytes, 1), 1, kMostCalls);
-    std::vector<double> ours, copies, ratios;
+    std::vector<double> ours, copies;
     for (int i = -options_.warmup_iters; i < options_.iters; ++i) {
       double copy = 0, our = 0;
       COLL_TRY(time_us(
@@ -78,13 +78,8 @@ class DeviceRun {
       if (i < 0) continue;
       copies.push_back(copy);
       ours.push_back(our);
-      ratios.push_back(copy / our);
     }
-    const auto gbs = [&](double us) { return us > 0 ? static_cast<double>(row->moved_bytes) / us / 1e3 : 0; };
-    row->time_us = summarise(ours);
-    row->gbs = gbs(row->time_us.p50);
-    row->memcpy_gbs = gbs(summarise(copies).p50);
-    row->ratio = summarise(ratios).p50;
+    take_samples(ours, copies, row);
     return {};
   }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "perf/tools/writers.hpp"
 
@@ -17,6 +18,16 @@ constexpr Column kColumns[] = {
 };
 
 }  // namespace
+
+void take_samples(const std::vector<double>& ours, const std::vector<double>& copies, CodecRow* row) {
+  const auto gbs = [&](double us) { return us > 0 ? static_cast<double>(row->moved_bytes) / us / 1e3 : 0; };
+  std::vector<double> ratios;
+  for (size_t i = 0; i < ours.size(); ++i) ratios.push_back(copies[i] / ours[i]);
+  row->time_us = summarise(ours);
+  row->gbs = gbs(row->time_us.p50);
+  row->memcpy_gbs = gbs(summarise(copies).p50);
+  row->ratio = summarise(std::move(ratios)).p50;
+}
 
 std::string codec_head(const CodecMeta& meta) {
   std::string text = fmt::format("# codec_perf of libcoll {} on {}: {} samples of each, in turn with memcpy\n",

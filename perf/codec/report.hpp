@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "perf/tools/result.hpp"
 
@@ -23,6 +24,9 @@ struct CodecRow {
   double ratio = 0;  // of our rate to memcpy's, sample by sample: the median
   std::optional<Verdict> verdict;
 };
+
+// Samples in microseconds per call, each of `copies` taken right before that of `ours`: into times, rates and ratio.
+void take_samples(const std::vector<double>& ours, const std::vector<double>& copies, CodecRow* row);
 
 // What all rows have in common.
 struct CodecMeta {
