@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "base/status.hpp"
+#include "topology/words.hpp"
 
 namespace coll::topo::drawing {
 
@@ -13,7 +14,7 @@ constexpr double kCharacter = 0.602;  // of the size, as in the usual monospaced
 constexpr double kGap = 4;
 constexpr const char* kEllipsis = "\xe2\x80\xa6";
 
-std::string number(double value) {
+std::string coordinate(double value) {
   char digits[32];
   std::snprintf(digits, sizeof(digits), "%.1f", value);
   return digits;
@@ -24,12 +25,8 @@ std::string escaped(std::string_view words) {
   std::string safe;
   for (const char c : words) {
     const auto byte = static_cast<unsigned char>(c);
-    if (c == '&') {
-      safe += "&amp;";
-    } else if (c == '<') {
-      safe += "&lt;";
-    } else if (c == '>') {
-      safe += "&gt;";
+    if (const std::string_view written = entity(c); !written.empty()) {
+      safe += written;
     } else {
       safe += byte < 0x20 || byte > 0x7e ? '?' : c;
     }
@@ -55,18 +52,19 @@ std::string fitted(std::string_view words, double width, double size) {
 }
 
 std::string rectangle(const Box& box, const Style& style, double corner) {
-  return text("<rect x=\"", number(box.x), "\" y=\"", number(box.y), "\" width=\"", number(box.width), "\" height=\"",
-              number(box.height), "\" rx=\"", number(corner), "\" fill=\"", std::string(style.fill), "\" stroke=\"",
-              std::string(style.stroke), "\"/>\n");
+  return text("<rect x=\"", coordinate(box.x), "\" y=\"", coordinate(box.y), "\" width=\"", coordinate(box.width),
+              "\" height=\"", coordinate(box.height), "\" rx=\"", coordinate(corner), "\" fill=\"",
+              std::string(style.fill), "\" stroke=\"", std::string(style.stroke), "\"/>\n");
 }
 
 std::string line(double x1, double y1, double x2, double y2, std::string_view colour, double thickness) {
-  return text("<line x1=\"", number(x1), "\" y1=\"", number(y1), "\" x2=\"", number(x2), "\" y2=\"", number(y2),
-              "\" stroke=\"", std::string(colour), "\" stroke-width=\"", number(thickness), "\"/>\n");
+  return text("<line x1=\"", coordinate(x1), "\" y1=\"", coordinate(y1), "\" x2=\"", coordinate(x2), "\" y2=\"",
+              coordinate(y2), "\" stroke=\"", std::string(colour), "\" stroke-width=\"", coordinate(thickness),
+              "\"/>\n");
 }
 
 std::string label(double x, double y, std::string_view words, double size, std::string_view ink, bool bold) {
-  return text("<text x=\"", number(x), "\" y=\"", number(y), "\" font-size=\"", number(size), "\" fill=\"",
+  return text("<text x=\"", coordinate(x), "\" y=\"", coordinate(y), "\" font-size=\"", coordinate(size), "\" fill=\"",
               std::string(ink), "\"", bold ? " font-weight=\"bold\"" : "", ">", shown(words), "</text>\n");
 }
 
@@ -74,8 +72,8 @@ std::string labelled(const Box& box, const Style& style, std::string_view words,
   const std::string fit = fitted(words, box.width - 4, kSmall);
   const std::string_view tip = whole.empty() ? words : whole;
   return text("<g><title>", escaped(tip), "</title>\n", rectangle(box, style), "<text x=\"",
-              number(box.x + box.width / 2), "\" y=\"", number(box.y + box.height / 2 + 3.5), "\" font-size=\"",
-              number(kSmall), "\" text-anchor=\"middle\" fill=\"", std::string(style.ink), "\">", shown(fit),
+              coordinate(box.x + box.width / 2), "\" y=\"", coordinate(box.y + box.height / 2 + 3.5), "\" font-size=\"",
+              coordinate(kSmall), "\" text-anchor=\"middle\" fill=\"", std::string(style.ink), "\">", shown(fit),
               "</text></g>\n");
 }
 
@@ -97,8 +95,8 @@ std::vector<Box> flow(const std::vector<double>& widths, const Box& area, double
 }
 
 std::string document(double width, double height, std::string_view title, const std::string& shapes) {
-  return text("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"", number(width), "\" height=\"", number(height),
-              "\" viewBox=\"0 0 ", number(width), " ", number(height),
+  return text("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"", coordinate(width), "\" height=\"",
+              coordinate(height), "\" viewBox=\"0 0 ", coordinate(width), " ", coordinate(height),
               "\" font-family=\"DejaVu Sans Mono, Menlo, Consolas, monospace\">\n<title>", escaped(title), "</title>\n",
               rectangle({0, 0, width, height}, {"#ffffff", "none"}, 0), shapes, "</svg>\n");
 }

@@ -40,4 +40,10 @@ std::string ranges(std::span<const int> values) {
   return all;
 }
 
+std::string_view entity(char c) {
+  if (c == '&') return "&amp;";
+  if (c == '<') return "&lt;";
+  return c == '>' ? "&gt;" : "";
+}
+
 }  // namespace coll::topo

@@ -20,12 +20,8 @@ constexpr const char* kGpu = "1";
 std::string escaped(const std::string& value) {
   std::string safe;
   for (const char c : value) {
-    if (c == '&') {
-      safe += "&amp;";
-    } else if (c == '<') {
-      safe += "&lt;";
-    } else if (c == '>') {
-      safe += "&gt;";
+    if (const std::string_view written = entity(c); !written.empty()) {
+      safe += written;
     } else if (c == '"') {
       safe += "&quot;";
     } else if (static_cast<unsigned char>(c) >= 0x20) {
