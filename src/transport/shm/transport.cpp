@@ -36,7 +36,6 @@ struct Peer {
   bool showed_life;                 // when the transport was made
   Loans loans;                      // to it
   std::atomic<uint64_t>* returned;  // of what it has lent to this rank
-  pid_t process;
   PeerRegions regions;
   uint64_t reach;  // into this process
   RingWriter out;
@@ -137,7 +136,6 @@ ShmTransport::ShmTransport(Segment segment, const Place& place, Allocate allocat
                       .showed_life = shows_life(segment_.file(), other),
                       .loans = Loans(&segment_.pair(me, other)->returned),
                       .returned = &segment_.pair(other, me)->returned,
-                      .process = place.processes[other],
                       .regions = PeerRegions(place.processes[other]),
                       .reach = segment_.pair(me, other)->reach.load(),
                       .out = RingWriter(segment_.pair(me, other), ring_bytes),
@@ -217,7 +215,7 @@ Status ShmTransport::take_lent(Peer& peer, const LentMatch& match) {
   const auto buffer = match.buffer.first(request->bytes);
   if (lent.at != nullptr) {
     if (!buffer.empty()) std::memcpy(buffer.data(), lent.at, buffer.size());
-  } else if (!copy_from(peer.process, lent.address, buffer)) {
+  } else if (!copy_from(peer.regions.process(), lent.address, buffer)) {
     return unreadable(peer, errno);
   }
   return give_back(request);
