@@ -139,9 +139,7 @@ Status Execution::pack(const ChunkRun& run, const Step& step, const std::vector<
     }
     at += some;
   }
-  seal(value->block, bytes);
-  value->message = {value->block.data(), bytes};
-  if (around_.checksums) value->message = {value->block.data(), bytes + sizeof(uint64_t)};
+  value->message = seal(value->block, bytes);
   return {};
 }
 

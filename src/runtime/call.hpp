@@ -31,9 +31,6 @@ constexpr std::string_view kFunctionNames[] = {"allreduce", "reduce-scatter", "a
                                                "barrier",   "send",           "recv"};
 // Between two ranks; the others know nothing of it.
 constexpr bool is_transfer(Function function) { return function == Function::kSend || function == Function::kRecv; }
-constexpr bool reduces(Function function) {
-  return function == Function::kAllReduce || function == Function::kReduceScatter || function == Function::kReduce;
-}
 constexpr std::string_view name(Function function) { return kFunctionNames[static_cast<size_t>(function)]; }
 
 // What an operator multiplies a rank's data by before it sums.
@@ -59,12 +56,13 @@ struct Call {
   uint64_t draw = 0;                     // calls made with the codec's handle
 };
 
-// What of the user's buffers the call reads (writes) on a rank that has them, in bytes.
-inline size_t input_bytes(const Call& call, int nranks) {
+// What of the user's buffers the call reads (writes) on a rank that has them.
+inline size_t input_count(const Call& call, int nranks) {
   const bool all_blocks = call.function == Function::kReduceScatter || call.function == Function::kAllToAll ||
                           call.function == Function::kScatter;
-  return (all_blocks ? static_cast<size_t>(nranks) : 1) * call.count * size_of(call.type);
+  return (all_blocks ? static_cast<size_t>(nranks) : 1) * call.count;
 }
+inline size_t input_bytes(const Call& call, int nranks) { return input_count(call, nranks) * size_of(call.type); }
 inline size_t output_bytes(const Call& call, int nranks) {
   const bool all_blocks = call.function == Function::kAllGather || call.function == Function::kAllToAll ||
                           call.function == Function::kGather;

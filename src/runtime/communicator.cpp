@@ -62,9 +62,7 @@ Communicator::Communicator(Foundation foundation)
       progress_thread_allowed_(decide_progress_thread()),
       spins_(base_.topology.oversubscribed() ? 0 : kSpins),
       sends_(static_cast<size_t>(base_.nranks)),
-      receives_(static_cast<size_t>(base_.nranks)) {
-  for (const Algorithm& algorithm : algorithm_registry()) pair_algorithm_.push_back(&algorithm);
-}
+      receives_(static_cast<size_t>(base_.nranks)) {}
 
 Communicator::~Communicator() = default;
 

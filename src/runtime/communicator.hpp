@@ -139,7 +139,6 @@ class Communicator {
   uint64_t next_sequence_ = 0;
   PlanCache plans_;
   std::set<std::string> logged_;
-  std::vector<const Algorithm*> pair_algorithm_;
   std::vector<Lane> sends_;  // by rank
   std::vector<Lane> receives_;
   std::atomic<int> pending_{0};

@@ -281,8 +281,7 @@ Status Execution::produce(ChunkRun& run, const Step& step, const Shard& part, st
   if (step.keep_slot >= 0) run.slots[static_cast<size_t>(step.keep_slot)] = value->block;
   if (!sends) return {};
   if (!value->block) return send_user_memory(run, step, {hop.native, bytes}, value);
-  seal(value->block, bytes);
-  value->message = {value->block.data(), bytes + (around_.checksums ? kChecksumBytes : 0)};
+  value->message = seal(value->block, bytes);
   return {};
 }
 
@@ -298,8 +297,7 @@ Status Execution::send_user_memory(const ChunkRun& run, const Step& step, std::s
   if (!value->block && !would_be_lent && !around_.checksums) return {};
   if (!value->block) COLL_TRY(take_block(memory.size(), &value->block));
   std::memcpy(value->block.data(), memory.data(), memory.size());
-  seal(value->block, memory.size());
-  value->message = {value->block.data(), memory.size() + (around_.checksums ? kChecksumBytes : 0)};
+  value->message = seal(value->block, memory.size());
   return {};
 }
 
@@ -368,10 +366,12 @@ uint32_t Execution::tag(const ChunkRun& run, Leg leg, int shard) const {
   return tag_of(sequence_, run.chunk, leg, shard);
 }
 
-void Execution::seal(const Block& block, size_t bytes) const {
-  if (!around_.checksums) return;
+// The block's message as it is sent: with a checksum behind it where messages have one.
+std::span<const std::byte> Execution::seal(const Block& block, size_t bytes) const {
+  if (!around_.checksums) return {block.data(), bytes};
   const uint64_t checksum = XXH3_64bits(block.data(), bytes);
   std::memcpy(block.data() + bytes, &checksum, kChecksumBytes);
+  return {block.data(), bytes + kChecksumBytes};
 }
 
 void Execution::run_timed(const Hop& hop, std::span<const Contribution> contributions) {

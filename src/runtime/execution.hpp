@@ -135,7 +135,7 @@ class Execution {
   Status take_outgoing(const ChunkRun& run, const Step& step, size_t message_bytes, Block* block) const;
   void copy_to_output(const std::byte* from, const Shard& part) const;
   uint32_t tag(const ChunkRun& run, Leg leg, int shard) const;
-  void seal(const Block& block, size_t message_bytes) const;
+  std::span<const std::byte> seal(const Block& block, size_t message_bytes) const;
   void run_timed(const Hop& hop, std::span<const Contribution> contributions);
 
   Surroundings around_;

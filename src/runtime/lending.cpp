@@ -1,5 +1,6 @@
 // Where an execution's messages lie: in the user's memory, in the output where they stay, in memory that receivers read
 // where it lies, or in staging memory.
+#include "collectives/planner.hpp"
 #include "runtime/execution.hpp"
 
 namespace coll {
@@ -41,7 +42,7 @@ bool Execution::lends_user_memory(const ChunkRun& run, const Step& step, std::sp
 // Whether the receivers of what the step sends do nothing but copy it. A result that is made here is still in the
 // caches, from where a copy of it for the receivers costs less than their way to it.
 bool Execution::is_copied(const Step& step) const {
-  return step.to_wire == Wire::kNative && !step.reduce && (!reduces(call_.function) || step.from.count > 0);
+  return step.to_wire == Wire::kNative && !step.reduce && (!reduces(plan_->func) || step.from.count > 0);
 }
 
 // Whether this rank makes the shard's result itself. In place, peers then have to have copies of its input: lent, it

@@ -5,8 +5,7 @@
 namespace coll {
 
 Status Execution::scale_input() {
-  const size_t blocks = call_.function == Function::kReduceScatter ? static_cast<size_t>(around_.nranks) : 1;
-  const size_t count = blocks * call_.count;
+  const size_t count = input_count(call_, around_.nranks);
   COLL_TRY(take_block(count * size_of(call_.type), &scaled_));
   reduce::scale(call_.type, call_.send, call_.scale->scalar(), scaled_.data(), count);
   call_.send = scaled_.data();

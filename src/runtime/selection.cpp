@@ -135,9 +135,10 @@ Status Communicator::plan(const Call& call, int max_encodings, Selection* select
   PlanQuery query = query_of(with_codec);
   query.codec.max_encodings = std::min(query.codec.max_encodings, max_encodings);
   auto chosen = std::make_shared<Plan>();
+  std::vector<const Algorithm*> allowed = base_.algorithms;
   // COLL_ALGO chooses among collectives' algorithms: there is one way for two ranks alone.
-  COLL_TRY(choose_plan(base_.topology, query, is_transfer(call.function) ? pair_algorithm_ : base_.algorithms,
-                       chosen.get()));
+  if (is_transfer(call.function)) COLL_TRY(parse_algorithms("", &allowed));
+  COLL_TRY(choose_plan(base_.topology, query, allowed, chosen.get()));
   selection->plan = std::move(chosen);
   return {};
 }

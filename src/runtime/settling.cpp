@@ -25,8 +25,7 @@ bool adds_up(const Call& call) {
 // Of what this rank contributes, rounded up.
 float own_magnitude(const Call& call, const Surroundings& around) {
   if (call.function == Function::kBroadcast && call.root != around.rank) return 0;
-  const size_t blocks = call.function == Function::kReduceScatter ? static_cast<size_t>(around.nranks) : 1;
-  double exact = reduce::largest_magnitude(call.type, call.send, call.count * blocks);
+  double exact = reduce::largest_magnitude(call.type, call.send, input_count(call, around.nranks));
   if (call.scale) exact *= reduce::largest_magnitude(call.type, static_cast<const std::byte*>(call.scale->scalar()), 1);
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   if (exact > std::numeric_limits<float>::max()) return kInfinity;

@@ -56,6 +56,10 @@ class Buffer {
   std::byte* memory_ = nullptr;
 };
 
+bool reduces(Function function) {
+  return function == Function::kAllReduce || function == Function::kReduceScatter || function == Function::kReduce;
+}
+
 // Whether a rank's send (receive) buffer counts.
 bool sends(const Case& test, int rank) {
   const bool from_root = test.function == Function::kBroadcast || test.function == Function::kScatter;
