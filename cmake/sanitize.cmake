@@ -2,12 +2,22 @@
 set(COLL_SANITIZE "" CACHE STRING "sanitizers of the whole build: address,undefined or thread")
 if(COLL_SANITIZE)
   add_compile_options(-fsanitize=${COLL_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  if(COLL_SANITIZE MATCHES "undefined") # the MMU and AddressSanitizer see these too; the kernels compile faster
+    add_compile_options(-fno-sanitize=null,object-size)
+  endif()
   add_compile_definitions(_GLIBCXX_ASSERTIONS)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     add_compile_options(-Wno-maybe-uninitialized) # g++ 12 warns inside <regex> where code is instrumented
   endif()
   add_link_options(-fsanitize=${COLL_SANITIZE})
 endif()
+
+# coll_quick_to_compile(): code of this folder whose instrumented compilation costs more than its running.
+macro(coll_quick_to_compile)
+  if(COLL_SANITIZE MATCHES "address")
+    add_compile_options(-O0)
+  endif()
+endmacro()
 
 # coll_opens_ucx(PROGRAM [TEST]): the program of the test (of the same name, where none is given) knows whether there is a UCX module (COLL_HAS_UCX), and its ranks find it.
 function(coll_opens_ucx program)

@@ -23,5 +23,6 @@ COLL_DECLARE_ALGORITHM(pair, "pair")
 COLL_DECLARE_ALGORITHM(scatter, "scatter")
 COLL_DECLARE_ALGORITHM(hier_direct, "hier_direct")
 COLL_DECLARE_ALGORITHM(hier_ring, "hier_ring")
+COLL_DECLARE_ALGORITHM(hier_levels, "hier_levels")
 
 #undef COLL_DECLARE_ALGORITHM

@@ -1,5 +1,5 @@
 // board: every rank posts its data on the node's board, and everyone reads there what it needs: the plans of oneshot
-// (short allreduces) and direct (the others), with posts in the place of messages.
+// (reduces and short allreduces) and direct (the others), with posts in the place of messages.
 //
 // Used for: exact calls in one node. Cost for S bytes on n ranks: that of oneshot or direct, with αf in the place of α
 // and o, where αf is the time that a flag takes from one core to another.
@@ -23,21 +23,25 @@ constexpr size_t kPostsAheadOfMany = 12;
 constexpr size_t kShardUnitBytes = 64;  // shards and pieces are multiples of it
 
 bool shared_out(const topo::Topology& topology, const PlanQuery& query) {
+  if (query.func == collFuncReduce) return false;
   const size_t bytes = query.count * size_of(query.type) * static_cast<size_t>(topology.nranks);
   return query.func != collFuncAllReduce || bytes > kMostOneshotBytes;
 }
 
-// What a chunk takes of a call.
+// What a chunk takes of a call: as much as fills a post, in which a block of a gather is alone, and of an alltoall all
+// are but the rank's own.
 size_t chunk_bytes(const topo::Topology& topology, const PlanQuery& query) {
   const size_t most = query.chunk_bytes > 0 ? query.chunk_bytes : kPostBytes;
-  const auto blocks = query.func == collFuncAllGather ? static_cast<size_t>(topology.nranks) : 1;
-  return std::min(most, query.board_bytes) * blocks;
+  const bool block_alone = query.func == collFuncAllGather || query.func == collFuncGather;
+  const auto nranks = static_cast<size_t>(topology.nranks);
+  const size_t post = std::min(most, query.board_bytes);
+  if (query.func == collFuncAlltoAll) return post / (nranks - 1) * nranks;
+  return post * (block_alone ? nranks : 1);
 }
 
 }  // namespace
 
 bool serves(const topo::Topology& topology, const PlanQuery& query) {
-  if (query.func > collFuncBroadcast) return false;
   if (topology.nranks == 1 || topology.nodes.size() > 1 || query.codec.lossy) return false;
   if (topology.nranks > kMostBoardRanks || query.board_bytes < kMostBoardRanks * kShardUnitBytes) return false;
   return oneshot::serves(topology, query) || direct::serves(topology, query);

@@ -92,7 +92,7 @@ void PlanBuilder::cut_shards(int parts) {
   }
 }
 
-void PlanBuilder::cut_pieces(double staging, int hops) {
+void PlanBuilder::cut_pieces(double staging, int chain) {
   size_t longest = 0;
   size_t active = 0;
   for (const Shard& shard : plan_.shards) {
@@ -119,7 +119,7 @@ void PlanBuilder::cut_pieces(double staging, int hops) {
   const double least_bytes =
       one_node_ ? std::max(kMinPieceWireBytes, kLeastNodeChunkBytes / pieces) : kMinPieceWireBytes;
   const size_t least = align_up(static_cast<size_t>(least_bytes / std::max(wire_bytes, 1e-3)), grain);
-  const size_t wanted = std::max(kChunksWanted, kChunksPerHop * static_cast<size_t>(hops));
+  const size_t wanted = std::max(kChunksWanted, kChunksPerHop * static_cast<size_t>(chain));
 
   size_t piece = std::max(least, ceil_div(longest, wanted));
   if (query_.chunk_bytes > 0) piece = query_.chunk_bytes / size_of(query_.type) / plan_.shards.size();
@@ -129,8 +129,8 @@ void PlanBuilder::cut_pieces(double staging, int hops) {
   plan_.chunks = ceil_div(longest, plan_.piece);
 }
 
-Plan PlanBuilder::finish(double staging, Hops hops) {
-  cut_pieces(staging, hops.total());
+Plan PlanBuilder::finish(double staging, Hops hops, int chain) {
+  cut_pieces(staging, chain);
   plan_.hops = hops;
   return std::move(plan_);
 }

@@ -38,10 +38,12 @@ class PlanBuilder {
   // of a cut vector begin at multiples of the codec's block and of a cache line.
   void cut_shards(int parts);
   // Finishes: `staging` is how many times the bytes of all pieces a chunk keeps in memory at most.
-  Plan finish(double staging, Hops hops);
+  Plan finish(double staging, Hops hops) { return finish(staging, hops, hops.total()); }
+  // The same where pieces go down a chain of another length, which is to be filled with them.
+  Plan finish(double staging, Hops hops, int chain);
 
  private:
-  void cut_pieces(double staging, int hops);
+  void cut_pieces(double staging, int chain);
   size_t unit() const;
 
   const PlanQuery& query_;

@@ -132,9 +132,10 @@ ValueId SymbolicRun::local(int rank, const Step& step, int shard) {
     fail(rank, "names itself as a source, but has no local contribution");
     return kNoValue;
   }
-  const ValueId kept = actor(rank).slots[static_cast<size_t>(step.local_slot)];
+  const size_t slot = Plan::slot_of(step, step.local_slot, actor(rank).round);
+  const ValueId kept = actor(rank).slots[slot];
   if (kept != kNoValue && values_[kept].shard == shard) return kept;
-  fail(rank, "reads slot ", step.local_slot, ", which does not hold shard ", shard);
+  fail(rank, "reads slot ", slot, ", which does not hold shard ", shard);
   return kNoValue;
 }
 
@@ -200,9 +201,10 @@ bool SymbolicRun::emit(int rank, const Step& step, int shard, ValueId value) {
   }
   if (step.to_output && !write_output(rank, shard, value)) return false;
   if (step.keep_slot >= 0) {
-    ValueId& slot = actor(rank).slots[static_cast<size_t>(step.keep_slot)];
-    if (slot != kNoValue) return fail(rank, "writes slot ", step.keep_slot, " a second time");
-    slot = value;
+    const size_t slot = Plan::slot_of(step, step.keep_slot, actor(rank).round);
+    ValueId& kept = actor(rank).slots[slot];
+    if (kept != kNoValue) return fail(rank, "writes slot ", slot, " a second time");
+    kept = value;
   }
   return !sends || send(rank, step, shard, {sent});
 }

@@ -69,6 +69,19 @@ std::string step_fault(const Plan& plan, const Step& step) {
   return bundle_fault(step);
 }
 
+bool relays(const Plan& plan) {
+  return std::any_of(plan.steps.begin(), plan.steps.end(), [](const Step& step) { return step.relays(); });
+}
+
+// Ranks post the same number of times, in the same order, each post within its room.
+std::string posts_fault(const Plan& a, const Plan& b, const PlanQuery& query) {
+  if (a.on_board != b.on_board) return "goes another way";
+  if (!a.on_board) return {};
+  if (relays(a) != relays(b) || a.posts_ahead != b.posts_ahead) return "posts another number of times";
+  const size_t bytes = b.pieces_posted() * std::min(b.piece, b.shards.front().count) * size_of(query.type);
+  return bytes > query.board_bytes ? text("posts ", bytes, " bytes, with room for ", query.board_bytes) : "";
+}
+
 std::string agreement_fault(const Plan& a, const Plan& b) {
   if (a.algorithm != b.algorithm || a.func != b.func || a.nranks != b.nranks) return "is of another algorithm";
   if (a.piece != b.piece || a.chunks != b.chunks) return "is cut into other pieces";
@@ -100,6 +113,7 @@ std::string check_shape(std::span<const Plan> plans, const PlanQuery& query) {
   if (plans.empty() || plans[0].nranks != static_cast<int>(plans.size())) return "there is not one plan for each rank";
   for (size_t rank = 0; rank < plans.size(); ++rank) {
     std::string fault = agreement_fault(plans[0], plans[rank]);
+    if (fault.empty()) fault = posts_fault(plans[0], plans[rank], query);
     if (fault.empty()) fault = plan_fault(plans[rank], query, static_cast<int>(rank));
     if (!fault.empty()) return text("the plan of rank ", rank, " ", fault);
   }

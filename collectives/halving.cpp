@@ -62,7 +62,7 @@ class Halving {
     if (query_.func != collFuncReduceScatter) {
       for (size_t k = left_.size() - 1; k > 0; --k) gather(left_[k], left_[k - 1]);
     }
-    return builder_.finish(4, hops_);
+    return builder_.finish(4, hops_, 1);  // exchanges are no chain: a rank sends and receives all the time
   }
 
  private:

@@ -6,7 +6,9 @@
 // nodes of P ranks, each half: αs + (N-1)·(α + o) + (N-1)/N·S·β on a node's link and S·(βs + γ) inside. Broadcast is a
 // chain of N-1 hops through which chunks are pipelined.
 #include "collectives/algorithms.hpp"
+#include "collectives/build.hpp"
 #include "collectives/hierarchy.hpp"
+#include "collectives/levels.hpp"
 
 namespace coll::hier_ring {
 
@@ -14,9 +16,18 @@ namespace {
 
 enum : Leg { kSum = 0, kResult = 1 };
 
-class HierRing : HierarchyBuilder {
+class HierRing {
  public:
-  HierRing(const topo::Topology& topology, const PlanQuery& query) : HierarchyBuilder(kName, topology, query) {}
+  HierRing(const topo::Topology& topology, const PlanQuery& query)
+      : builder_(kName, topology, query),
+        query_(query),
+        hierarchy_(topology, query.rank),
+        result_(builder_.coded_or(Wire::kNative)),
+        self_(builder_.list({query.rank})),
+        local_(builder_.list(hierarchy_.local())),
+        carried_(builder_.list(hierarchy_.carried())),
+        passed_(builder_.list(hierarchy_.passed())),
+        passed_via_(builder_.list(hierarchy_.passed_via())) {}
 
   Plan run() {
     if (query_.func == collFuncBroadcast) return broadcast();
@@ -26,20 +37,46 @@ class HierRing : HierarchyBuilder {
     if (query_.func == collFuncAllGather) {
       send_result(builder_.publish("send"));
     } else {
-      contribute(Wire::kPartial, kSum);
+      contribute();
       list_hops();
       reduce_carried();
       reduce_own();
     }
     if (query_.func != collFuncReduceScatter) {
       pass_on_results();
-      receive_results(kResult, kResult);
+      receive_results();
     }
     const int halves = query_.func == collFuncAllReduce ? 2 : 1;
     return builder_.finish(4, {halves, halves * (hierarchy_.nodes() - 1)});
   }
 
  private:
+  int local_ranks() const { return static_cast<int>(hierarchy_.local().size()); }
+  int carried() const { return static_cast<int>(hierarchy_.carried().size()); }
+
+  // Sends this rank's input of the shards that others carry to their carriers; the ones that travel go first.
+  void contribute() {
+    if (local_ranks() == 1) return;
+    const int own = local_ranks() - 1;
+    Step& send = builder_.step("send", static_cast<int>(hierarchy_.passed().size()));
+    send.shard = each(passed_, own);
+    send.local = Local::kInput;
+    send.to = each(passed_via_, own);
+    send.to_wire = Wire::kPartial;
+    send.to_leg = kSum;
+  }
+
+  // Of the node's own shards from their owners, then of the others from their carriers.
+  void receive_results() {
+    if (local_ranks() == 1) return;
+    Step& step = builder_.step("recv", static_cast<int>(hierarchy_.passed().size()));
+    step.shard = each(passed_, 0);
+    step.from = each(passed_via_, 0);
+    step.from_wire = result_;
+    step.from_leg = kResult;
+    step.to_output = true;
+  }
+
   // For every carried shard that comes from a node before, then for the own one: whom its sum is made of.
   void list_hops() {
     std::vector<int> sources;
@@ -141,14 +178,46 @@ class HierRing : HierarchyBuilder {
     }
   }
 
+  // Down a chain of carriers, each of which hands its node's ranks what has come.
   Plan broadcast() {
-    const bool last = hierarchy_.distance_from_home(query_.root) == hierarchy_.nodes() - 1;
-    std::vector<int> next;
-    if (!last) next.push_back(hierarchy_.carrier_at(1, query_.root));
-    return fan_out(hierarchy_.carrier_at(0, query_.root), hierarchy_.carrier_at(-1, query_.root), next,
-                   {1, hierarchy_.nodes() - 1});
+    builder_.plan().rank_order = true;
+    builder_.plan().encodings = query_.codec.lossy ? 1 : 0;
+    builder_.cut_shards(1);
+    const bool at_root = query_.rank == query_.root;
+    const int first_on_node = hierarchy_.carrier_at(0, query_.root);
+    std::vector<int> receivers;
+    if (query_.rank == first_on_node) {
+      const bool last = hierarchy_.distance_from_home(query_.root) == hierarchy_.nodes() - 1;
+      if (!last) receivers.push_back(hierarchy_.carrier_at(1, query_.root));
+      for (int i = 1; i < local_ranks(); ++i) {
+        receivers.push_back(hierarchy_.local()[static_cast<size_t>((hierarchy_.local_index() + i) % local_ranks())]);
+      }
+    }
+    const auto count = static_cast<int>(receivers.size());
+    Step& hop = at_root ? builder_.publish("send") : builder_.step(count > 0 ? "recv-send" : "recv");
+    hop.shard = one(builder_.identity(1), 0);
+    hop.to_output = true;
+    if (!at_root) {
+      const int source = query_.rank == first_on_node ? hierarchy_.carrier_at(-1, query_.root) : first_on_node;
+      hop.from = one(builder_.list({source}), 0);
+      hop.from_wire = result_;
+    }
+    if (count > 0) {
+      hop.to = many(builder_.list(std::move(receivers)), 0, count);
+      hop.to_wire = result_;
+    }
+    return builder_.finish(2, {1, hierarchy_.nodes() - 1});
   }
 
+  PlanBuilder builder_;
+  const PlanQuery& query_;
+  const Hierarchy hierarchy_;
+  const Wire result_;
+  int self_;     // list of this rank alone: its own shard
+  int local_;    // list of the node's ranks
+  int carried_;  // list of the carried shards, which is that of their owners too
+  int passed_;
+  int passed_via_;
   int sources_ = -1;
   int next_ = -1;  // list of the carried shards' next carriers
   int first_ = 0;  // carried shards that start their journey here
@@ -157,7 +226,7 @@ class HierRing : HierarchyBuilder {
 }  // namespace
 
 bool serves(const topo::Topology& topology, const PlanQuery& query) {
-  if (!Hierarchy::two_levels(topology)) return false;
+  if (!has_levels(topology)) return false;
   if (query.func == collFuncAllReduce || query.func == collFuncReduceScatter) return !query.codec.lossy;
   return query.func == collFuncAllGather || query.func == collFuncBroadcast;
 }

@@ -1,4 +1,4 @@
-// The two levels that hierarchical algorithms share: who on a node carries which shard to the other nodes.
+// What a ring of nodes goes by: who on a node carries which shard to the other nodes.
 //
 // Rank q owns shard q. On every node one rank, the shard's carrier, deals with it for the node: the one whose local
 // index is the owner's, modulo the node's ranks. So the owner carries its shard on its own node, even nodes have one
@@ -33,9 +33,6 @@ class Hierarchy {
   const std::vector<int>& passed() const { return passed_; }
   const std::vector<int>& passed_via() const { return passed_via_; }
 
-  // Some node has more than one rank and there is more than one node.
-  static bool two_levels(const topo::Topology& topology);
-
  private:
   const topo::Topology& topology_;
   int node_;
@@ -43,32 +40,6 @@ class Hierarchy {
   std::vector<int> carried_;
   std::vector<int> passed_;
   std::vector<int> passed_via_;
-};
-
-// Steps that hierarchical plans share. The lists are the hierarchy's, added to the plan once.
-class HierarchyBuilder {
- public:
-  HierarchyBuilder(std::string_view algorithm, const topo::Topology& topology, const PlanQuery& query);
-
- protected:
-  int local_ranks() const { return static_cast<int>(hierarchy_.local().size()); }
-  int carried() const { return static_cast<int>(hierarchy_.carried().size()); }
-  // Sends this rank's input of the shards that others carry to their carriers; the ones that travel go first.
-  void contribute(Wire wire, Leg leg);
-  // Receives results: of the node's own shards from their owners, of the others from their carriers.
-  void receive_results(Leg from_owner, Leg from_carrier);
-  // Broadcast of one shard: whoever of the node is to have it first passes it on to the others.
-  Plan fan_out(int first_on_node, int source, const std::vector<int>& beyond, Hops hops);
-
-  PlanBuilder builder_;
-  const PlanQuery& query_;
-  const Hierarchy hierarchy_;
-  const Wire result_;
-  int self_ = -1;     // list of this rank alone: its own shard
-  int local_ = -1;    // list of the node's ranks
-  int carried_ = -1;  // list of the carried shards, which is that of their owners too
-  int passed_ = -1;
-  int passed_via_ = -1;
 };
 
 }  // namespace coll

@@ -64,6 +64,7 @@ struct Step {
   Leg from_leg = 0;
   Local local = Local::kNone;
   int local_slot = -1;      // with Local::kSlot: a value of accumulators kept by an earlier step
+  int slots_per_round = 0;  // how far local_slot and keep_slot advance each round
   bool code_local = false;  // the local contribution counts as what its coded message decodes to, as it does elsewhere
 
   bool reduce = false;  // more than one contribution is combined with the operator
@@ -81,6 +82,9 @@ struct Step {
   // The step works on a bundle of shards: their parts, one behind the other, are one message, named by the first of
   // them. It sends the bundle on, or combines each shard's part with what is held of it.
   bool bundles() const { return shard.count > 1 || hold || local == Local::kHeld; }
+  // What it makes of others' data goes on; what it sends is this rank's own.
+  bool relays() const { return from.count > 0 && to.count > 0; }
+  bool sends_own() const { return from.count == 0 && to.count > 0; }
 };
 
 // Hops that a piece makes one after another, until its result is everywhere.
@@ -117,6 +121,15 @@ struct Plan {
     const auto size = static_cast<int>(list.size());
     const int at = (pick.first + round * pick.per_round + j) % size;
     return list[static_cast<size_t>(at < 0 ? at + size : at)];
+  }
+  static size_t slot_of(const Step& step, int slot, int round) {
+    return static_cast<size_t>(slot) + static_cast<size_t>(round) * static_cast<size_t>(step.slots_per_round);
+  }
+  // On the board: pieces in a post of a rank's own data, one for each shard that others need of it. What a rank gives
+  // to all is one.
+  size_t pieces_posted() const {
+    if (by_distance) return shards.size() - 1;
+    return func == collFuncAllGather || func == collFuncGather ? 1 : shards.size();
   }
   const Shard& shard_of(const Step& step, int round) const {
     return shards[static_cast<size_t>(entry(step.shard, round, 0))];

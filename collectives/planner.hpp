@@ -1,6 +1,7 @@
 // From a call to a plan: the registered algorithms, what each costs, and which one is chosen.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -54,6 +55,9 @@ inline bool reduces(collFunc_t func) {
   return func == collFuncAllReduce || func == collFuncReduceScatter || func == collFuncReduce;
 }
 
+// "allreduce", "reduce-scatter", ...: by collFunc_t.
+std::span<const std::string_view> func_names();
+
 // One algorithm: its name, whether it can serve a query, and its plan for query.rank. Pure functions.
 struct Algorithm {
   std::string_view name;
@@ -70,6 +74,10 @@ Status parse_algorithms(std::string_view text, std::vector<const Algorithm*>* al
 
 // Predicted time of the slowest rank, from the α-β-γ model of docs/algorithms.md; the same on every rank.
 double predict_us(const topo::Topology&, const PlanQuery&, const Plan&);
+
+// The algorithm's plan of the query, or none: where it does not serve that, or not as exactly, or in the order, that is
+// asked for.
+std::optional<Plan> plan_with(const Algorithm&, const topo::Topology&, const PlanQuery&);
 
 // The cheapest plan among `allowed` that serves the query. collUnsupported names what was asked where none does.
 Status choose_plan(const topo::Topology&, const PlanQuery&, std::span<const Algorithm* const> allowed, Plan* plan);

@@ -22,6 +22,7 @@ constexpr Algorithm kAlgorithms[] = {
     {pair::kName, "one rank's data straight to another", pair::serves, pair::plan},
     {hier_direct::kName, "direct between nodes, exact inside them", hier_direct::serves, hier_direct::plan},
     {hier_ring::kName, "a ring of nodes, exact inside them", hier_ring::serves, hier_ring::plan},
+    {hier_levels::kName, "direct on every level of the machine", hier_levels::serves, hier_levels::plan},
 };
 
 constexpr std::string_view kFuncNames[] = {"allreduce", "reduce-scatter", "allgather", "broadcast", "reduce",
@@ -56,6 +57,8 @@ Status nothing_serves(const topo::Topology& topology, const PlanQuery& query,
 
 }  // namespace
 
+std::span<const std::string_view> func_names() { return kFuncNames; }
+
 std::span<const Algorithm> algorithm_registry() { return kAlgorithms; }
 
 Status parse_algorithms(std::string_view text_list, std::vector<const Algorithm*>* allowed) {
@@ -83,17 +86,23 @@ Status parse_algorithms(std::string_view text_list, std::vector<const Algorithm*
   return {};
 }
 
+std::optional<Plan> plan_with(const Algorithm& algorithm, const topo::Topology& topology, const PlanQuery& query) {
+  if (!algorithm.serves(topology, query)) return std::nullopt;
+  Plan plan = algorithm.plan(topology, query);
+  if (query.deterministic && !plan.rank_order) return std::nullopt;
+  if (query.codec.lossy && plan.encodings > query.codec.max_encodings) return std::nullopt;
+  return plan;
+}
+
 Status choose_plan(const topo::Topology& topology, const PlanQuery& query, std::span<const Algorithm* const> allowed,
                    Plan* plan) {
   bool found = false;
   for (const Algorithm* algorithm : allowed) {
-    if (!algorithm->serves(topology, query)) continue;
-    Plan candidate = algorithm->plan(topology, query);
-    if (query.deterministic && !candidate.rank_order) continue;
-    if (query.codec.lossy && candidate.encodings > query.codec.max_encodings) continue;
-    candidate.predicted_us = predict_us(topology, query, candidate);
-    if (found && candidate.predicted_us >= plan->predicted_us) continue;
-    *plan = std::move(candidate);
+    std::optional<Plan> candidate = plan_with(*algorithm, topology, query);
+    if (!candidate) continue;
+    candidate->predicted_us = predict_us(topology, query, *candidate);
+    if (found && candidate->predicted_us >= plan->predicted_us) continue;
+    *plan = *std::move(candidate);
     found = true;
   }
   return found ? Status() : nothing_serves(topology, query, allowed);

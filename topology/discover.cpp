@@ -92,14 +92,6 @@ void find_interfaces(hwloc_topology_t machine, std::span<const Interface> interf
   }
 }
 
-// One package of as many cores as there are hardware threads.
-Node plain_node(int pus) {
-  Node node;
-  node.packages = node.numa_nodes = 1;
-  node.cores = node.pus = node.system_pus = pus;
-  return node;
-}
-
 std::string missing_text(const std::vector<std::string>& missing) {
   std::string all;
   for (const std::string& one : missing) all += text(all.empty() ? "" : ", ", one);
@@ -107,6 +99,13 @@ std::string missing_text(const std::vector<std::string>& missing) {
 }
 
 }  // namespace
+
+Node plain_node(int pus) {
+  Node node;
+  node.packages = node.numa_nodes = 1;
+  node.cores = node.pus = node.system_pus = pus;
+  return node;
+}
 
 int allowed_pus() {
   cpu_set_t allowed;

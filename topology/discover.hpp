@@ -22,6 +22,9 @@ Node discover_from(hwloc_topology* machine, std::span<const Interface> interface
 // The network devices that a topology read from a file names; where some have a place or a PCI address, only those.
 std::vector<Nic> nics_of(hwloc_topology* machine);
 
+// One package of as many cores as there are hardware threads, and nothing else that is known.
+Node plain_node(int pus);
+
 // Hardware threads that this process may run on.
 int allowed_pus();
 std::string host_name();

@@ -7,7 +7,9 @@
 #include <fstream>
 #include <map>
 
+#include "topology/discover.hpp"
 #include "topology/machine_file.hpp"
+#include "topology/packing.hpp"
 
 namespace coll::topo {
 
@@ -144,20 +146,21 @@ std::vector<Domain> unpack_domains(const NodeCard& card) {
   return domains;
 }
 
+// A simulator's host: what it runs on in truth says nothing about it. Every rank has a core of its own.
+Status describe_simulated(const Joining& own, int ranks, Node* node, std::string* warning) {
+  *node = plain_node(ranks);
+  node->nics.push_back({.name = "simulated", .fabric = true});  // streams that meet share a link, and lose nothing
+  if (!own.topo_file.empty()) COLL_TRY(read_machine_file(own.topo_file, node, warning));
+  node->host = own.simulated_host;
+  return {};
+}
+
 // What the node's leader has found, and the ranks of the node agree with.
 Status describe_node(const Joining& own, std::span<const int> ranks, std::span<const RankCard> cards, Node* node,
                      std::string* warning) {
+  if (!own.simulated_host.empty()) return describe_simulated(own, static_cast<int>(ranks.size()), node, warning);
   COLL_TRY(find_node(own.topo_file, node, warning));
   return own.topo_file.empty() ? Status() : check_fit(own.topo_file, *node, ranks, cards);
-}
-
-// The first node's refusal.
-Status refusal(const Topology& groups, std::span<const NodeCard> found) {
-  for (const Node& node : groups.nodes) {
-    const std::string refused = field_text(found[static_cast<size_t>(node.ranks.front())].refused);
-    if (!refused.empty()) return {collInvalidArgument, refused};
-  }
-  return {};
 }
 
 template <typename Card>
@@ -172,11 +175,13 @@ Key hash_key(std::string_view text) {
   return {hash_word(text, 0xcbf29ce484222325u), hash_word(text, 0x6c62272e07bb0142u)};
 }
 
-RankCard make_rank_card(std::string_view host_key) {
+RankCard make_rank_card(const Joining& own) {
   RankCard card{};
+  card.host = hash_key(own.host_key);
+  card.machine = card.host;
+  if (!own.simulated_host.empty()) return card;
   const std::string machine = boot_id();
-  card.host = hash_key(host_key);
-  card.machine = machine.empty() ? card.host : hash_key(machine);
+  if (!machine.empty()) card.machine = hash_key(machine);
   card.affinity = own_affinity();
   return card;
 }
@@ -240,6 +245,8 @@ TuningCard pack(const Tuning& tuning) {
   card.reduce_gbs = tuning.rates.reduce_gbs;
   card.copy_gbs = tuning.rates.copy_gbs;
   card.network_cpu_gbs = tuning.rates.network_cpu_gbs;
+  card.uplink_gbs = tuning.switches.uplink_gbs;
+  card.nodes_of_switch = tuning.switches.nodes;
   std::copy(tuning.rates.codecs.begin(), tuning.rates.codecs.end(), card.codecs);
   copy_text(tuning.refused, card.refused);
   return card;
@@ -254,6 +261,7 @@ Tuning unpack(const TuningCard& card) {
   tuning.rates.reduce_gbs = card.reduce_gbs;
   tuning.rates.copy_gbs = card.copy_gbs;
   tuning.rates.network_cpu_gbs = card.network_cpu_gbs;
+  tuning.switches = {static_cast<int>(card.nodes_of_switch), card.uplink_gbs};
   std::copy(std::begin(card.codecs), std::end(card.codecs), tuning.rates.codecs.begin());
   tuning.refused = field_text(card.refused);
   return tuning;
@@ -293,7 +301,9 @@ Topology assemble(std::span<const RankCard> cards, std::span<const Node> nodes, 
   }
   fill_pus(cards, &topology);
   for (const RankCard& card : cards) topology.bound.push_back(card.affinity);
+  find_spots(&topology);
   topology.links = link_costs(topology.nodes, topology.oversubscribed(), tuning.measured, tuning.overrides);
+  topology.switches = tuning.switches;
   topology.rates = tuning.rates;
   return topology;
 }
@@ -301,7 +311,7 @@ Topology assemble(std::span<const RankCard> cards, std::span<const Node> nodes, 
 Status exchange(const Joining& own, const Allgather& allgather, Topology* topology, std::string* warning) {
   warning->clear();
   std::vector<RankCard> cards;
-  COLL_TRY(gather(make_rank_card(own.host_key), own.nranks, allgather, &cards));
+  COLL_TRY(gather(make_rank_card(own), own.nranks, allgather, &cards));
   const Topology groups = group(cards);
   const auto node = static_cast<size_t>(groups.node_of[static_cast<size_t>(own.rank)]);
   const std::vector<int>& ranks = groups.nodes[node].ranks;
@@ -314,15 +324,20 @@ Status exchange(const Joining& own, const Allgather& allgather, Topology* topolo
     copy_text(status.message(), mine.refused);
     if (!first_of_machine(groups, node)) warning->clear();
   }
-  std::vector<NodeCard> found;
-  COLL_TRY(gather(mine, own.nranks, allgather, &found));
+  PackedCards found;
+  COLL_TRY(found.gather(std::as_bytes(std::span(&mine, 1)), own.nranks, allgather));
 
-  const Tuning shared = unpack(found.front().tuning);
+  NodeCard card{};
+  COLL_TRY(found.read(0, &card));
+  const Tuning shared = unpack(card.tuning);
   if (!shared.refused.empty()) return {collInvalidArgument, shared.refused};
-  COLL_TRY(refusal(groups, found));
-
   std::vector<Node> nodes;
-  for (const Node& each : groups.nodes) nodes.push_back(unpack(found[static_cast<size_t>(each.ranks.front())]));
+  for (const Node& each : groups.nodes) {
+    COLL_TRY(found.read(each.ranks.front(), &card));
+    // The first node's refusal is every rank's.
+    if (const std::string refused = field_text(card.refused); !refused.empty()) return {collInvalidArgument, refused};
+    nodes.push_back(unpack(card));
+  }
   *topology = assemble(cards, nodes, shared);
   return {};
 }

@@ -1,7 +1,7 @@
-// How ranks learn from each other which of them share a node, and what the nodes hold: two small allgathers.
+// How ranks learn from each other which of them share a node, and what the nodes hold: three small allgathers.
 //
 // First every rank hands in a RankCard, from which all work out the same nodes. Then the first rank of each node, its
-// leader, discovers the node and hands in a NodeCard. Cards have a fixed size and go over the wire as they are.
+// leader, discovers the node and hands in a NodeCard, first its length, then the card without its zeros.
 #pragma once
 
 #include <array>
@@ -35,14 +35,13 @@ struct RankCard {
 };
 static_assert(sizeof(RankCard) == 160);
 
-// The card of this process.
-RankCard make_rank_card(std::string_view host_key);
-
 // A Tuning in fixed size; figures of 0 say nothing.
 struct TuningCard {
   LinkCost measured[kLinkKinds];
   LinkCost overrides[kLinkKinds];
   double reduce_gbs, copy_gbs, network_cpu_gbs;
+  double uplink_gbs;
+  int64_t nodes_of_switch;
   CodecRate codecs[Rates::kMostCodecs];
   char refused[480];
 };
@@ -107,9 +106,13 @@ struct Joining {
   std::string host_key;  // ranks with equal ones share a node
   int rank;
   int nranks;
-  Tuning tuning;          // rank 0's counts
-  std::string topo_file;  // of a node its leader's counts; "" where the node is to be discovered
+  Tuning tuning;               // rank 0's counts
+  std::string topo_file;       // of a node its leader's counts; "" where the node is to be discovered
+  std::string simulated_host;  // the name of the host in a simulator, where nothing is to be discovered; else ""
 };
+
+// The card of this process.
+RankCard make_rank_card(const Joining& own);
 
 // Collective over all ranks; every rank ends with the same topology. A tuning that rank 0 had to refuse, or a file that
 // a leader had to, is every rank's collInvalidArgument.

@@ -12,6 +12,10 @@ namespace {
 
 constexpr LinkCost kShm = {0.5, 5.0};
 constexpr double kShmOversubscribedUs = 5.0;
+// What leads out of a NUMA node inside its package, and out of a package: of the order of what the makers state. Two
+// links of Intel's UPI at 16 GT/s carry 64 GB/s each way, less their headers.
+constexpr LinkCost kNuma = {0.55, 100};
+constexpr LinkCost kPackage = {0.7, 50};
 constexpr double kEthernetUs = 25.0;
 constexpr double kFabricUs = 2.0;
 constexpr double kUnknownNetGbs = 1.25;       // 10 Gbit/s
@@ -49,7 +53,8 @@ Status parse_link(std::string_view part, std::string_view whole, LinkOverrides* 
   }
   const auto* const kind = std::find(kLinkNames.begin(), kLinkNames.end(), part.substr(0, equals));
   if (kind == kLinkNames.end())
-    return bad(text("names no kind of link; there are ", kLinkNames[0], " and ", kLinkNames[1]));
+    return bad(text("names no kind of link; there are ", kLinkNames[0], ", ", kLinkNames[1], ", ", kLinkNames[2],
+                    " and ", kLinkNames[3]));
   LinkCost cost{};
   if (!parse_quantity(part.substr(equals + 1, slash - equals - 1), kTimes, &cost.latency_us)) {
     return bad("needs a latency above 0 in ns, us or ms before the slash");
@@ -77,6 +82,24 @@ Status parse_links(std::string_view text, LinkOverrides* overrides) {
   return {};
 }
 
+double payload_gbs(double gbits) { return gbits / 8.0 * kPayload; }
+
+Status parse_switches(std::string_view text, Switches* switches) {
+  *switches = {};
+  if (text.empty()) return {};
+  const size_t slash = text.find('/');
+  const std::string_view count = text.substr(0, slash);
+  const auto [end, error] = std::from_chars(count.data(), count.data() + count.size(), switches->nodes);
+  const bool counts = error == std::errc() && end == count.data() + count.size() && switches->nodes > 0;
+  const bool rates =
+      slash != std::string_view::npos && parse_quantity(text.substr(slash + 1), kRates, &switches->uplink_gbs);
+  if (counts && rates) return {};
+  return {collInvalidArgument,
+          coll::text("COLL_SWITCH=", text,
+                     " must look like 16/40GBs: how many nodes are below one network switch, and what its "
+                     "uplink carries in one direction, in MBs or GBs")};
+}
+
 LinkCosts estimate_links(std::span<const Node> nodes, bool oversubscribed) {
   double slowest_gbits = std::numeric_limits<double>::infinity();
   bool all_fabric = !nodes.empty();
@@ -87,9 +110,13 @@ LinkCosts estimate_links(std::span<const Node> nodes, bool oversubscribed) {
     if (fastest != node.nics.end() && fastest->gbits > 0) slowest_gbits = std::min(slowest_gbits, fastest->gbits);
   }
   LinkCosts costs{};
-  costs[static_cast<size_t>(LinkKind::kSharedMemory)] = {oversubscribed ? kShmOversubscribedUs : kShm.latency_us,
-                                                         kShm.bandwidth_gbs};
-  const double net_gbs = std::isfinite(slowest_gbits) ? slowest_gbits / 8.0 * kPayload : kUnknownNetGbs;
+  costs[static_cast<size_t>(LinkKind::kSharedMemory)] = kShm;
+  costs[static_cast<size_t>(LinkKind::kNuma)] = kNuma;
+  costs[static_cast<size_t>(LinkKind::kPackage)] = kPackage;
+  for (LinkCost& cost : costs) {
+    if (oversubscribed) cost.latency_us = kShmOversubscribedUs;
+  }
+  const double net_gbs = std::isfinite(slowest_gbits) ? payload_gbs(slowest_gbits) : kUnknownNetGbs;
   costs[static_cast<size_t>(LinkKind::kNetwork)] = {all_fabric ? kFabricUs : kEthernetUs, net_gbs};
   return costs;
 }

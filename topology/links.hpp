@@ -19,6 +19,13 @@ using LinkCosts = std::array<LinkCost, kLinkKinds>;
 // collInvalidArgument says which part cannot be understood.
 Status parse_links(std::string_view text, LinkOverrides* overrides);
 
+// What one network device of that rate moves of a program's bytes, in GB/s.
+double payload_gbs(double gbits);
+
+// "16/40GBs": switches of 16 nodes whose uplink carries 40 GB/s in one direction; "" says that there are none to mind.
+// collInvalidArgument says what cannot be understood.
+Status parse_switches(std::string_view text, Switches* switches);
+
 // Costs of the nodes' own links: the network is as fast as the slowest node's fastest NIC. Ranks that outnumber the
 // cores are handed a message only when they are scheduled, so shared memory answers later there.
 LinkCosts estimate_links(std::span<const Node> nodes, bool oversubscribed);

@@ -24,10 +24,15 @@ constexpr size_t kMostPathShown = 160;
 Status refused(const std::string& path, const std::string& why) {
   const std::string shown =
       path.size() <= kMostPathShown ? path : text("...", path.substr(path.size() - kMostPathShown));
-  return {collInvalidArgument,
-          text("COLL_TOPO_FILE=", shown, ": ", why,
-               ". Write the file on the machine that it shall describe, with \"coll_info --xml FILE\" or \"lstopo FILE."
-               "xml\", or unset COLL_TOPO_FILE")};
+  return {collInvalidArgument, text(shown, ": ", why,
+                                    ". Write the file on the machine that it shall describe, with \"coll_info --xml "
+                                    "FILE\" or \"lstopo FILE.xml\"")};
+}
+
+// The same where the variable names the file.
+Status of_variable(const Status& status) {
+  if (status.ok()) return status;
+  return {status.code(), text("COLL_TOPO_FILE=", status.message(), ", or unset COLL_TOPO_FILE")};
 }
 
 Status read_text(const std::string& path, std::string* content) {
@@ -79,7 +84,7 @@ Status find_node(const std::string& path, Node* node, std::string* warning) {
     *node = discover_node(warning);
     return {};
   }
-  COLL_TRY(read_machine_file(path, node, warning));
+  COLL_TRY(of_variable(read_machine_file(path, node, warning)));
   const std::vector<Interface> present = usable_interfaces(read_interfaces());
   if (node->nics.empty()) {
     for (const Interface& one : present) node->nics.push_back({one.name, one.gbits, -1, one.fabric});
@@ -105,8 +110,9 @@ Status check_fit(const std::string& path, const Node& node, std::span<const int>
     const PuSet& bound = cards[static_cast<size_t>(ranks[i])].affinity;
     // A rank that may run anywhere says nothing of the machine's parts.
     if (contains(described, bound) || contains(bound, described)) continue;
-    return refused(path, text("it describes a machine with the hardware threads ", list_text(described), ", but rank ",
-                              ranks[i], " is bound to ", list_text(bound), ": it is another machine's"));
+    return of_variable(
+        refused(path, text("it describes a machine with the hardware threads ", list_text(described), ", but rank ",
+                           ranks[i], " is bound to ", list_text(bound), ": it is another machine's")));
   }
   return {};
 }

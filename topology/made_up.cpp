@@ -25,7 +25,7 @@ std::vector<PuSet> bind_ranks(const Node& node, int ranks) {
   return bound;
 }
 
-Topology cluster_of(const Node& node, int nodes, int ranks_per_node, const Tuning& tuning) {
+Topology cluster_of(const Node& node, int nodes, int ranks_per_node, const Tuning& tuning, Machines machines) {
   const std::vector<PuSet> bound = bind_ranks(node, ranks_per_node);
   std::vector<RankCard> cards;
   std::vector<Node> all;
@@ -33,7 +33,8 @@ Topology cluster_of(const Node& node, int nodes, int ranks_per_node, const Tunin
     Node& one = all.emplace_back(node);
     if (nodes > 1) one.host += text("-", i);
     const Key key = hash_key(text("node", i));
-    for (const PuSet& pus : bound) cards.push_back({key, key, pus});
+    const Key machine = machines == Machines::kOneEach ? key : hash_key("machine");
+    for (const PuSet& pus : bound) cards.push_back({key, machine, pus});
   }
   return assemble(cards, all, tuning);
 }

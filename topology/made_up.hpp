@@ -12,7 +12,11 @@ namespace coll::topo {
 // the cores.
 std::vector<PuSet> bind_ranks(const Node& node, int ranks);
 
-// `nodes` nodes like `node`, each a machine with consecutive ranks that are bound so.
-Topology cluster_of(const Node& node, int nodes, int ranks_per_node, const Tuning& tuning);
+enum class Machines { kOneEach, kOneForAll };
+
+// `nodes` nodes like `node` with consecutive ranks that are bound so: each a machine, or containers of one, whose cores
+// they share.
+Topology cluster_of(const Node& node, int nodes, int ranks_per_node, const Tuning& tuning,
+                    Machines machines = Machines::kOneEach);
 
 }  // namespace coll::topo

@@ -56,7 +56,7 @@ class NodeDrawing {
   NodeDrawing(const Topology& topology, const Node& node)
       : topology_(topology), node_(node), domains_(described_domains(node)) {
     for (const int rank : node.ranks) {
-      const Spot spot = spot_of(topology, rank);
+      const Spot spot = topology.spot_of(rank);
       at_[{spot.package, spot.domain, spot.core}].push_back(rank);
     }
     for (const auto& [place, ranks] : at_) {

@@ -49,26 +49,61 @@ PuSet Domain::pus() const {
   return all;
 }
 
-Spot spot_of(const Topology& topology, int rank) {
-  Spot spot;
-  if (topology.bound.empty()) return spot;
-  const PuSet& bound = topology.bound[static_cast<size_t>(rank)];
-  if (count(bound) == 0) return spot;
-  const auto& domains = topology.nodes[static_cast<size_t>(topology.node_of[static_cast<size_t>(rank)])].domains;
-  std::map<int, PuSet> packages;
-  for (size_t i = 0; i < domains.size(); ++i) {
-    const PuSet pus = domains[i].pus();
-    for (size_t word = 0; word < pus.size(); ++word) packages[domains[i].package][word] |= pus[word];
-    if (!contains(pus, bound)) continue;
-    spot.domain = static_cast<int>(i);
-    const std::vector<PuSet> cores = domains[i].core_pus();
-    const auto core = std::find_if(cores.begin(), cores.end(), [&](const PuSet& one) { return contains(one, bound); });
+namespace {
+
+// A node's parts as sets of hardware threads, to look many ranks up in.
+class Parts {
+ public:
+  explicit Parts(const std::vector<Domain>& domains) {
+    for (const Domain& domain : domains) {
+      const PuSet pus = domain.pus();
+      for (size_t word = 0; word < pus.size(); ++word) packages_[domain.package][word] |= pus[word];
+      domains_.push_back(pus);
+      cores_.push_back(domain.core_pus());
+    }
+  }
+
+  Spot find(const PuSet& bound) const {
+    Spot spot;
+    if (count(bound) == 0) return spot;
+    const auto holds_it = [&](const PuSet& part) { return contains(part, bound); };
+    for (const auto& [package, pus] : packages_) {
+      if (holds_it(pus)) spot.package = package;
+    }
+    const auto domain = std::find_if(domains_.begin(), domains_.end(), holds_it);
+    if (domain == domains_.end()) return spot;
+    spot.domain = static_cast<int>(domain - domains_.begin());
+    const std::vector<PuSet>& cores = cores_[static_cast<size_t>(spot.domain)];
+    const auto core = std::find_if(cores.begin(), cores.end(), holds_it);
     if (core != cores.end()) spot.core = static_cast<int>(core - cores.begin());
+    return spot;
   }
-  for (const auto& [package, pus] : packages) {
-    if (contains(pus, bound)) spot.package = package;
+
+ private:
+  std::map<int, PuSet> packages_;
+  std::vector<PuSet> domains_;
+  std::vector<std::vector<PuSet>> cores_;  // by domain
+};
+
+}  // namespace
+
+void find_spots(Topology* topology) {
+  topology->spots.assign(topology->bound.size(), Spot());
+  if (topology->bound.empty()) return;
+  for (const Node& node : topology->nodes) {
+    const Parts parts(node.domains);
+    for (const int rank : node.ranks) {
+      const auto at = static_cast<size_t>(rank);
+      topology->spots[at] = parts.find(topology->bound[at]);
+    }
   }
-  return spot;
+}
+
+bool Topology::has(LinkKind kind) const {
+  if (kind != LinkKind::kNuma && kind != LinkKind::kPackage) return true;
+  return std::any_of(nodes.begin(), nodes.end(), [kind](const Node& node) {
+    return kind == LinkKind::kPackage ? node.packages > 1 : node.numa_nodes > std::max(node.packages, 1);
+  });
 }
 
 bool Topology::oversubscribed() const {

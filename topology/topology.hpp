@@ -25,14 +25,18 @@ inline void add(PuSet* pus, int pu) {
 }
 bool contains(const PuSet& all, const PuSet& some);
 
-enum class LinkKind { kSharedMemory, kNetwork };
-inline constexpr int kLinkKinds = 2;
-inline constexpr std::array<std::string_view, kLinkKinds> kLinkNames = {"shm", "net"};
+// What is between two ranks: nothing but memory, other NUMA nodes of their package, other packages, other nodes.
+enum class LinkKind { kSharedMemory, kNetwork, kNuma, kPackage };
+inline constexpr int kLinkKinds = 4;
+inline constexpr std::array<std::string_view, kLinkKinds> kLinkNames = {"shm", "net", "numa", "package"};
+inline bool in_node(LinkKind kind) { return kind != LinkKind::kNetwork; }
 
 // α and β of one link: time = latency_us + bytes / (bandwidth_gbs * 1000). 1 GB/s = 1000 bytes/µs.
 struct LinkCost {
   double latency_us;
-  double bandwidth_gbs;  // of one node's link in one direction, shared by the ranks of the node that use it
+  // shm: what one rank reads. Else of all that leads out of one node, NUMA node or package, in one direction; it is
+  // shared by the ranks there.
+  double bandwidth_gbs;
 };
 
 struct Nic {
@@ -96,6 +100,25 @@ struct Machine {
   bool has_room() const { return (count(taken) > 0 ? std::max(pus, system_pus) : pus) > ranks; }
 };
 
+// Switches of nodes that follow one another, each joined with the others by an uplink that its nodes share. Only
+// COLL_SWITCH and the descriptions of clusters tell of them.
+struct Switches {
+  int nodes = 0;          // below one; 0: any two nodes reach one another at their links' rate
+  double uplink_gbs = 0;  // in one direction
+};
+
+struct NodeRange {
+  int begin, end;
+  bool holds(int node) const { return node >= begin && node < end; }
+};
+
+// The smallest part of its node that holds all hardware threads a rank may run on.
+struct Spot {
+  int package = -1;  // -1: it may run in several, or nobody knows
+  int domain = -1;   // index into Node::domains
+  int core = -1;     // of the domain
+};
+
 struct Topology {
   int nranks = 0;
   std::vector<Node> nodes;        // ordered by their lowest rank
@@ -103,12 +126,28 @@ struct Topology {
   std::vector<int> node_of;       // by rank
   std::vector<int> local_of;      // by rank: its index in its node's `ranks`
   std::vector<PuSet> bound;       // by rank: hardware threads that it may run on, none where unknown; or empty
+  std::vector<Spot> spots;        // by rank, where `bound` puts it; or empty
   std::array<LinkCost, kLinkKinds> links{};
+  Switches switches;
   Rates rates;
 
   LinkKind link_between(int a, int b) const {
-    return node_of[static_cast<size_t>(a)] == node_of[static_cast<size_t>(b)] ? LinkKind::kSharedMemory
-                                                                              : LinkKind::kNetwork;
+    if (node_of[static_cast<size_t>(a)] != node_of[static_cast<size_t>(b)]) return LinkKind::kNetwork;
+    const Spot of_a = spot_of(a);
+    const Spot of_b = spot_of(b);
+    const auto differ = [](int x, int y) { return x >= 0 && y >= 0 && x != y; };
+    if (differ(of_a.package, of_b.package)) return LinkKind::kPackage;
+    return differ(of_a.domain, of_b.domain) ? LinkKind::kNuma : LinkKind::kSharedMemory;
+  }
+  // Whether there can be such links: between NUMA nodes or packages only where a node has several.
+  bool has(LinkKind kind) const;
+  Spot spot_of(int rank) const { return spots.empty() ? Spot() : spots[static_cast<size_t>(rank)]; }
+  // The nodes below the same switch: they reach one another without its uplink.
+  NodeRange switch_of(int node) const {
+    const auto all = static_cast<int>(nodes.size());
+    if (switches.nodes == 0) return {0, all};
+    const int first = node / switches.nodes * switches.nodes;
+    return {first, std::min(first + switches.nodes, all)};
   }
   const LinkCost& cost(LinkKind kind) const { return links[static_cast<size_t>(kind)]; }
   const Machine& machine_of(int rank) const {
@@ -118,13 +157,8 @@ struct Topology {
   bool oversubscribed() const;
 };
 
-// The smallest part of its node that holds all hardware threads a rank may run on.
-struct Spot {
-  int package = -1;  // -1: it may run in several, or nobody knows
-  int domain = -1;   // index into Node::domains
-  int core = -1;     // of the domain
-};
-Spot spot_of(const Topology& topology, int rank);
+// Finds `spots` from the nodes' domains and what ranks are bound to.
+void find_spots(Topology* topology);
 
 // A topology of `ranks_per_node[i]` consecutive ranks on node i, each node a machine with a core per rank, and default
 // link costs; for tests and simulation.

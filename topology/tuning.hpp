@@ -11,6 +11,7 @@ namespace coll::topo {
 struct Tuning {
   LinkOverrides measured;   // of the tuning file
   LinkOverrides overrides;  // of COLL_LINKS, which win
+  Switches switches;        // of COLL_SWITCH
   Rates rates;
   std::string refused;  // why the file that was asked for by name cannot be used; "" where it can
 };

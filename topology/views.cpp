@@ -52,7 +52,7 @@ std::string domain_text(const Topology& topology, const Node& node, size_t index
   if (domain.memory_bytes > 0) line += text(", ", size_text(domain.memory_bytes));
   std::vector<int> ranks;
   for (const int rank : node.ranks) {
-    if (spot_of(topology, rank).domain == static_cast<int>(index)) ranks.push_back(rank);
+    if (topology.spot_of(rank).domain == static_cast<int>(index)) ranks.push_back(rank);
   }
   if (!ranks.empty()) line += text(ranks.size() == 1 ? ", rank " : ", ranks ", ranges(ranks));
   return line + "\n";
@@ -88,9 +88,14 @@ std::string to_text(const Topology& topology) {
       text(counted(topology.nranks, "rank"), " on ", counted(static_cast<int>(topology.nodes.size()), "node"),
            topology.oversubscribed() ? ", more ranks than hardware threads" : "", "\n");
   for (size_t kind = 0; kind < kLinkKinds; ++kind) {
+    if (!topology.has(static_cast<LinkKind>(kind))) continue;
     const LinkCost& cost = topology.links[kind];
     all +=
         text("link ", kLinkNames[kind], ": ", number(cost.latency_us), " us, ", number(cost.bandwidth_gbs), " GB/s\n");
+  }
+  if (topology.switches.nodes > 0) {
+    all += text("switches of ", counted(topology.switches.nodes, "node"), ", uplink ",
+                number(topology.switches.uplink_gbs), " GB/s\n");
   }
   for (size_t i = 0; i < topology.nodes.size(); ++i) {
     const Node& node = topology.nodes[i];
@@ -122,13 +127,19 @@ std::string to_json(const Node& node) {
 std::string to_json(const Topology& topology) {
   std::string links;
   for (size_t kind = 0; kind < kLinkKinds; ++kind) {
+    if (!topology.has(static_cast<LinkKind>(kind))) continue;
     const LinkCost& cost = topology.links[kind];
     links += text(kind == 0 ? "" : ",", "\"", kLinkNames[kind], "\":{\"latency_us\":", number(cost.latency_us),
                   ",\"bandwidth_gbs\":", number(cost.bandwidth_gbs), "}");
   }
+  std::string switches;
+  if (topology.switches.nodes > 0) {
+    switches = text(",\"switches\":{\"nodes\":", topology.switches.nodes,
+                    ",\"uplink_gbs\":", number(topology.switches.uplink_gbs), "}");
+  }
   const auto machine = [](const Machine& one) { return text("{\"ranks\":", one.ranks, ",\"pus\":", one.pus, "}"); };
   return text("{\"nranks\":", topology.nranks, ",\"oversubscribed\":", topology.oversubscribed() ? "true" : "false",
-              ",\"links\":{", links, "},\"machines\":", array(topology.machines, machine),
+              ",\"links\":{", links, "}", switches, ",\"machines\":", array(topology.machines, machine),
               ",\"nodes\":", array(topology.nodes, [](const Node& node) { return to_json(node); }),
               ",\"bound\":", array(topology.bound, [](const PuSet& pus) { return quoted(list_text(pus)); }), "}");
 }

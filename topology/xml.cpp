@@ -174,7 +174,7 @@ class Writer {
   // Those that are bound to just this part, as what hwloc calls miscellaneous objects.
   void ranks(const Spot& spot) {
     for (const int rank : node_.ranks) {
-      const Spot at = spot_of(topology_, rank);
+      const Spot at = topology_.spot_of(rank);
       if (at.package == spot.package && at.domain == spot.domain && at.core == spot.core) {
         leaf("Misc", attribute("name", text("rank ", rank)));
       }

@@ -14,82 +14,86 @@ namespace coll::block::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 using namespace coll::simd::HWY_NAMESPACE;
 
-// Number::value() times the scale, in vectors.
-template <class Number, class D>
+// Number::value() over kUnit, in vectors, of codes that stand for a finite number.
+template <class Number>
 struct ByteValues {  // integers
-  hn::Vec<D> scale;
-  HWY_INLINE ByteValues(D d, float scale_value) : scale(hn::Set(d, scale_value)) {}
-  HWY_INLINE hn::Vec<D> at(D d, const std::byte* codes) const {
-    const auto code = hn::PromoteTo(hn::RebindToSigned<D>(), load(hn::Rebind<int8_t, D>(), codes));
-    return hn::Mul(hn::ConvertTo(d, code), scale);
+  static constexpr float kUnit = 1;
+  template <class D>
+  static HWY_INLINE hn::Vec<D> at(D d, const std::byte* codes) {
+    return hn::ConvertTo(d, hn::PromoteTo(hn::RebindToSigned<D>(), load(hn::Rebind<int8_t, D>(), codes)));
   }
 };
 
 #if (HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2) || HWY_TARGET == HWY_NEON
-// Where half floats are converted in hardware. As one, a code with its exponent in the lowest bits of a half's is its
-// value times a power of two, which the scale takes back: both products are exact, but for the same last rounding.
-template <class Small, class D>
-struct ByteValues<Floats<Small>, D> {
+// Where half floats are converted in hardware: as one, a code with its exponent in the lowest bits of a half's is its
+// value times a power of two.
+template <class Small>
+struct ByteValues<Floats<Small>> {
   static constexpr int kShift = Fp16::kMantissaBits - Small::kMantissaBits;
-  static constexpr uint16_t kMagnitude = (Small::kSign - 1) << kShift;
-  static constexpr uint16_t kLargest = Small::kMaxFinite << kShift;
-  hn::Vec<D> scale;
-  HWY_INLINE ByteValues(D d, float scale_value)
-      : scale(hn::Set(d, scale_value * static_cast<float>(1 << (Fp16::kBias - Small::kBias)))) {}
-  HWY_INLINE hn::Vec<D> at(D d, const std::byte* codes) const {
+  static constexpr auto kBits = static_cast<int16_t>((Small::kSign - 1) << kShift | Fp16::kSign);
+  static constexpr float kUnit = static_cast<float>(1 << (Fp16::kBias - Small::kBias));
+  template <class D>
+  static HWY_INLINE hn::Vec<D> at(D d, const std::byte* codes) {
     const hn::Rebind<int16_t, D> d16;
-    const hn::Rebind<uint16_t, D> du16;
     const auto wide = hn::PromoteTo(d16, load(hn::Rebind<int8_t, D>(), codes));  // the sign is where a half has it
-    const auto bits = hn::BitCast(du16, hn::ShiftLeft<kShift>(wide));
-    const auto magnitude = hn::And(bits, hn::Set(du16, kMagnitude));
-    auto half = hn::Or(magnitude, hn::And(bits, hn::Set(du16, uint16_t{Fp16::kSign})));
-    const auto hard = hn::Gt(hn::BitCast(d16, magnitude), hn::Set(d16, static_cast<int16_t>(kLargest)));
-    half = hn::IfThenElse(hn::RebindMask(du16, hard), hn::Set(du16, uint16_t{Fp16::kNan}), half);
-    return hn::Mul(hn::PromoteTo(d, hn::BitCast(hn::Rebind<hwy::float16_t, D>(), half)), scale);
+    const auto half = hn::And(hn::ShiftLeft<kShift>(wide), hn::Set(d16, kBits));
+    return hn::PromoteTo(d, hn::BitCast(hn::Rebind<hwy::float16_t, D>(), half));
   }
 };
 #else
-template <class Small, class D>
-struct ByteValues<Floats<Small>, D> {
-  hn::Vec<D> scale;
-  HWY_INLINE ByteValues(D d, float scale_value) : scale(hn::Set(d, scale_value)) {}
-  HWY_INLINE hn::Vec<D> at(D d, const std::byte* codes) const {
-    const hn::RebindToUnsigned<D> bits;
-    auto value = SmallFormat<Small, uint8_t>::get(d, codes);
-    if constexpr (Small::kInfinity) {
-      const auto infinite = hn::Eq(hn::Abs(value), hn::BitCast(d, hn::Set(bits, kInf32)));
-      value = hn::IfThenElse(infinite, hn::BitCast(d, hn::Set(bits, kNan32)), value);
-    }
-    return hn::Mul(value, scale);
+template <class Small>
+struct ByteValues<Floats<Small>> {
+  static constexpr float kUnit = 1;
+  template <class D>
+  static HWY_INLINE hn::Vec<D> at(D d, const std::byte* codes) {
+    return SmallFormat<Small, uint8_t>::get(d, codes);
   }
 };
 #endif
 
+// Whether a magnitude among the codes is above `largest`.
+HWY_INLINE bool any_above(int8_t largest, const std::byte* codes, size_t count) {
+  const hn::ScalableTag<int8_t> d;
+  const size_t lanes = hn::Lanes(d);
+  const auto mask = hn::Set(d, int8_t{0x7f});
+  auto most = hn::Zero(d);
+  size_t i = 0;
+  for (; i + lanes <= count; i += lanes) most = hn::Max(most, hn::And(mask, load(d, codes + i)));
+  bool any = !hn::AllFalse(d, hn::Gt(most, hn::Set(d, largest)));
+  for (; i < count; ++i) any = any || static_cast<int8_t>(codes[i] & std::byte{0x7f}) > largest;
+  return any;
+}
+
 template <class Number>
 struct ByteLanes {
 #if HWY_TARGET != HWY_SCALAR
+  static constexpr size_t kVectors = 4;
   template <class D, class Rounding>
-  static HWY_INLINE void store4(D d, const Rounding& rounding, const std::byte* floats, size_t, std::byte* codes,
-                                size_t i) {
-    store(hn::Repartition<int8_t, D>(), narrow4(d, rounding, floats, i), codes + i);
+  static HWY_INLINE void store_many(D d, const Rounding& rounding, const std::byte* floats, size_t, std::byte* codes,
+                                    size_t i) {
+    const auto low = rounding.pair(d, floats, i), high = rounding.pair(d, floats, i + 2 * hn::Lanes(d));
+    store(hn::Repartition<int8_t, D>(), narrow(low, high), codes + i);
   }
 #endif
   template <class D, class Rounding>
-  static HWY_INLINE void store1(D d, const Rounding& rounding, const std::byte* floats, size_t, std::byte* codes,
-                                size_t i) {
+  static HWY_INLINE void store_one(D d, const Rounding& rounding, const std::byte* floats, size_t, std::byte* codes,
+                                   size_t i) {
     const hn::RebindToUnsigned<D> d32;
     const hn::Rebind<uint8_t, D> d8;
     store(d8, hn::TruncateTo(d8, hn::BitCast(d32, rounding.lanes(d, floats, i))), codes + i);
   }
 
+  static constexpr float kUnit = ByteValues<Number>::kUnit;
   template <class D>
-  struct Decoder {
-    ByteValues<Number, D> values;
-    HWY_INLINE Decoder(D d, float scale_value) : values(d, scale_value) {}
-    HWY_INLINE void get(const std::byte* codes, size_t, size_t i, hn::Vec<D>* out) const {
-      out[0] = values.at(D(), codes + i);
+  static HWY_INLINE void numbers(D d, const std::byte* codes, size_t, size_t i, hn::Vec<D>* out) {
+    out[0] = ByteValues<Number>::at(d, codes + i);
+  }
+  static HWY_INLINE bool special(const std::byte* codes, size_t m) {
+    if constexpr (requires { typename Number::Small; }) {
+      return any_above(static_cast<int8_t>(Number::Small::kMaxFinite), codes, m);
     }
-  };
+    return false;
+  }
 };
 
 }  // namespace coll::block::HWY_NAMESPACE

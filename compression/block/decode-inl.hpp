@@ -1,7 +1,9 @@
 // Decoding and reducing of blocks over a packing, compiled once per instruction set.
 //
 // `Lanes`, the packing's SIMD side, has
-//   Decoder<D>(tag, scale).get(codes, run, i, out)   out[r] = the vector of elements from i on of run r
+//   kUnit                                numbers are in units of the scale times this
+//   numbers(tag, codes, run, i, out)     out[r] = the vector of numbers from i on of run r
+//   special(codes, m)                    whether one of m codes stands for no finite number
 #if defined(COMPRESSION_BLOCK_DECODE_INL_HPP_) == defined(HWY_TARGET_TOGGLE)
 #ifdef COMPRESSION_BLOCK_DECODE_INL_HPP_
 #undef COMPRESSION_BLOCK_DECODE_INL_HPP_
@@ -38,34 +40,46 @@ struct AnyShape {
   static HWY_INLINE bool has_first(const BlockParts& parts) { return parts.first != nullptr; }
 };
 
-// The end of a chain. Products of plain scales are finite or the one NaN, so that a chain needs to be made canonical
-// only where it has a start of its own, or is long enough for infinities to meet.
+// The end of a chain. Products of plain blocks are finite, so that a chain needs to be made canonical only where it has
+// a start of its own, or is long enough for infinities to meet.
 template <class Chain, class D>
 HWY_INLINE hn::Vec<D> chain_end(D d, const BlockParts& parts, hn::Vec<D> value) {
   return Chain::has_first(parts) || Chain::messages(parts) > 2 ? canonical(d, value) : value;
 }
 
+// Products of plain blocks are exact, so that adding one may be fused with it.
+template <class Op, class D>
+HWY_INLINE hn::Vec<D> merge_product(D d, hn::Vec<D> value, hn::Vec<D> number, hn::Vec<D> scale) {
+  if constexpr (std::is_same_v<Op, SumOp>) return hn::MulAdd(number, scale, value);
+  return Op::merge(d, value, hn::Mul(number, scale));
+}
+
 // Vectors of columns [i, i + kSteps vectors) of each run: so many chains hide each other's latency.
 template <class Packing, class Lanes, class Op, class Chain, size_t kSteps, class D>
 HWY_INLINE void decode_at(D d, const BlockParts& parts, size_t run, size_t i) {
-  using Decoder = typename Lanes::template Decoder<D>;
   constexpr size_t kRuns = Packing::kRuns;
   const size_t lanes = hn::Lanes(d);
   const auto offset = [=](size_t s, size_t r) HWY_ATTR { return (i + s * lanes + r * run) * sizeof(float); };
   hn::Vec<D> v[kSteps][kRuns];
-  const Decoder decoder(d, parts.scales[0]);
-  for (size_t s = 0; s < kSteps; ++s) decoder.get(parts.codes[0], run, i + s * lanes, v[s]);
+  size_t j = 0;
   if (Chain::has_first(parts)) {
     for (size_t s = 0; s < kSteps; ++s) {
-      for (size_t r = 0; r < kRuns; ++r) v[s][r] = Op::merge(d, load(d, parts.first + offset(s, r)), v[s][r]);
+      for (size_t r = 0; r < kRuns; ++r) v[s][r] = load(d, parts.first + offset(s, r));
     }
+  } else {
+    const auto scale = hn::Set(d, parts.scales[j]);
+    for (size_t s = 0; s < kSteps; ++s) {
+      Lanes::numbers(d, parts.codes[j], run, i + s * lanes, v[s]);
+      for (size_t r = 0; r < kRuns; ++r) v[s][r] = hn::Mul(v[s][r], scale);
+    }
+    ++j;
   }
-  for (size_t j = 1; j < Chain::messages(parts); ++j) {
-    const Decoder next(d, parts.scales[j]);
+  for (; j < Chain::messages(parts); ++j) {
+    const auto scale = hn::Set(d, parts.scales[j]);
     for (size_t s = 0; s < kSteps; ++s) {
       hn::Vec<D> more[kRuns];
-      next.get(parts.codes[j], run, i + s * lanes, more);
-      for (size_t r = 0; r < kRuns; ++r) v[s][r] = Op::merge(d, v[s][r], more[r]);
+      Lanes::numbers(d, parts.codes[j], run, i + s * lanes, more);
+      for (size_t r = 0; r < kRuns; ++r) v[s][r] = merge_product<Op>(d, v[s][r], more[r], scale);
     }
   }
   for (size_t s = 0; s < kSteps; ++s) {
@@ -73,7 +87,7 @@ HWY_INLINE void decode_at(D d, const BlockParts& parts, size_t run, size_t i) {
   }
 }
 
-// Element by element, for what fills no vector and for scales that need a look at each product.
+// Element by element, for what fills no vector and for blocks that need a look at each product.
 template <class Packing, class Op, class Chain>
 HWY_INLINE void decode_one(const BlockParts& parts, const uint16_t* scales, size_t m, size_t i) {
   const hn::CappedTag<float, 1> d;
@@ -115,6 +129,20 @@ HWY_NOINLINE void decode_odd_block(const BlockParts& parts, const uint16_t* scal
   for (size_t i = 0; i < m; ++i) decode_one<Packing, Op, Chain>(parts, scales, m, i);
 }
 
+// Whether all products are finite and exact.
+template <class Packing, class Lanes>
+HWY_INLINE bool plain_block(uint16_t scale, const std::byte* codes, size_t m) {
+  return plain_scale<typename Packing::Number>(scale) && scale >= kMinScale32 >> 16 && !Lanes::special(codes, m);
+}
+
+// Outputs that do not stay in the L1 cache are fetched a block ahead: stores to farther caches wait for their lines.
+inline constexpr size_t kNearElements = 8192;
+
+HWY_INLINE void fetch_output(const std::byte* out, size_t m) {
+  constexpr size_t kLine = 64;
+  for (size_t i = 0; i < m * sizeof(float); i += kLine) __builtin_prefetch(out + i, 1);
+}
+
 template <class Packing, class Lanes, class Op, class Chain>
 HWY_NOINLINE void decode_chain(const BlockSource* messages, BlockParts parts, size_t count, size_t block) {
   for (size_t begin = 0, at = 0; begin < count; begin += block, ++at) {
@@ -123,11 +151,14 @@ HWY_NOINLINE void decode_chain(const BlockSource* messages, BlockParts parts, si
     bool plain = true;
     for (size_t j = 0; j < Chain::messages(parts); ++j) {
       std::memcpy(&scales[j], messages[j].scales + at * sizeof scales[j], sizeof scales[j]);
-      plain = plain && plain_scale<typename Packing::Number>(scales[j]);
-      parts.scales[j] = scale_value(scales[j]);
+      parts.scales[j] = scale_value(scales[j]) * Lanes::kUnit;
       parts.codes[j] = messages[j].codes + code_bytes(begin, Packing::Number::kBits);
+      plain = plain && plain_block<Packing, Lanes>(scales[j], parts.codes[j], m);
     }
-    if (plain) {
+    if (count > kNearElements && count - begin > 2 * m) fetch_output(parts.out + m * sizeof(float), m);
+    if (plain && m == BlockCodec::kDefaultBlock) {  // of constant length: without loops
+      decode_block<Packing, Lanes, Op, Chain>(parts, scales, BlockCodec::kDefaultBlock);
+    } else if (plain) {
       decode_block<Packing, Lanes, Op, Chain>(parts, scales, m);
     } else {
       decode_odd_block<Packing, Op, Chain>(parts, scales, m);

@@ -1,8 +1,8 @@
 // Encoding of blocks over a packing, compiled once per instruction set.
 //
 // `Lanes` is the packing's SIMD side; a `Rounding` (numbers-inl.hpp) makes codes of floats:
-//   store4(tag, rounding, floats, run, codes, i)   elements [i, i + 4 vectors) of each run of `run` elements
-//   store1(tag, rounding, floats, run, codes, i)   the same of one vector
+//   store_many(tag, rounding, floats, run, codes, i)   elements [i, i + kVectors vectors) of each run of `run` elements
+//   store_one(tag, rounding, floats, run, codes, i)    the same of one vector
 #if defined(COMPRESSION_BLOCK_ENCODE_INL_HPP_) == defined(HWY_TARGET_TOGGLE)
 #ifdef COMPRESSION_BLOCK_ENCODE_INL_HPP_
 #undef COMPRESSION_BLOCK_ENCODE_INL_HPP_
@@ -20,17 +20,6 @@ HWY_BEFORE_NAMESPACE();
 namespace coll::block::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 using namespace coll::simd::HWY_NAMESPACE;
-
-#if HWY_TARGET != HWY_SCALAR
-// The codes of four vectors from element `i` on, as bytes.
-template <class D, class Rounding>
-HWY_INLINE Bytes narrow4(D d, const Rounding& rounding, const std::byte* floats, size_t i) {
-  const size_t lanes = hn::Lanes(d);
-  const auto a = rounding.lanes(d, floats, i), b = rounding.lanes(d, floats, i + lanes);
-  const auto c = rounding.lanes(d, floats, i + 2 * lanes), e = rounding.lanes(d, floats, i + 3 * lanes);
-  return narrow(a, b, c, e);
-}
-#endif
 
 // What is left of a block where its runs fill no vector, byte by byte.
 template <class Packing, class Rounding>
@@ -55,58 +44,72 @@ HWY_INLINE void encode_block(const Rounding& rounding, const std::byte* floats, 
 #if HWY_TARGET != HWY_SCALAR
   const hn::ScalableTag<float> whole;
   const size_t lanes = hn::Lanes(whole);
-  for (; i + 4 * lanes <= full; i += 4 * lanes) Lanes::store4(whole, rounding, floats, run, codes, i);
-  for (; i + lanes <= full; i += lanes) Lanes::store1(whole, rounding, floats, run, codes, i);
+  constexpr size_t kVectors = Lanes::kVectors;
+  for (; i + kVectors * lanes <= full; i += kVectors * lanes) Lanes::store_many(whole, rounding, floats, run, codes, i);
+  for (; i + lanes <= full; i += lanes) Lanes::store_one(whole, rounding, floats, run, codes, i);
 #endif
-  for (; i + hn::Lanes(few) <= full; i += hn::Lanes(few)) Lanes::store1(few, rounding, floats, run, codes, i);
+  for (; i + hn::Lanes(few) <= full; i += hn::Lanes(few)) Lanes::store_one(few, rounding, floats, run, codes, i);
   if (i < run) encode_columns<Packing>(rounding, floats, m, i, run, codes);
 }
 
-// Encodes the blocks of a group.
+// Elements in a row that are a group's, and the length of its blocks.
+struct Piece {
+  const std::byte* floats;
+  size_t elements;
+  size_t block;
+
+  HWY_INLINE size_t blocks() const { return block_count(elements, block); }
+  HWY_INLINE const std::byte* at(size_t g) const { return floats + g * block * sizeof(float); }
+  HWY_INLINE size_t length(size_t g) const { return elements - g * block < block ? elements - g * block : block; }
+  HWY_INLINE Piece next(size_t left) const {
+    return {floats + elements * sizeof(float), elements < left ? elements : left, block};
+  }
+};
+
+// Block `g` of a group that begins at a source's first element.
 template <class Packing, class Lanes, class Source>
-HWY_INLINE void encode_group(const Source& source, const std::byte* in, size_t elements, size_t block,
-                             const Group& group, std::byte* codes) {
-  constexpr int kBits = Packing::Number::kBits;
-  const size_t blocks = block_count(elements, block);
-  for (size_t g = 0; g < blocks; ++g) {
-    const size_t begin = g * block, m = g + 1 < blocks ? block : elements - begin;
-    if (group.scale[g] == kNanScale) {
-      std::memset(codes, 0, code_bytes(m, kBits));
-    } else if (source.simple(begin, m)) {
-      encode_block<Packing, Lanes>(source.rounding(group.inverse[g], begin), in, m, codes);
-    } else {
-      encode_columns<Packing>(source.slow_rounding(group.inverse[g], begin), in, m, 0,
-                              m / Packing::kRuns + (m % Packing::kRuns != 0), codes);
-    }
-    in += m * sizeof(float);
-    codes += code_bytes(m, kBits);
+HWY_INLINE void encode_block_of(const Source& source, const Piece& piece, const Group& group, size_t g,
+                                std::byte* codes) {
+  const size_t begin = g * piece.block, m = piece.length(g);
+  const std::byte* const floats = piece.at(g);
+  if (group.scales()[g] == kNanScale) {
+    std::memset(codes, 0, code_bytes(m, Packing::Number::kBits));
+  } else if (source.simple(begin, m) && m == BlockCodec::kDefaultBlock) {  // of constant length: without loops
+    encode_block<Packing, Lanes>(source.rounding(group.inverse(g), begin), floats, BlockCodec::kDefaultBlock, codes);
+  } else if (source.simple(begin, m)) {
+    encode_block<Packing, Lanes>(source.rounding(group.inverse(g), begin), floats, m, codes);
+  } else {
+    encode_columns<Packing>(source.slow_rounding(group.inverse(g), begin), floats, m, 0,
+                            m / Packing::kRuns + (m % Packing::kRuns != 0), codes);
   }
 }
 
-// A group's scales are found while the group before it is encoded: the long way from magnitudes to scales keeps nobody
-// waiting.
+// For each block that is encoded one of the group after it is looked at: the way to the caches of the latter hides in
+// the arithmetic of the former, and the long one from magnitudes to scales keeps nobody waiting.
 template <class Packing, class Lanes, class Source>
 HWY_INLINE void encode_from(Source source, const BlockInput& input, std::byte* scales, std::byte* codes) {
   using Number = typename Packing::Number;
-  const auto* in = static_cast<const std::byte*>(input.floats);
   const size_t block = input.block, most = kGroupElements / block < 1 ? 1 : kGroupElements / block;
   const size_t stride = (most < kGroupBlocks ? most : kGroupBlocks) * block;
+  size_t left = input.count;
+  Piece piece{static_cast<const std::byte*>(input.floats), left < stride ? left : stride, block};
   Group groups[2];
-  size_t count = input.count, elements = count < stride ? count : stride;
-  if (count != 0) find_scales<Number>(in, elements, block, &groups[0]);
-  for (size_t turn = 0; count != 0; turn ^= 1) {
-    const std::byte* const next = in + elements * sizeof(float);
-    const size_t left = count - elements, then = left < stride ? left : stride;
-    if (then != 0) find_scales<Number>(next, then, block, &groups[turn ^ 1]);
-    const size_t scale_bytes = block_count(elements, block) * sizeof groups[turn].scale[0];
-    std::memcpy(scales, groups[turn].scale, scale_bytes);
-    encode_group<Packing, Lanes>(source, in, elements, block, groups[turn], codes);
-    scales += scale_bytes;
-    codes += code_bytes(elements, Number::kBits);
-    source.advance(elements);
-    in = next;
-    count = left;
-    elements = then;
+  for (size_t g = 0; g < piece.blocks(); ++g) groups[0].look_at(g, piece.at(g), piece.length(g));
+  groups[0].find_scales<Number>(piece.blocks());
+  for (size_t turn = 0; left != 0; turn ^= 1) {
+    left -= piece.elements;
+    const Piece next = piece.next(left);
+    const size_t blocks = piece.blocks(), next_blocks = next.blocks();
+    std::memcpy(scales, groups[turn].scales(), blocks * sizeof(uint16_t));
+    for (size_t g = 0; g < blocks; ++g) {
+      if (g < next_blocks) groups[turn ^ 1].look_at(g, next.at(g), next.length(g));
+      encode_block_of<Packing, Lanes>(source, piece, groups[turn], g, codes);
+      codes += code_bytes(piece.length(g), Number::kBits);
+    }
+    groups[turn ^ 1].find_scales<Number>(next_blocks);
+    scales += blocks * sizeof(uint16_t);
+    source.advance(piece.elements);
+    piece = next;
   }
 }
 

@@ -1,7 +1,8 @@
 // Numbers of blocks in vectors, and how floats are rounded to them, compiled once per instruction set.
 //
-// A `Rounding` belongs to a block. Its lanes(tag, floats, i) are the codes of the elements from i on, sign-extended;
-// one(floats, i) is that of one element. A `Source` makes the roundings of a tile's blocks, given where they begin.
+// A `Rounding` belongs to a block. Its lanes(tag, floats, i) are the codes of a vector of elements from i on,
+// sign-extended; pair(tag, floats, i) those of two vectors, as shorts; one(floats, i) is that of one element. A
+// `Source` makes the roundings of a tile's blocks, given where they begin.
 #if defined(COMPRESSION_BLOCK_NUMBERS_INL_HPP_) == defined(HWY_TARGET_TOGGLE)
 #ifdef COMPRESSION_BLOCK_NUMBERS_INL_HPP_
 #undef COMPRESSION_BLOCK_NUMBERS_INL_HPP_
@@ -32,6 +33,7 @@ HWY_INLINE hn::Vec<hn::RebindToSigned<D>> nearest_integers(D d, hn::Vec<D> x) {
   return hn::Sub(hn::BitCast(di, hn::Add(x, hn::BitCast(d, magic))), magic);
 }
 
+// Of x in units of the scale: codes() are those of a vector, sign-extended, pair() those of two, as shorts.
 template <class Number>
 struct NumberLanes {  // integers
   template <class D>
@@ -45,24 +47,92 @@ struct NumberLanes {  // integers
     const auto chance = hn::BitCast(di, hn::ShiftRight<32 - kFractionBits>(random));
     return hn::ShiftRight<kFractionBits>(hn::Add(fixed, chance));
   }
+#if HWY_TARGET != HWY_SCALAR
+  template <class D>
+  static HWY_INLINE Shorts pair(D, hn::Vec<D> a, hn::Vec<D> b) {
+    return shorts(nearest(a), nearest(b));
+  }
+#endif
 };
 
+// The bits of `yes` where `mask` has ones, else those of `no`.
+template <class V>
+HWY_INLINE V chosen(V mask, V yes, V no) {
+  return hn::Or(hn::And(mask, yes), hn::AndNot(mask, no));
+}
+
+// The power of two where x's binade begins, no smaller than that of the bits `least`, with x's sign.
+template <class D>
+HWY_INLINE hn::Vec<D> binade_of(D d, hn::Vec<D> x, uint32_t least) {
+  const hn::RebindToSigned<D> di;
+  const auto constant = [=](uint32_t bits) HWY_ATTR { return hn::Set(di, static_cast<int32_t>(bits)); };
+#if HWY_TARGET == HWY_AVX3
+  if constexpr (hn::MaxLanes(d) == hn::MaxLanes(hn::ScalableTag<float>())) {
+    constexpr int kLargerMagnitudeFirstSign = 3;
+    const auto start = hn::And(x, hn::BitCast(d, constant(kInf32 | ~kAbsMask32)));
+    return hn::Vec<D>{_mm512_range_ps(start.raw, hn::BitCast(d, constant(least)).raw, kLargerMagnitudeFirstSign)};
+  }
+#endif
+  const auto bits = hn::BitCast(di, x);
+  const auto magnitude = hn::Max(hn::And(bits, constant(kInf32)), constant(least));
+  return hn::BitCast(d, hn::OrAnd(magnitude, bits, constant(~kAbsMask32)));
+}
+
+// As in Number::code() a power of two is added, here with x's sign. Exponent and lowest bits of the sum come to the
+// code and a constant, which is made a multiple of 2^7 by a multiple of the grid that is added along with the power.
 template <class SmallT>
 struct NumberLanes<Floats<SmallT>> {
   using Small = SmallT;
-  using Number = Floats<SmallT>;
+  static constexpr uint32_t kMagnitude = Small::kSign - 1;
+  static constexpr uint32_t kConstant =
+      (Small::kMinNormal32 >> Small::kShift) + (Small::kShift << Small::kMantissaBits);
+  static constexpr uint32_t kMissing = (0u - kConstant) & kMagnitude;
+
+  template <class D>
+  static HWY_INLINE hn::Vec<hn::RebindToSigned<D>> sums(D d, hn::Vec<D> x) {
+    constexpr float kFar = static_cast<float>(1u << Small::kShift);
+    constexpr float kMore = static_cast<float>(kMissing) / static_cast<float>(1u << Small::kMantissaBits);
+    const auto sum = hn::MulAdd(binade_of(d, x, Small::kMinNormal32), hn::Set(d, kFar + kMore), x);  // product is exact
+    return hn::BitCast(hn::RebindToSigned<D>(), sum);
+  }
+
   template <class D>
   static HWY_INLINE hn::Vec<hn::RebindToSigned<D>> codes(D d, hn::Vec<D> x) {
     const hn::RebindToSigned<D> di;
-    const auto constant = [=](uint32_t bits) HWY_ATTR { return hn::Set(di, static_cast<int32_t>(bits)); };
-    const auto bits = hn::BitCast(di, x);
-    const auto exponent = hn::Max(hn::And(bits, constant(kInf32)), constant(Small::kMinNormal32));
-    const auto far = hn::BitCast(d, hn::Add(exponent, constant(Number::kFar)));
-    const auto sum = hn::BitCast(di, hn::Add(hn::BitCast(d, hn::And(bits, constant(kAbsMask32))), far));
-    const auto binade = hn::Sub(hn::ShiftRight<Small::kShift>(exponent), constant(Number::kFirstBinade));
-    const auto magnitude = hn::Add(hn::Sub(sum, exponent), binade);
-    return hn::Or(magnitude, hn::And(hn::ShiftRight<31>(bits), constant(~(Small::kSign - 1))));
+    const auto magnitude = hn::Set(di, static_cast<int32_t>(kMagnitude));
+    const auto sum = sums(d, x);
+    return chosen(magnitude, hn::Add(sum, hn::ShiftRight<Small::kShift>(sum)), hn::ShiftRight<31>(sum));
   }
+
+#if HWY_TARGET != HWY_SCALAR
+  // Of the words sign, constant, magnitude, kBelow zeros: the magnitude goes to the sign.
+  template <class D>
+  static HWY_INLINE Shorts pair(D d, hn::Vec<D> a, hn::Vec<D> b) {
+    const hn::ScalableTag<int16_t> d16;
+    const auto words = shorts(halves(d, a), halves(d, b));
+    const auto sign = hn::Set(d16, static_cast<int16_t>(-0x8000));
+    return hn::ShiftRight<8>(chosen(sign, words, hn::ShiftLeft<8 - kBelow>(words)));
+  }
+
+ private:
+  static constexpr int kBelow = Small::kShift - 16;  // the bits of a sum's upper half below a code's
+
+  // The upper half of a sum with the lower one added in its place, in the range of 16 bits.
+  template <class D>
+  static HWY_INLINE hn::Vec<hn::RebindToSigned<D>> halves(D d, hn::Vec<D> x) {
+    const hn::RebindToSigned<D> di;
+    const auto sum = sums(d, x);
+#if HWY_ARCH_X86
+    const hn::Repartition<int16_t, D> d16;
+    const auto factors = hn::BitCast(d16, hn::Set(di, (1 << 16) | (1 << kBelow)));
+    auto unused = hn::Zero(di);
+    return hn::ReorderWidenMulAccumulate(di, hn::BitCast(d16, sum), factors, hn::Zero(di), unused);
+#else
+    const auto lower = hn::And(sum, hn::Set(di, 0xffff));
+    return hn::Add(hn::ShiftRight<16>(sum), hn::ShiftLeft<kBelow>(lower));
+#endif
+  }
+#endif
 };
 
 // ---- Roundings -----------------------------------------------------------------------------------------------------
@@ -77,9 +147,19 @@ template <class Number>
 struct NearestRounding {
   float inverse;
   template <class D>
-  HWY_INLINE hn::Vec<hn::RebindToSigned<D>> lanes(D d, const std::byte* floats, size_t i) const {
-    return NumberLanes<Number>::codes(d, hn::Mul(load(d, floats + i * sizeof(float)), hn::Set(d, inverse)));
+  HWY_INLINE hn::Vec<D> scaled(D d, const std::byte* floats, size_t i) const {
+    return hn::Mul(load(d, floats + i * sizeof(float)), hn::Set(d, inverse));
   }
+  template <class D>
+  HWY_INLINE hn::Vec<hn::RebindToSigned<D>> lanes(D d, const std::byte* floats, size_t i) const {
+    return NumberLanes<Number>::codes(d, scaled(d, floats, i));
+  }
+#if HWY_TARGET != HWY_SCALAR
+  template <class D>
+  HWY_INLINE Shorts pair(D d, const std::byte* floats, size_t i) const {
+    return NumberLanes<Number>::pair(d, scaled(d, floats, i), scaled(d, floats, i + hn::Lanes(d)));
+  }
+#endif
   HWY_INLINE int32_t one(const std::byte* floats, size_t i) const {
     return Number::code(float_at(floats, i) * inverse);
   }
@@ -113,6 +193,12 @@ struct RandomRounding {
     const auto x = hn::Mul(load(d, floats + i * sizeof(float)), hn::Set(d, slow.inverse));
     return NumberLanes<Number>::codes(d, x, bits.at(hn::RebindToUnsigned<D>(), i));
   }
+#if HWY_TARGET != HWY_SCALAR
+  template <class D>
+  HWY_INLINE Shorts pair(D d, const std::byte* floats, size_t i) const {
+    return shorts(lanes(d, floats, i), lanes(d, floats, i + hn::Lanes(d)));
+  }
+#endif
   HWY_INLINE int32_t one(const std::byte* floats, size_t i) const { return slow.one(floats, i); }
 };
 

@@ -7,6 +7,7 @@
 #endif
 
 #include "base/simd_float-inl.hpp"
+#include "compression/block/block_codec.hpp"
 #include "compression/block/layout.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -15,23 +16,21 @@ namespace hn = hwy::HWY_NAMESPACE;
 using namespace coll::simd::HWY_NAMESPACE;
 
 // Lanes of the largest magnitudes of floats[0..m), as bits; NaN is above infinity. The rest that fills no vector goes
-// to the first lane.
+// to all lanes.
 template <class D>
 HWY_INLINE hn::Vec<D> largest_magnitudes(D d, const std::byte* floats, size_t m) {
   const auto mask = hn::Set(d, static_cast<int32_t>(kAbsMask32));
   const size_t lanes = hn::Lanes(d);
   const auto at = [&](size_t element) HWY_ATTR { return hn::And(mask, load(d, floats + element * sizeof(float))); };
-  auto first = hn::Zero(d), second = hn::Zero(d), third = hn::Zero(d), fourth = hn::Zero(d);
+  auto even = hn::Zero(d), odd = hn::Zero(d);
   size_t i = 0;
-  for (; i + 4 * lanes <= m; i += 4 * lanes) {
-    first = hn::Max(first, at(i));
-    second = hn::Max(second, at(i + lanes));
-    third = hn::Max(third, at(i + 2 * lanes));
-    fourth = hn::Max(fourth, at(i + 3 * lanes));
-  }
-  for (; i + 2 * lanes <= m; i += 2 * lanes) {
-    first = hn::Max(first, at(i));
-    second = hn::Max(second, at(i + lanes));
+  if (2 * lanes <= m) {
+    even = at(0);
+    odd = at(lanes);
+    for (i = 2 * lanes; i + 2 * lanes <= m; i += 2 * lanes) {
+      even = hn::Max(even, at(i));
+      odd = hn::Max(odd, at(i + lanes));
+    }
   }
   if (i < m) {
     int32_t rest = 0;
@@ -41,31 +40,45 @@ HWY_INLINE hn::Vec<D> largest_magnitudes(D d, const std::byte* floats, size_t m)
       bits &= static_cast<int32_t>(kAbsMask32);
       rest = bits > rest ? bits : rest;
     }
-    first = hn::Max(first, hn::Set(d, rest));
+    even = hn::Max(even, hn::Set(d, rest));
   }
-  return hn::Max(hn::Max(first, second), hn::Max(third, fourth));
+  return hn::Max(even, odd);
 }
 
-// Blocks whose scales are found before the first is encoded, so that one block's latency hides in the others' work;
-// few enough elements to stay in the L1 cache.
+// Blocks whose scales are found together; few enough elements to stay in the L1 cache until they are encoded.
 inline constexpr size_t kGroupBlocks = 16;
 inline constexpr size_t kGroupElements = 2048;
 
-struct Group {
-  alignas(64) uint16_t scale[kGroupBlocks];
-  alignas(64) float inverse[kGroupBlocks];
+class Group {
+ public:
+  // Looks at block `at` of m elements.
+  HWY_INLINE void look_at(size_t at, const std::byte* floats, size_t m) {
+    const hn::CappedTag<int32_t, kGroupBlocks> d;
+    const auto largest = m == BlockCodec::kDefaultBlock ? largest_magnitudes(d, floats, BlockCodec::kDefaultBlock)
+                                                        : largest_magnitudes(d, floats, m);
+    hn::Store(largest, d, magnitudes_ + at * hn::Lanes(d));
+  }
+  // The scales of the first `blocks` blocks, which have been looked at since the last time.
+  template <class Number>
+  HWY_INLINE void find_scales(size_t blocks);
+
+  HWY_INLINE const uint16_t* scales() const { return scales_; }
+  HWY_INLINE float inverse(size_t at) const { return inverses_[at]; }
+
+ private:
+  alignas(64) int32_t magnitudes_[kGroupBlocks * hn::MaxLanes(hn::CappedTag<int32_t, kGroupBlocks>())];
+  alignas(64) uint16_t scales_[kGroupBlocks];
+  alignas(64) float inverses_[kGroupBlocks];
 };
 
-// Lane i of the result is the largest lane of the vector at vectors + i * lanes.
-template <class D>
-HWY_INLINE hn::Vec<D> largest_of_each(D d, int32_t* vectors) {
+// Lane i of the result is the largest lane of vector i of kVectors in a row, as many as there are lanes.
+template <size_t kVectors, class D>
+HWY_INLINE hn::Vec<D> largest_of_each(D d, const int32_t* vectors) {
 #if HWY_TARGET != HWY_SCALAR
-  const size_t lanes = hn::Lanes(d);
-  for (size_t left = lanes; left > 1; left /= 2) {
-    for (size_t i = 0; i < left; i += 2) {
-      const auto a = hn::Load(d, vectors + i * lanes), b = hn::Load(d, vectors + (i + 1) * lanes);
-      hn::Store(hn::Max(hn::ConcatEven(d, b, a), hn::ConcatOdd(d, b, a)), d, vectors + i / 2 * lanes);
-    }
+  if constexpr (kVectors > 1) {
+    constexpr size_t kHalf = kVectors / 2;
+    const auto a = largest_of_each<kHalf>(d, vectors), b = largest_of_each<kHalf>(d, vectors + kHalf * hn::Lanes(d));
+    return hn::Max(hn::ConcatEven(d, b, a), hn::ConcatOdd(d, b, a));
   }
 #endif
   return hn::Load(d, vectors);
@@ -87,21 +100,14 @@ HWY_INLINE void store_scales(D d, hn::Vec<D> largest, uint16_t* scales, float* i
   store(df, hn::Div(hn::Set(df, 1.0f), hn::BitCast(df, hn::ShiftLeft<16>(scale))), inverses);
 }
 
-// The scales of up to kGroupBlocks blocks.
 template <class Number>
-HWY_INLINE void find_scales(const std::byte* floats, size_t elements, size_t block, Group* group) {
+HWY_INLINE void Group::find_scales(size_t blocks) {
   const hn::CappedTag<int32_t, kGroupBlocks> d;
-  constexpr size_t kMostLanes = hn::MaxLanes(d);
   const size_t lanes = hn::Lanes(d);
-  alignas(64) int32_t vectors[kMostLanes * kMostLanes];
-  for (size_t first = 0; first * block < elements; first += lanes) {
-    for (size_t g = 0; g < lanes; ++g) {
-      const size_t at = (first + g) * block;
-      const size_t m = elements - at < block ? elements - at : block;
-      const bool there = at < elements;
-      store(d, there ? largest_magnitudes(d, floats + at * sizeof(float), m) : hn::Zero(d), vectors + g * lanes);
-    }
-    store_scales<Number>(d, largest_of_each(d, vectors), group->scale + first, group->inverse + first);
+  for (size_t none = blocks; none % lanes != 0; ++none) hn::Store(hn::Zero(d), d, magnitudes_ + none * lanes);
+  for (size_t first = 0; first < blocks; first += lanes) {
+    store_scales<Number>(d, largest_of_each<hn::MaxLanes(d)>(d, magnitudes_ + first * lanes), scales_ + first,
+                         inverses_ + first);
   }
 }
 

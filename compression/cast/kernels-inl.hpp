@@ -24,7 +24,7 @@ struct Messages {
 
   template <class D>
   HWY_INLINE hn::Vec<D> get(D d, size_t message, size_t i) const {
-    return Format::get(d, all[message] + (begin + i) * Format::kBytes);
+    return Format::raw(d, all[message] + (begin + i) * Format::kBytes);
   }
   template <class D>
   HWY_INLINE hn::Vec<D> start(D d, size_t i) const {

@@ -18,20 +18,20 @@ using namespace coll::simd::HWY_NAMESPACE;
 
 struct PackingLanes {
 #if HWY_TARGET != HWY_SCALAR
+  static constexpr size_t kVectors = 4;
   template <class D, class Rounding>
-  static HWY_INLINE void store4(D d, const Rounding& rounding, const std::byte* floats, size_t run, std::byte* codes,
-                                size_t i) {
-    const hn::Repartition<uint8_t, D> d8;
-    const hn::Repartition<uint16_t, D> d16;
-    const auto low = narrow4(d, rounding, floats, i), high = narrow4(d, rounding, floats, i + run);
-    const auto nibble = hn::Set(d8, 0x0f);
-    const auto shifted = hn::BitCast(d8, hn::ShiftLeft<4>(hn::BitCast(d16, high)));
-    store(d8, hn::Or(hn::And(nibble, hn::BitCast(d8, low)), hn::AndNot(nibble, shifted)), codes + i);
+  static HWY_INLINE void store_many(D d, const Rounding& rounding, const std::byte* floats, size_t run,
+                                    std::byte* codes, size_t i) {
+    const auto both = [&](size_t at) HWY_ATTR {
+      const auto low = rounding.pair(d, floats, at), high = rounding.pair(d, floats, at + run);
+      return chosen(hn::Set(hn::Repartition<int16_t, D>(), 15), low, hn::ShiftLeft<4>(high));
+    };
+    store(hn::Repartition<int8_t, D>(), narrow(both(i), both(i + 2 * hn::Lanes(d))), codes + i);
   }
 #endif
   template <class D, class Rounding>
-  static HWY_INLINE void store1(D d, const Rounding& rounding, const std::byte* floats, size_t run, std::byte* codes,
-                                size_t i) {
+  static HWY_INLINE void store_one(D d, const Rounding& rounding, const std::byte* floats, size_t run, std::byte* codes,
+                                   size_t i) {
     const hn::RebindToSigned<D> di;
     const hn::RebindToUnsigned<D> d32;
     const hn::Rebind<uint8_t, D> d8;
@@ -40,19 +40,14 @@ struct PackingLanes {
     store(d8, hn::TruncateTo(d8, hn::BitCast(d32, hn::Or(low, high))), codes + i);
   }
 
+  static constexpr float kUnit = 1;
   template <class D>
-  struct Decoder {
-    hn::Vec<D> scale;
-    HWY_INLINE Decoder(D d, float scale_value) : scale(hn::Set(d, scale_value)) {}
-    HWY_INLINE void get(const std::byte* codes, size_t, size_t i, hn::Vec<D>* out) const {
-      const auto both = hn::PromoteTo(hn::RebindToSigned<D>(), load(hn::Rebind<int8_t, D>(), codes + i));
-      out[0] = vector(hn::ShiftRight<28>(hn::ShiftLeft<28>(both)));
-      out[1] = vector(hn::ShiftRight<4>(both));
-    }
-    HWY_INLINE hn::Vec<D> vector(hn::Vec<hn::RebindToSigned<D>> code) const {
-      return hn::Mul(hn::ConvertTo(D(), code), scale);
-    }
-  };
+  static HWY_INLINE void numbers(D d, const std::byte* codes, size_t, size_t i, hn::Vec<D>* out) {
+    const auto both = hn::PromoteTo(hn::RebindToSigned<D>(), load(hn::Rebind<int8_t, D>(), codes + i));
+    out[0] = hn::ConvertTo(d, hn::ShiftRight<28>(hn::ShiftLeft<28>(both)));
+    out[1] = hn::ConvertTo(d, hn::ShiftRight<4>(both));
+  }
+  static HWY_INLINE bool special(const std::byte*, size_t) { return false; }
 };
 
 constexpr BlockKernels kTable = block::HWY_NAMESPACE::block_kernels<Packing, PackingLanes>();

@@ -18,26 +18,26 @@ using namespace coll::simd::HWY_NAMESPACE;
 
 struct PackingLanes {
 #if HWY_TARGET != HWY_SCALAR
+  static constexpr size_t kVectors = 2;  // more are not in a run of a block of the default length
   template <class D, class Rounding>
-  static HWY_INLINE void store4(D d, const Rounding& rounding, const std::byte* floats, size_t run, std::byte* codes,
-                                size_t i) {
-    const hn::Repartition<uint8_t, D> d8;
-    const hn::Repartition<uint16_t, D> d16;
-    const auto last = hn::BitCast(d16, narrow4(d, rounding, floats, i + 3 * run));
-    const auto shared = hn::Set(d8, 3);
-    const auto row = [&](size_t r, hn::Vec<decltype(d16)> bits) HWY_ATTR {
-      const auto own = hn::ShiftLeft<2>(hn::BitCast(d16, narrow4(d, rounding, floats, i + r * run)));
-      const auto both = hn::Or(hn::AndNot(shared, hn::BitCast(d8, own)), hn::And(shared, hn::BitCast(d8, bits)));
-      store(d8, both, codes + r * run + i);
+  static HWY_INLINE void store_many(D d, const Rounding& rounding, const std::byte* floats, size_t run,
+                                    std::byte* codes, size_t i) {
+    const hn::Half<hn::Repartition<int8_t, D>> d8;
+    const auto last = rounding.pair(d, floats, i + 3 * run);
+    const auto row = [&](size_t r, Shorts bits) HWY_ATTR {
+      const auto own = rounding.pair(d, floats, i + r * run);
+      return chosen(hn::Set(hn::Repartition<int16_t, D>(), 3), bits, hn::ShiftLeft<2>(own));
     };
-    row(0, last);
-    row(1, hn::ShiftRight<2>(last));
-    row(2, hn::ShiftRight<4>(last));
+    const auto first_two = narrow(row(0, last), row(1, hn::ShiftRight<2>(last)));
+    const auto third = row(2, hn::ShiftRight<4>(last));
+    store(d8, hn::LowerHalf(d8, first_two), codes + i);
+    store(d8, hn::UpperHalf(d8, first_two), codes + run + i);
+    store(d8, hn::LowerHalf(d8, narrow(third, third)), codes + 2 * run + i);
   }
 #endif
   template <class D, class Rounding>
-  static HWY_INLINE void store1(D d, const Rounding& rounding, const std::byte* floats, size_t run, std::byte* codes,
-                                size_t i) {
+  static HWY_INLINE void store_one(D d, const Rounding& rounding, const std::byte* floats, size_t run, std::byte* codes,
+                                   size_t i) {
     const hn::RebindToSigned<D> di;
     const hn::RebindToUnsigned<D> d32;
     const hn::Rebind<uint8_t, D> d8;
@@ -52,36 +52,34 @@ struct PackingLanes {
     row(2, hn::ShiftRight<4>(last));
   }
 
+  static constexpr float kUnit = 1;
+  // The last run's codes are put together in bytes, where they then have their place like the others.
   template <class D>
-  struct Decoder {
-    hn::Vec<D> scale;
-    HWY_INLINE Decoder(D d, float scale_value) : scale(hn::Set(d, scale_value)) {}
-    // The last run's codes are put together in bytes, where they then have their place like the others.
-    HWY_INLINE void get(const std::byte* codes, size_t run, size_t i, hn::Vec<D>* out) const {
-      const hn::Rebind<int8_t, D> d8;
-      const auto a = load(d8, codes + i), b = load(d8, codes + run + i), c = load(d8, codes + 2 * run + i);
-      const auto shared = hn::Set(d8, 3);
-      const auto low = up<2>(hn::And(a, shared)), middle = up<4>(hn::And(b, shared)), high = up<6>(hn::And(c, shared));
-      out[0] = vector(a);
-      out[1] = vector(b);
-      out[2] = vector(c);
-      out[3] = vector(hn::Or(low, hn::Or(middle, high)));
-    }
-    // Of bytes below 4: nothing crosses into the next.
-    template <int kBy, class V>
-    static HWY_INLINE V up(V bytes) {
-      const hn::Rebind<int8_t, D> d8;
+  static HWY_INLINE void numbers(D d, const std::byte* codes, size_t run, size_t i, hn::Vec<D>* out) {
+    const hn::Rebind<int8_t, D> d8;
+    const auto a = load(d8, codes + i), b = load(d8, codes + run + i), c = load(d8, codes + 2 * run + i);
+    const auto upper = chosen(hn::Set(d8, 0x30), up<4>(d8, b), up<6>(d8, c));
+    out[0] = vector(d, a);
+    out[1] = vector(d, b);
+    out[2] = vector(d, c);
+    out[3] = vector(d, chosen(hn::Set(d8, 0x0c), up<2>(d8, a), upper));
+  }
+  static HWY_INLINE bool special(const std::byte*, size_t) { return false; }
+
+ private:
+  // What crosses into the next byte comes below bit kBy.
+  template <int kBy, class D8>
+  static HWY_INLINE hn::Vec<D8> up(D8 d8, hn::Vec<D8> bytes) {
 #if HWY_TARGET == HWY_SCALAR
-      return hn::BitCast(d8, hn::ShiftLeft<kBy>(hn::BitCast(hn::RebindToUnsigned<decltype(d8)>(), bytes)));
+    return hn::BitCast(d8, hn::ShiftLeft<kBy>(hn::BitCast(hn::RebindToUnsigned<D8>(), bytes)));
 #else
-      return hn::BitCast(d8, hn::ShiftLeft<kBy>(hn::BitCast(hn::Repartition<uint16_t, decltype(d8)>(), bytes)));
+    return hn::BitCast(d8, hn::ShiftLeft<kBy>(hn::BitCast(hn::Repartition<uint16_t, D8>(), bytes)));
 #endif
-    }
-    HWY_INLINE hn::Vec<D> vector(hn::Vec<hn::Rebind<int8_t, D>> bytes) const {
-      const auto code = hn::ShiftRight<2>(hn::PromoteTo(hn::RebindToSigned<D>(), bytes));
-      return hn::Mul(hn::ConvertTo(D(), code), scale);
-    }
-  };
+  }
+  template <class D>
+  static HWY_INLINE hn::Vec<D> vector(D d, hn::Vec<hn::Rebind<int8_t, D>> bytes) {
+    return hn::ConvertTo(d, hn::ShiftRight<2>(hn::PromoteTo(hn::RebindToSigned<D>(), bytes)));
+  }
 };
 
 constexpr BlockKernels kTable = block::HWY_NAMESPACE::block_kernels<Packing, PackingLanes>();

@@ -113,6 +113,9 @@ void find_topology(const Env& env, int ranks, Report* report) {
   if (const Status status = topo::parse_links(env.topo_links, &tuning.overrides); !status.ok()) {
     report->errors.push_back(status.message());
   }
+  if (const Status status = topo::parse_switches(env.topo_switch, &tuning.switches); !status.ok()) {
+    report->errors.push_back(status.message());
+  }
   std::string ignored;
   topo::load_tuning(env.tuning_file, &tuning, &report->tuning_file, &ignored);
   if (!ignored.empty()) report->warnings.push_back(ignored);

@@ -39,6 +39,7 @@ void add_tuning(const Report& report, std::string* all) {
   const topo::Rates& rates = report.topology.rates;
   *all += fmt::format("\nRates (tuning file: {})\n", report.tuning_file.empty() ? "none" : report.tuning_file);
   for (size_t kind = 0; kind < report.topology.links.size(); ++kind) {
+    if (!report.topology.has(static_cast<topo::LinkKind>(kind))) continue;
     const topo::LinkCost& link = report.topology.links[kind];
     *all +=
         fmt::format("  {:<24}{:.4g} us, {:.4g} GB/s\n", topo::kLinkNames[kind], link.latency_us, link.bandwidth_gbs);
@@ -58,6 +59,7 @@ nlohmann::json tuning_json(const Report& report) {
                          {"reduce_gbs", rates.reduce_gbs},
                          {"network_cpu_gbs", rates.network_cpu_gbs}};
   for (size_t kind = 0; kind < report.topology.links.size(); ++kind) {
+    if (!report.topology.has(static_cast<topo::LinkKind>(kind))) continue;
     const topo::LinkCost& link = report.topology.links[kind];
     json["links"][std::string(topo::kLinkNames[kind])] = {{"latency_us", link.latency_us},
                                                           {"bandwidth_gbs", link.bandwidth_gbs}};

@@ -20,6 +20,7 @@ struct Call {
   collCodec_t codec;  // NULL: exact
   collComm_t comm;
   collStream_t stream;
+  int rank, size;
 };
 
 struct MpiCall {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include "coll/coll_mpi.h"
 #include "perf/tools/buffer.hpp"
@@ -66,32 +67,25 @@ class Pair {
   collComm_t comm_ = nullptr;
 };
 
-Problem measure_pair(MPI_Comm mpi, const LinkEffort& effort, double* latency_s, double* transfer_s) {
-  Pair pair(mpi);
-  if (Problem p = pair.open()) return p;
-  if (Problem p = pair.time(8, effort.small_calls, Senders::kInTurn, latency_s)) return p;
-  // One way, or pairs that share a link would fill both of its directions.
-  return pair.time(effort.large_bytes, effort.large_calls, Senders::kFirst, transfer_s);
-}
-
-// All pairs at the same time; the others sleep.
+// All pairs at the same time; the others sleep. All begin to transfer together: where they take turns on few cores, one
+// may be through before another has begun, and each would have the link to itself.
 Problem measure_pairs(const Ranks& ranks, const std::vector<std::vector<int>>& pairs, const LinkEffort& effort,
                       PairCost* cost) {
-  double latency_us = 0, transfer_s = 0;
+  double latency_s = 0, transfer_s = 0;
   Problem problem;
-  MPI_Comm mine = MPI_COMM_NULL;
+  std::optional<Pair> mine;
   for (const std::vector<int>& pair : pairs) {
     const MPI_Comm comm = ranks.group(pair);
-    if (comm != MPI_COMM_NULL) mine = comm;
+    if (comm != MPI_COMM_NULL) mine.emplace(comm);
   }
-  if (mine != MPI_COMM_NULL) {
-    double latency_s = 0;
-    problem = measure_pair(mine, effort, &latency_s, &transfer_s);
-    latency_us = latency_s * 1e6;
-  }
+  if (mine) problem = mine->open();
+  if (mine && !problem) problem = mine->time(8, effort.small_calls, Senders::kInTurn, &latency_s);
+  if (Problem p = ranks.agree(problem)) return p;
+  // One way, or pairs that share a link would fill both of its directions.
+  if (mine) problem = mine->time(effort.large_bytes, effort.large_calls, Senders::kFirst, &transfer_s);
   if (Problem p = ranks.agree(problem)) return p;
   // Both ranks of a pair report the same.
-  cost->latency_us = ranks.sum(latency_us) / static_cast<double>(2 * pairs.size());
+  cost->latency_us = ranks.sum(latency_s) * 1e6 / static_cast<double>(2 * pairs.size());
   // Until the last pair is done: one that is ahead leaves the link to the others.
   cost->gbs = static_cast<double>(pairs.size() * effort.large_bytes) / ranks.most(transfer_s) / 1e9;
   return {};

@@ -44,8 +44,9 @@ struct Buffers {
 
 Status check_range(const Arguments& args, int nranks) {
   COLL_TRY(check_type(args.type));
-  const size_t most = SIZE_MAX / 2 / size_of(args.type) / static_cast<size_t>(nranks);
-  if (args.count > most)
+  size_t bytes = 0;
+  const size_t of_each = size_of(args.type) * static_cast<size_t>(nranks);
+  if (__builtin_mul_overflow(args.count, of_each, &bytes) || bytes > SIZE_MAX / 2)
     return {collInvalidArgument, text("count is ", args.count, ", which is more than memory can hold")};
   return {};
 }
@@ -76,7 +77,7 @@ Status codec_for(const Call& call, collCodec_t handle, std::shared_ptr<const Cod
   return {};
 }
 
-Status submit(const Arguments& args, Call call) {
+Status submit(const Arguments& args, Call&& call) {
   call.send = static_cast<const std::byte*>(args.send);
   call.recv = static_cast<std::byte*>(args.recv);
   call.count = args.count;
@@ -84,7 +85,7 @@ Status submit(const Arguments& args, Call call) {
   std::shared_ptr<Stream> stream;
   COLL_TRY(api::stream_of(args.stream, &stream));
   if (Group& group = api::group(); group.open()) {
-    group.add({args.comm->communicator.get(), std::move(call), std::move(stream)});
+    group.add(*args.comm->communicator, std::move(call), std::move(stream));
     return {};
   }
   return args.comm->communicator->run(call, stream);

@@ -144,10 +144,16 @@ constexpr EnvVariable kRegistry[] = {
      "`mpi` where it works on all ranks.",
      parse_text<&Env::transport>, show_text<&Env::transport>},
     {"COLL_LINKS", Scope::kLocal, "list", "",
-     "Latency and bandwidth of the links, for the choice of algorithms: `net=50us/0.12GBs,shm=1us/8GBs`; either part "
-     "may "
-     "be left out. Rank 0's value counts for all.",
+     "Latency and bandwidth of the links, for the choice of algorithms: `net=50us/0.12GBs,shm=1us/8GBs`; any of `net`, "
+     "`shm`, `numa` (what leads out of a NUMA node inside its package) and `package` (out of a package). Rank 0's "
+     "value "
+     "counts for all.",
      parse_text<&Env::topo_links>, show_text<&Env::topo_links>},
+    {"COLL_SWITCH", Scope::kLocal, "text", "",
+     "Nodes below one network switch, and the rate of its uplink in one direction, which they share: `16/40GBs`. Nodes "
+     "count in the order of their lowest ranks. Unset: any two nodes reach one another at their links' rate. Rank 0's "
+     "value counts for all.",
+     parse_text<&Env::topo_switch>, show_text<&Env::topo_switch>},
     {"COLL_TUNING_FILE", Scope::kLocal, "path", "",
      "File of rates that `coll_tune` measured, for the choice of algorithms and of `auto`'s codecs; unset: this "
      "machine's own in the user's cache folder, where there is one; `none`: none. Rank 0's file counts for all.",

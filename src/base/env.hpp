@@ -22,6 +22,7 @@ struct Env {
   std::string algo;               // "" allows all
   std::string transport;          // "" allows all
   std::string topo_links;         // overrides of link costs: "shm=0.5us/10GBs,net=25us/1.2GBs"
+  std::string topo_switch;        // "" or nodes below a switch and its uplink: "16/40GBs"
   std::string tuning_file;        // "" this machine's own, "none" none
   std::string topo_file;          // "" the node is discovered
   std::string host_id;            // overrides what decides which ranks share a node

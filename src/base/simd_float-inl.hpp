@@ -71,11 +71,16 @@ HWY_INLINE hn::Vec<D> canonical(D d, hn::Vec<D> value) {
   }
 }
 
-// A format has kBytes, get(tag, from) -> lanes, and put(tag, lanes, to), which makes NaN canonical.
+// A format has kBytes, get(tag, from) -> lanes, and put(tag, lanes, to), which make NaN canonical, and raw(tag, from),
+// which is get() of any NaN where that is cheaper: for operands of a chain. Float32 is got as it is.
 struct Float32Format {
   static constexpr size_t kBytes = 4;
   template <class D>
   static HWY_INLINE hn::Vec<D> get(D d, const std::byte* from) {
+    return load(d, from);
+  }
+  template <class D>
+  static HWY_INLINE hn::Vec<D> raw(D d, const std::byte* from) {
     return load(d, from);
   }
   template <class D>
@@ -88,17 +93,21 @@ struct Bf16Format {
   static constexpr size_t kBytes = 2;
   template <class D>
   static HWY_INLINE hn::Vec<D> get(D d, const std::byte* from) {
+    return canonical(d, raw(d, from));
+  }
+  template <class D>
+  static HWY_INLINE hn::Vec<D> raw(D d, const std::byte* from) {
     const hn::RebindToUnsigned<D> d32;
     const hn::Rebind<uint16_t, D> d16;
-    return canonical(d, hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(d32, load(d16, from)))));
+    return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(d32, load(d16, from))));
   }
   template <class D>
   static HWY_INLINE void put(D d, hn::Vec<D> value, std::byte* to) {
     const hn::Rebind<uint16_t, D> d16;
-    store(d16, hn::TruncateTo(d16, hn::ShiftRight<16>(rounded(d, value))), to);
+    store(d16, hn::TruncateTo(d16, hn::ShiftRight<16>(rounded(d, canonical(d, value)))), to);
   }
 #if HWY_TARGET != HWY_SCALAR
-  // Two vectors at once: the upper halves of their lanes, which are the odd 16-bit lanes, fill one.
+  // Two vectors without NaN at once: the upper halves of their lanes, which are the odd 16-bit lanes, fill one.
   template <class D>
   static HWY_INLINE void put2(D d, hn::Vec<D> low, hn::Vec<D> high, std::byte* to) {
     const hn::Repartition<uint16_t, D> d16;
@@ -110,9 +119,9 @@ struct Bf16Format {
  private:
   // The code is the upper half of each lane.
   template <class D>
-  static HWY_INLINE hn::Vec<hn::RebindToUnsigned<D>> rounded(D d, hn::Vec<D> value) {
+  static HWY_INLINE hn::Vec<hn::RebindToUnsigned<D>> rounded(D, hn::Vec<D> value) {
     const hn::RebindToUnsigned<D> d32;
-    const auto bits = hn::BitCast(d32, canonical(d, value));
+    const auto bits = hn::BitCast(d32, value);
     const auto to_even = hn::And(hn::ShiftRight<16>(bits), hn::Set(d32, 1u));
     return hn::Add(bits, hn::Add(to_even, hn::Set(d32, 0x7fffu)));
   }
@@ -141,6 +150,10 @@ struct SmallFormat {
     const uint32_t largest = Small::kInfinity ? Small::kOverflow : Small::kMaxFinite;
     bits = hn::IfThenElse(hn::Gt(magnitude, constant(di32, largest)), constant(di32, kNan32), bits);
     return hn::BitCast(d, bits);
+  }
+  template <class D>
+  static HWY_INLINE hn::Vec<D> raw(D d, const std::byte* from) {
+    return get(d, from);
   }
 
   template <class D>
@@ -189,8 +202,12 @@ struct Fp16Format {
   static constexpr size_t kBytes = 2;
   template <class D>
   static HWY_INLINE hn::Vec<D> get(D d, const std::byte* from) {
+    return canonical(d, raw(d, from));
+  }
+  template <class D>
+  static HWY_INLINE hn::Vec<D> raw(D d, const std::byte* from) {
     const auto code = load(hn::Rebind<uint16_t, D>(), from);
-    return canonical(d, hn::PromoteTo(d, hn::BitCast(hn::Rebind<hwy::float16_t, D>(), code)));
+    return hn::PromoteTo(d, hn::BitCast(hn::Rebind<hwy::float16_t, D>(), code));
   }
   template <class D>
   static HWY_INLINE void put(D d, hn::Vec<D> value, std::byte* to) {
@@ -293,7 +310,7 @@ struct CombineStep {
   template <class D>
   HWY_INLINE void operator()(D d, size_t i) const {
     std::byte* const at = floats + i * sizeof(float);
-    store(d, Op::apply(d, load(d, at), Format::get(d, from + i * Format::kBytes)), at);
+    store(d, Op::apply(d, load(d, at), Format::raw(d, from + i * Format::kBytes)), at);
   }
 };
 
@@ -302,6 +319,25 @@ template <class Format>
 void get_array(const void* from, void* floats, size_t count) {
   each_vector<float>(count, GetStep<Format>{static_cast<const std::byte*>(from), static_cast<std::byte*>(floats)});
 }
+
+#if HWY_TARGET != HWY_SCALAR
+// Four vectors, whose sum is NaN where one of them is: then, and where infinities meet, they are looked at one by one.
+template <class D>
+HWY_INLINE void put4_bf16(D d, const std::byte* floats, std::byte* to) {
+  const size_t step = hn::Lanes(d) * sizeof(float);
+  auto v0 = load(d, floats), v1 = load(d, floats + step);
+  auto v2 = load(d, floats + 2 * step), v3 = load(d, floats + 3 * step);
+  const auto sum = hn::Add(hn::Add(v0, v1), hn::Add(v2, v3));
+  if (HWY_UNLIKELY(!hn::AllFalse(d, hn::IsNaN(sum)))) {
+    v0 = canonical(d, v0);
+    v1 = canonical(d, v1);
+    v2 = canonical(d, v2);
+    v3 = canonical(d, v3);
+  }
+  Bf16Format::put2(d, v0, v1, to);
+  Bf16Format::put2(d, v2, v3, to + step);
+}
+#endif
 
 // to[0..count) = floats[0..count), rounded
 template <class Format>
@@ -312,10 +348,10 @@ void put_array(const void* floats, void* to, size_t count) {
   if constexpr (std::is_same_v<Format, Bf16Format>) {
     const hn::ScalableTag<float> d;
     const size_t lanes = hn::Lanes(d);
-    for (; count >= 2 * lanes; count -= 2 * lanes) {
-      Format::put2(d, load(d, from), load(d, from + lanes * sizeof(float)), out);
-      from += 2 * lanes * sizeof(float);
-      out += 2 * lanes * Format::kBytes;
+    for (; count >= 4 * lanes; count -= 4 * lanes) {
+      put4_bf16(d, from, out);
+      from += 4 * lanes * sizeof(float);
+      out += 4 * lanes * Format::kBytes;
     }
   }
 #endif

@@ -34,10 +34,13 @@ HWY_INLINE Integers nearest(Floats value) {
 #endif
 }
 
-// The bytes of a, b, c, d, one after the other; saturated.
-HWY_INLINE Bytes narrow(Integers a, Integers b, Integers c, Integers d) {
-  const hn::ScalableTag<int16_t> d16;
-  const auto ab = hn::ReorderDemote2To(d16, a, b), cd = hn::ReorderDemote2To(d16, c, d);
+using Shorts = hn::Vec<hn::ScalableTag<int16_t>>;
+
+// The shorts of two vectors, saturated; in an order of the target's own, which narrow() undoes.
+HWY_INLINE Shorts shorts(Integers a, Integers b) { return hn::ReorderDemote2To(hn::ScalableTag<int16_t>(), a, b); }
+
+// The bytes of the four vectors behind ab and cd, one after the other; saturated.
+HWY_INLINE Bytes narrow(Shorts ab, Shorts cd) {
 #if HWY_TARGET == HWY_AVX3
   alignas(64) constexpr int32_t kOrder[16] = {0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15};
   return Bytes{_mm512_permutexvar_epi32(_mm512_load_si512(kOrder), _mm512_packs_epi16(ab.raw, cd.raw))};

@@ -13,8 +13,6 @@ namespace {
 
 constexpr size_t kTimedBytes = 4096;  // what is shorter takes hardly longer than two looks at the clock
 
-bool hands_on(const Step& step) { return step.from.count > 0 && step.to.count > 0; }
-
 }  // namespace
 
 BoardRun::BoardRun(const Call& call, const Plan& plan, Board& board)
@@ -22,13 +20,13 @@ BoardRun::BoardRun(const Call& call, const Plan& plan, Board& board)
       plan_(plan),
       board_(board),
       element_(size_of(call.type)),
-      whole_inputs_(call.function == Function::kAllReduce || call.function == Function::kReduceScatter),
-      posts_data_(call.function != Function::kBroadcast || plan.rank == call.root),
+      pieces_of_input_(plan.pieces_posted()),
       streams_(output_bytes(call, plan.nranks) >= kStreamedBytes),
       piece_bytes_(std::min(plan.piece, plan.shards.front().count) * element_) {
   reads_.end = plan.steps.size();
   for (size_t step = 0; step < plan.steps.size() && !relays_; ++step) {
-    if (!hands_on(plan.steps[step])) continue;
+    posts_data_ |= plan.steps[step].sends_own();
+    if (!plan.steps[step].relays()) continue;
     relays_ = true;
     reads_.end = step + 1;
   }
@@ -47,7 +45,7 @@ uint64_t BoardRun::number_of(Leg leg, size_t chunk) const {
 }
 
 Board::Post BoardRun::post_of(Leg leg, size_t chunk) const {
-  const size_t pieces = leg == Leg::kInputs && whole_inputs_ ? plan_.shards.size() : 1;
+  const size_t pieces = leg == Leg::kInputs ? pieces_of_input_ : 1;
   const bool is_last = chunk + 1 == plan_.chunks && (leg == Leg::kResults || !relays_);
   return {number_of(leg, chunk), pieces * piece_bytes_, is_last, short_};
 }
@@ -57,9 +55,10 @@ void BoardRun::post(const Board::Post& post) {
   ++posts_;
 }
 
-// Where a shard's piece lies in a post.
+// Where a shard's piece lies in a post. Of an alltoall, the first is the rank's own, which it does not post.
 size_t BoardRun::place_of(Leg leg, int shard) const {
-  return leg == Leg::kInputs && whole_inputs_ ? static_cast<size_t>(shard) * piece_bytes_ : 0;
+  if (leg == Leg::kResults || pieces_of_input_ == 1) return 0;
+  return static_cast<size_t>(plan_.by_distance ? shard - 1 : shard) * piece_bytes_;
 }
 
 bool BoardRun::advance(bool* moved) {
@@ -103,17 +102,18 @@ bool BoardRun::post_result() {
 }
 
 void BoardRun::copy_input(std::byte* to, size_t chunk) {
-  if (short_) {  // the pieces of the one chunk lie as in the input
+  if (short_ && !plan_.by_distance) {  // the pieces of the one chunk lie as in the input
     posted_bytes_ = input_bytes(call_, plan_.nranks);
     std::memcpy(to, call_.send, posted_bytes_);
     return;
   }
-  const bool past_caches = board_.stores().past_caches();
+  const bool past_caches = !short_ && board_.stores().past_caches();
   for (size_t i = reads_.begin; i < reads_.end; ++i) {
     const Step& step = plan_.steps[i];
-    for (int round = 0; step.to.count > 0 && !hands_on(step) && round < step.rounds; ++round) {
+    for (int round = 0; step.sends_own() && round < step.rounds; ++round) {
       const int shard = plan_.entry(step.shard, round, 0);
       const Shard part = plan_.part(plan_.shards[static_cast<size_t>(shard)], chunk);
+      if (part.count == 0) continue;
       const std::byte* const from = call_.send + plan_.input_at(part) * element_;
       reduce::copy_bytes(from, to + place_of(Leg::kInputs, shard), part.count * element_, past_caches);
       posted_bytes_ += part.count * element_;
@@ -184,7 +184,7 @@ void BoardRun::produce(const Step& step, const Shard& part, std::span<const std:
   const size_t bytes = part.count * element_;
   std::byte* const output = call_.recv + plan_.output_at(part) * element_;
   std::byte* posted = nullptr;
-  if (hands_on(step)) posted = board_.payload(post_of(Leg::kResults, chunk));
+  if (step.relays()) posted = board_.payload(post_of(Leg::kResults, chunk));
   if (posted != nullptr) posted_bytes_ += bytes;
   const bool posts_past = posted != nullptr && board_.stores().past_caches();
   reduce::Reduction reduction{call_.type, call_.op, step.finish, plan_.nranks};

@@ -49,12 +49,12 @@ class BoardRun {
   const Call& call_;
   const Plan& plan_;
   Board& board_;
-  size_t element_;       // bytes
-  bool whole_inputs_;    // a post of inputs holds a piece of every shard, one after the other
-  bool relays_ = false;  // there are posts of results
-  bool short_ = false;   // see Board::Post
-  bool posts_data_;      // this rank has inputs that others need
-  bool streams_;         // the output is too long to stay in the caches
+  size_t element_;           // bytes
+  size_t pieces_of_input_;   // in a post of inputs, one after the other
+  bool relays_ = false;      // there are posts of results
+  bool short_ = false;       // see Board::Post
+  bool posts_data_ = false;  // this rank has inputs that others need
+  bool streams_;             // the output is too long to stay in the caches
   bool begun_ = false;
   size_t piece_bytes_;  // of a shard in a post, at most
   uint64_t posts_of_call_;

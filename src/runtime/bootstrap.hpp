@@ -20,6 +20,9 @@ class Bootstrap {
   // all[r*mine.size() ..) = rank r's `mine`. Collective, every rank with the same size; blocks until `deadline`, then
   // collTimeout that names the missing ranks where that is known.
   virtual Status allgather(std::span<const std::byte> mine, std::byte* all, Clock::time_point deadline) = 0;
+  // The host that a simulator has put this rank on, by the simulator's name for it; "" on a real machine. Simulated
+  // ranks are in one process, whatever hosts they are on: nothing of that machine is theirs.
+  virtual std::string simulated_host() const { return {}; }
 };
 
 }  // namespace coll

@@ -3,7 +3,6 @@
 #include <thread>
 
 #include "runtime/backoff.hpp"
-#include "runtime/board_run.hpp"
 #include "runtime/stream.hpp"
 
 namespace coll {
@@ -81,7 +80,7 @@ Status Communicator::run(const Call& call, const std::shared_ptr<Stream>& stream
   if (!stream && !pending()) {
     const std::lock_guard lock(busy_);
     bool done = false;
-    COLL_TRY(run_on_board(call, &done));
+    COLL_TRY(run_at_once(call, &done));
     if (done) return {};
   }
   const auto visit = base_.process->visit();
@@ -165,57 +164,6 @@ Status Communicator::move_on(Operation& operation, bool* moved) {
   return operation.execution_->advance(moved);
 }
 
-Status Communicator::run_on_board(const Call& call, bool* taken) {
-  if (to_check(next_sequence_) || call.scale) return {};
-  const Selection* const known = plans_.find(call);
-  if (known == nullptr || !known->plan->on_board) return {};
-  COLL_TRY(heed());
-  if (Status status = watchdog_.listen(); !status.ok()) return poison(status, false);
-  BoardRun run(call, *known->plan, *base_.fabric->board());
-  const uint64_t sequence = next_sequence_++;
-  bool moved = false;
-  bool done = run.advance(&moved);
-  for (int look = 0; !done && look < spins_; ++look) {
-    moved = false;
-    done = run.advance(&moved);
-    if (moved) look = 0;
-  }
-  if (!done) COLL_TRY(wait_on_board(run, sequence, name(call.function)));
-  *taken = true;
-  ++stats_.calls;
-  ++stats_.exact_calls;
-  const size_t bytes = run.posted_bytes();
-  stats_.sent_bytes += bytes;
-  stats_.exact_bytes += bytes;
-  stats_.reduce_s += run.reduce_s();
-  return {};
-}
-
-// Peers are not there yet: waits for them as patiently as any call.
-Status Communicator::wait_on_board(BoardRun& run, uint64_t sequence, std::string_view function) {
-  const auto begun = Clock::now();
-  const double reduced_before = run.reduce_s();
-  Patience patience;
-  Backoff backoff(base_.topology.oversubscribed());
-  const auto waiting = [&] {
-    WaitingCall call{sequence, function, {}};
-    if (run.awaited_rank() >= 0) call.awaited.push_back(run.awaited_rank());
-    return call;
-  };
-  for (bool moved = false; !run.advance(&moved); moved = false) {
-    COLL_TRY(heed());
-    if (moved) patience = {};
-    if (Status status = base_.fabric->progress(&moved); !status.ok()) return poison(status, true);
-    if (Status status = watchdog_.listen(); !status.ok()) return poison(status, false);
-    if (Status status = watchdog_.look(patience, waiting); !status.ok()) return poison(status, true);
-    base_.process->advance_streams(&moved);
-    backoff.pause(moved);
-  }
-  const std::chrono::duration<double> spent = Clock::now() - begun;
-  stats_.wait_s += std::max(0.0, spent.count() - (run.reduce_s() - reduced_before));
-  return {};
-}
-
 Status Communicator::complete(Operation& operation) {
   const auto begun = Clock::now();
   const double busy_before = stats_.encode_s + stats_.reduce_s;
@@ -226,7 +174,8 @@ Status Communicator::complete(Operation& operation) {
     COLL_TRY(step(operation, &moved, &done));
     if (done) break;
     base_.process->advance_streams(&moved);
-    backoff.pause(moved);
+    const bool waited = !moved && !base_.process->has_streams() && base_.fabric->wait();
+    if (!waited) backoff.pause(moved);
   }
   const std::chrono::duration<double> spent = Clock::now() - begun;
   stats_.wait_s += std::max(0.0, spent.count() - (stats_.encode_s + stats_.reduce_s - busy_before));
@@ -234,6 +183,7 @@ Status Communicator::complete(Operation& operation) {
 }
 
 Status Communicator::advance(Operation& operation, bool* moved, bool* done) {
+  if (!base_.fabric->is_mine()) return {};
   Status status;
   {
     const std::unique_lock lock(busy_, std::try_to_lock);

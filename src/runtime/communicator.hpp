@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@
 #include "runtime/plan_cache.hpp"
 #include "runtime/process.hpp"
 #include "runtime/settling.hpp"
+#include "runtime/transfer.hpp"
 #include "runtime/turn.hpp"
 #include "runtime/watchdog.hpp"
 #include "topology/topology.hpp"
@@ -31,6 +33,23 @@ class Stream;
 struct Lane {
   uint64_t issued = 0;
   uint64_t finished = 0;
+};
+
+// A call that was put off until its group ends.
+struct Deferred {
+  Deferred(Communicator& its, Call&& made, std::shared_ptr<Stream>&& on)
+      : communicator(&its), call(std::move(made)), stream(std::move(on)) {}
+  Communicator* communicator;
+  Call call;
+  std::shared_ptr<Stream> stream;  // empty: the caller waits for it
+};
+
+// A transfer that goes the short way, and its turn in the lane.
+struct TransferInLane {
+  TransferInLane(Fabric& fabric, const Call& call, int rank, Lane* its) : transfer(fabric, call, rank), lane(its) {}
+  Transfer transfer;
+  Lane* lane;
+  uint64_t turn = 0;
 };
 
 // One call between its start and its completion.
@@ -71,6 +90,7 @@ struct Foundation {
   std::unique_ptr<Log> log;
   std::shared_ptr<const Codec> codec;        // of the plain calls; empty: exact
   std::vector<const Algorithm*> algorithms;  // that COLL_ALGO allows
+  std::string simulated_host;                // as Bootstrap::simulated_host()
 };
 
 class Communicator {
@@ -89,10 +109,13 @@ class Communicator {
   // Runs the call to its end on this thread (stream empty), or enqueues it. The codec of a plain call is the default
   // one where it fits.
   Status run(const Call& call, const std::shared_ptr<Stream>& stream);
+  // Runs a group's calls side by side, where all of them can go the short way of transfers; sets *taken then.
+  Status run_together(std::span<const Deferred> calls, bool* taken);
   Status query_plan(const Call& call, std::string* json);
   collStats_t stats();
   size_t memory_bytes() const { return base_.fabric->memory_bytes() + base_.process->staging()->held_bytes(); }
   const Config& config() const { return base_.config; }
+  const std::string& simulated_host() const { return base_.simulated_host; }
   const topo::Topology& topology() const { return base_.topology; }  // does not change
 
   // Moves an operation on; never blocks. Sets *done when it is complete.
@@ -113,15 +136,18 @@ class Communicator {
   Status make_execution(const Call& call, uint64_t sequence, bool agree, std::unique_ptr<Execution>* execution);
   Status move_on(Operation& operation, bool* moved);
   Status complete(Operation& operation);
-  // The short way of a blocking call through the node's board; sets *taken where that way is open.
+  // The short ways of blocking calls in a node, in short_calls.cpp; they set *taken where they are open.
+  Status run_at_once(const Call& call, bool* taken);
   Status run_on_board(const Call& call, bool* taken);
-  Status wait_on_board(BoardRun& run, uint64_t sequence, std::string_view function);
+  bool add_transfer(const Call& call);
+  Status run_transfers();
+  Status advance_transfers(bool* moved, bool* done);
+  template <typename Advance, typename Waiting, typename Busy>
+  Status wait_for(const Advance& advance, const Waiting& waiting, const Busy& busy_s);
   bool to_check(uint64_t sequence) const;
   Status step(Operation& operation, bool* moved, bool* done);
   Status select(const Call& call, Selection* selection);
-  Status select_among_candidates(const Call& call, Selection* selection) const;
-  Status plan(const Call& call, int max_encodings, Selection* selection) const;
-  PlanQuery query_of(const Call& call) const;
+  PlanQuery query_of(const Call& call) const;  // but for the codec
   void log_choice(const Call& call, const Selection& selection);
   Status poison(const Status& failure, bool tell_others);
   Status aborted() const;
@@ -133,7 +159,7 @@ class Communicator {
   Watchdog watchdog_;
   Surroundings around_;
   const bool progress_thread_allowed_;
-  const int spins_;  // looks at the board before a waiting rank gives its core away
+  const int spins_;  // looks at what short calls wait for before a waiting rank gives its core away
   collStats_t stats_{};
   Turn busy_;  // one thread at a time moves the communicator on
   uint64_t next_sequence_ = 0;
@@ -141,6 +167,7 @@ class Communicator {
   std::set<std::string> logged_;
   std::vector<Lane> sends_;  // by rank
   std::vector<Lane> receives_;
+  std::vector<TransferInLane> transfers_;  // that go the short way at the moment
   std::atomic<int> pending_{0};
   std::atomic<int> numbered_{0};  // those of them that are collectives
   std::atomic<bool> abort_requested_{false};

@@ -16,11 +16,18 @@ namespace {
 
 constexpr std::string_view kTransports[] = {"shm", "ucx", "mpi", "inproc"};
 constexpr size_t kShm = 0;
+constexpr size_t kMpi = 2;
 
-// A rank's uniform settings as fixed-size text, for comparison.
+// A rank's uniform settings as fixed-size text, for people once they differ.
 struct Settings {
   std::array<char, 2048> lines{};
 };
+
+template <typename T>
+Status gather(Bootstrap& bootstrap, const T& mine, Clock::time_point deadline, std::vector<T>* all) {
+  all->resize(static_cast<size_t>(bootstrap.nranks()));
+  return bootstrap.allgather(std::as_bytes(std::span(&mine, 1)), reinterpret_cast<std::byte*>(all->data()), deadline);
+}
 
 std::string_view line(std::string_view& rest) {
   const size_t end = std::min(rest.find('\n'), rest.size());
@@ -42,11 +49,14 @@ Status differing(std::string_view lines_of_0, size_t rank, std::string_view line
 
 // Every rank learns of the first rank whose uniform settings differ from rank 0's.
 Status compare_settings(Bootstrap& bootstrap, const Config& config, Clock::time_point deadline) {
-  Settings mine;
   const std::string lines = config.uniform_lines();
+  std::vector<topo::Key> digests;
+  COLL_TRY(gather(bootstrap, topo::hash_key(lines), deadline, &digests));
+  if (std::equal(digests.begin() + 1, digests.end(), digests.begin())) return {};
+  Settings mine;
   std::copy_n(lines.begin(), std::min(lines.size(), mine.lines.size() - 1), mine.lines.begin());
-  std::vector<Settings> all(static_cast<size_t>(bootstrap.nranks()));
-  COLL_TRY(bootstrap.allgather(std::as_bytes(std::span(&mine, 1)), reinterpret_cast<std::byte*>(all.data()), deadline));
+  std::vector<Settings> all;
+  COLL_TRY(gather(bootstrap, mine, deadline, &all));
   for (size_t rank = 1; rank < all.size(); ++rank) {
     if (all[rank].lines != all[0].lines) return differing(all[0].lines.data(), rank, all[rank].lines.data());
   }
@@ -63,6 +73,7 @@ class Creation {
     base_.rank = bootstrap.rank();
     base_.nranks = bootstrap.nranks();
     base_.config = config;
+    base_.simulated_host = bootstrap.simulated_host();
     base_.log = std::make_unique<Log>(config.env, base_.rank);
     base_.process = Process::acquire();
     base_.fabric = std::make_unique<Fabric>(base_.nranks);
@@ -82,6 +93,9 @@ class Creation {
   Foundation take() { return std::move(base_); }
 
  private:
+  // A simulator's ranks do share memory, and have a network of the machine: only MPI is what is simulated.
+  bool simulated() const { return !base_.simulated_host.empty(); }
+
   Status make_default_codec() {
     std::unique_ptr<Codec> codec;
     COLL_TRY(make_codec(base_.config.codec, &codec));
@@ -102,9 +116,12 @@ class Creation {
   Status find_topology() {
     const Env& env = base_.config.env;
     std::string warning;
-    topo::Joining own(env.host_id.empty() ? host_key() : env.host_id, base_.rank, base_.nranks);
+    const std::string host = simulated() ? base_.simulated_host : host_key();
+    topo::Joining own(env.host_id.empty() ? host : env.host_id, base_.rank, base_.nranks);
     own.topo_file = env.topo_file;
+    own.simulated_host = base_.simulated_host;
     COLL_TRY(topo::parse_links(env.topo_links, &own.tuning.overrides));
+    COLL_TRY(topo::parse_switches(env.topo_switch, &own.tuning.switches));
     if (base_.rank == 0) read_tuning(&own.tuning);
     COLL_TRY(topo::exchange(own, allgather(), &base_.topology, &warning));
     if (!warning.empty()) base_.log->warn(LogPart::kTopo, warning);
@@ -122,7 +139,7 @@ class Creation {
 
   Status join_transports() {
     const bool shared_nodes = base_.topology.nodes.size() < static_cast<size_t>(base_.nranks);
-    if (shared_nodes && allowed_[kShm]) COLL_TRY(join_shm());
+    if (shared_nodes && allowed_[kShm] && !simulated()) COLL_TRY(join_shm());
     // Every rank decides alike, since opening is collective.
     const bool all_reached = shm_joined_ && base_.topology.nodes.size() == 1;
     if (all_reached) return {};
@@ -139,6 +156,7 @@ class Creation {
   std::vector<const FarWay*> allowed_far_ways() const {
     std::vector<const FarWay*> ways;
     for (const FarWay& way : far_ways_) {
+      if (simulated() && way.name != kTransports[kMpi]) continue;
       const auto listed = std::find(std::begin(kTransports), std::end(kTransports), way.name);
       if (allowed_[static_cast<size_t>(listed - std::begin(kTransports))]) ways.push_back(&way);
     }

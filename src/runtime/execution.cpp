@@ -18,8 +18,6 @@ namespace {
 constexpr uint32_t kCallBits = 5, kChunkBits = 4, kLegBits = 3, kShardBits = 17;
 static_assert(kCallBits + kChunkBits + kLegBits + kShardBits < kTagBits);
 static_assert(kChunksInFlight <= 1 << kChunkBits && kMaxLegs <= 1 << kLegBits);
-// Transfers between two ranks have tags of their own, above those of settlings. They follow each other too.
-constexpr uint32_t kTransferTag = (1u << (kTagBits - 2)) + (1u << 12);
 constexpr Leg kAgreementLeg = kMaxLegs - 1;  // plans use the legs below it
 
 uint32_t tag_of(uint64_t sequence, size_t chunk, Leg leg, int shard) {
@@ -38,7 +36,7 @@ Execution::Execution(const Surroundings& around, const Call& call, std::shared_p
   overwrites_input_ = call.send != nullptr && overlap(call.send, whole, call.recv, whole);
   if (plan_ && plan_->on_board) board_run_.emplace(call_, *plan_, *around.fabric->board());
   if (is_transfer(call.function)) {
-    if (call.root != around.rank) introduction_.emplace(*around.fabric, call, around.rank, kTransferTag);
+    if (call.root != around.rank) introduction_.emplace(*around.fabric, call, around.rank, around.checksums);
   } else if (agree && around.nranks > 1) {
     agreement_.emplace(*around.fabric, fingerprint_of(call, sequence, around.rank), around.nranks,
                        tag_of(sequence, 0, kAgreementLeg, 0));
@@ -56,7 +54,8 @@ Status Execution::advance(bool* moved) {
     advance_on_board(moved);
     return {};
   }
-  const size_t chunks = plan_ ? plan_->chunks : 0;
+  const bool carried = introduction_ && introduction_->carries();
+  const size_t chunks = plan_ && !carried ? plan_->chunks : 0;
   while (running_.size() < kChunksInFlight && next_chunk_ < chunks) {
     COLL_TRY(start_chunk());
     *moved = true;
@@ -67,6 +66,10 @@ Status Execution::advance(bool* moved) {
     *moved = true;
   }
   done_ = running_.empty() && next_chunk_ == chunks && (!introduction_ || introduction_->over());
+  if (done_ && carried && call_.function == Function::kSend) {
+    around_.stats->sent_bytes += introduction_->carried_bytes();
+    around_.stats->exact_bytes += introduction_->carried_bytes();
+  }
   return {};
 }
 
@@ -217,9 +220,10 @@ Status Execution::verify(const Incoming& in, const Step& step) const {
 
 // The step's contributions in the order of reduction.
 std::vector<Contribution> Execution::gather(ChunkRun& run, const Step& step, const Shard& part, size_t messages) const {
-  const Contribution own = step.local == Local::kSlot
-                               ? Contribution{Wire::kPartial, run.slots[static_cast<size_t>(step.local_slot)].data()}
-                               : Contribution{Wire::kNative, input(part), step.code_local};
+  const Contribution own =
+      step.local == Local::kSlot
+          ? Contribution{Wire::kPartial, run.slots[Plan::slot_of(step, step.local_slot, run.round)].data()}
+          : Contribution{Wire::kNative, input(part), step.code_local};
   std::vector<Contribution> all;
   all.reserve(messages + 1);
   if (step.local != Local::kNone && static_cast<size_t>(step.from.count) == messages) all.push_back(own);
@@ -278,7 +282,7 @@ Status Execution::produce(ChunkRun& run, const Step& step, const Shard& part, st
   hop.stream &= !value->block;  // what is sent is read soon
   run_timed(hop, from);
   if (step.to_output && hop.native != output(part) && !hop.coded) copy_to_output(hop.native, part);
-  if (step.keep_slot >= 0) run.slots[static_cast<size_t>(step.keep_slot)] = value->block;
+  if (step.keep_slot >= 0) run.slots[Plan::slot_of(step, step.keep_slot, run.round)] = value->block;
   if (!sends) return {};
   if (!value->block) return send_user_memory(run, step, {hop.native, bytes}, value);
   value->message = seal(value->block, bytes);
@@ -362,7 +366,7 @@ void Execution::copy_to_output(const std::byte* from, const Shard& part) const {
 }
 
 uint32_t Execution::tag(const ChunkRun& run, Leg leg, int shard) const {
-  if (introduction_) return kTransferTag + 1 + static_cast<uint32_t>(run.chunk % kChunksInFlight);
+  if (introduction_) return transfer_data_tag(static_cast<uint32_t>(run.chunk % kChunksInFlight));
   return tag_of(sequence_, run.chunk, leg, shard);
 }
 

@@ -63,6 +63,12 @@ bool Fabric::any_thread() const {
   return std::all_of(transports_.begin(), transports_.end(), [](const auto& each) { return each->any_thread(); });
 }
 
+bool Fabric::wait() { return transports_.size() == 1 && transports_.front()->wait(); }
+
+bool Fabric::is_mine() const {
+  return std::all_of(transports_.begin(), transports_.end(), [](const auto& each) { return each->is_mine(); });
+}
+
 bool Fabric::abandon() {
   bool still_accessed = false;
   for (const auto& transport : transports_) still_accessed |= transport->abandon();

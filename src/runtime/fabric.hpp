@@ -32,6 +32,8 @@ class Fabric {
   bool abandon();
   size_t memory_bytes() const;
   bool any_thread() const;  // of all transports in use
+  bool wait();              // as Transport::wait(), where one transport serves all peers
+  bool is_mine() const;     // as Transport::is_mine()
 
  private:
   std::vector<std::unique_ptr<Transport>> transports_;

@@ -38,6 +38,7 @@ Status join(const Deferred& send, Deferred* receive) {
 
 // Finds the receive for everything that ranks send to themselves.
 Status join_selves(std::vector<Deferred>* calls) {
+  if (std::none_of(calls->begin(), calls->end(), to_self)) return {};
   std::vector<Deferred> kept;
   std::map<Communicator*, std::pair<std::vector<Deferred>, std::vector<Deferred>>> selves;
   for (Deferred& each : *calls) {
@@ -105,10 +106,13 @@ Status issue_all(const std::vector<Deferred>& calls, const std::shared_ptr<Strea
   return first;
 }
 
-Status issue(std::vector<Deferred> calls) {
+Status issue(std::vector<Deferred>& calls) {
   COLL_TRY(join_selves(&calls));
   if (calls.empty()) return {};
   if (calls.size() == 1) return calls[0].communicator->run(calls[0].call, calls[0].stream);
+  bool taken = false;
+  COLL_TRY(calls[0].communicator->run_together(calls, &taken));
+  if (taken) return {};
   put_in_order(&calls);
   const std::shared_ptr<Process> process = Process::acquire();
   const auto visit = process->visit();
@@ -140,9 +144,12 @@ bool Group::uses(const Communicator& communicator) const {
 Status Group::end() {
   if (depth_ == 0) return {collInvalidUsage, "there is no group to end; call collGroupStart() first"};
   if (--depth_ > 0) return {};
-  std::vector<Deferred> calls = std::exchange(calls_, {});
+  struct Emptying {
+    std::vector<Deferred>& calls;  // whose memory serves the next group
+    ~Emptying() { calls.clear(); }
+  } const emptying{calls_};
   const Status refused = std::exchange(refused_, Status());
-  return refused.ok() ? issue(std::move(calls)) : refused;
+  return refused.ok() ? issue(calls_) : refused;
 }
 
 }  // namespace coll

@@ -9,18 +9,14 @@
 
 namespace coll {
 
-struct Deferred {
-  Communicator* communicator;
-  Call call;
-  std::shared_ptr<Stream> stream;  // empty: the caller waits for it
-};
-
 // Of one thread.
 class Group {
  public:
   void start() { ++depth_; }
   bool open() const { return depth_ > 0; }
-  void add(Deferred call) { calls_.push_back(std::move(call)); }
+  void add(Communicator& communicator, Call&& call, std::shared_ptr<Stream>&& stream) {
+    calls_.emplace_back(communicator, std::move(call), std::move(stream));
+  }
   // A call was refused: the group will issue nothing.
   void refuse(const Status& why);
   bool uses(const Communicator& communicator) const;

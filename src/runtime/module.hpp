@@ -14,7 +14,7 @@
 
 namespace coll {
 
-inline constexpr int kModuleAbi = COLL_VERSION_CODE * 100 + 2;
+inline constexpr int kModuleAbi = COLL_VERSION_CODE * 100 + 3;
 
 // What a transport between nodes is opened with.
 struct FarRequest {

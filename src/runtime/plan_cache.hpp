@@ -1,6 +1,7 @@
 // What the calls of a communicator come to, kept for calls of the same shape.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <unordered_map>
 
@@ -19,14 +20,15 @@ class PlanCache {
   // NULL where no such call has been planned; else valid until the next keep(). Never allocates.
   const Selection* find(const Call& call) {
     const Key key = key_of(call);
-    if (last_ != nullptr && last_->first == key) return &last_->second.selection;
+    const Entry*& last = last_[static_cast<size_t>(call.function)];
+    if (last != nullptr && last->first == key) return &last->second.selection;
     const auto known = plans_.find(key);
     if (known == plans_.end()) return nullptr;
-    last_ = &*known;
-    return &last_->second.selection;
+    last = &*known;
+    return &last->second.selection;
   }
   void keep(const Call& call, Selection selection) {
-    last_ = nullptr;
+    last_ = {};
     if (plans_.size() >= kMostPlans) plans_.clear();
     plans_[key_of(call)] = {call.codec, std::move(selection)};
   }
@@ -54,12 +56,13 @@ class PlanCache {
     std::shared_ptr<const Codec> asked;
     Selection selection;
   };
+  using Entry = std::pair<const Key, Kept>;
   static Key key_of(const Call& call) {
     return {call.codec.get(), call.count, call.root, call.function, call.type, call.op};
   }
 
   std::unordered_map<Key, Kept, Hash> plans_;
-  const std::pair<const Key, Kept>* last_ = nullptr;  // most calls are like the one before
+  std::array<const Entry*, std::size(kFunctionNames)> last_{};  // most calls are like the one of their kind before
 };
 
 }  // namespace coll

@@ -74,6 +74,7 @@ std::vector<std::shared_ptr<Stream>> Process::streams() {
   if (!any_streams_.load(std::memory_order_acquire)) return alive;
   const std::lock_guard lock(mutex_);
   std::erase_if(streams_, [](const auto& stream) { return stream.expired(); });
+  any_streams_ = !streams_.empty();
   for (const auto& stream : streams_) {
     if (auto held = stream.lock()) alive.push_back(std::move(held));
   }

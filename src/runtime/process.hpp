@@ -28,6 +28,7 @@ class Process : public std::enable_shared_from_this<Process> {
   Status allocate(size_t bytes, void** memory);
   Status release(void* memory);
   void add(const std::shared_ptr<Stream>& stream);
+  bool has_streams() const { return any_streams_.load(std::memory_order_acquire); }  // or has had some
   // Moves every stream of the process on; never blocks. Streams that another thread is at are passed over.
   void advance_streams(bool* moved);
 

@@ -25,6 +25,8 @@ class SplitBootstrap final : public Bootstrap {
   int rank() const override { return rank_; }
   int nranks() const override { return static_cast<int>(members_.size()); }
 
+  std::string simulated_host() const override { return parent_.simulated_host(); }
+
   // The parent's time-out counts.
   Status allgather(std::span<const std::byte> mine, std::byte* all, Clock::time_point) override {
     Group group;
@@ -37,11 +39,11 @@ class SplitBootstrap final : public Bootstrap {
       }
       Call call{Function::kSend, mine.data(), nullptr, mine.size()};
       call.root = members_[static_cast<size_t>(member)];
-      group.add({&parent_, call, nullptr});
+      group.add(parent_, Call(call), nullptr);
       call.function = Function::kRecv;
       call.send = nullptr;
       call.recv = theirs;
-      group.add({&parent_, call, nullptr});
+      group.add(parent_, Call(call), nullptr);
     }
     return group.end();
   }

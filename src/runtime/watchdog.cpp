@@ -39,8 +39,8 @@ Watchdog::Watchdog(Fabric& fabric, const Log& log, int rank, int nranks, int tim
       present_(static_cast<size_t>(nranks), 0) {}
 
 Status Watchdog::listen() {
-  Control control;
-  while (fabric_.poll_control(&control)) {
+  while (fabric_.poll_control(&heard_)) {
+    Control& control = heard_;
     if (control.from < 0 || control.from >= nranks_) continue;
     if (control.kind == Control::kPresent) {
       auto& latest = present_[static_cast<size_t>(control.from)];

@@ -71,6 +71,7 @@ class Watchdog {
   int timeout_ms_;
   Clock::duration first_notice_;
   Clock::duration probe_every_;
+  Control heard_;                  // the last of the news
   bool must_answer_ = false;       // somebody asked who is there
   std::vector<uint64_t> present_;  // by rank: latest call it said it waits in, plus one; 0: never heard
 };

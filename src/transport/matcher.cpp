@@ -63,6 +63,16 @@ std::optional<LentMatch> Matcher::begin_lent(size_t peer, uint32_t tag, const Le
   return found;
 }
 
+bool Matcher::deliver(size_t peer, uint32_t tag, std::span<const std::byte> message) {
+  Peer& p = peers_[peer];
+  const auto match = std::find_if(p.posted.begin(), p.posted.end(), [&](const auto& r) { return r.tag == tag; });
+  if (match == p.posted.end()) return false;
+  copy_bytes(match->buffer.data(), message.data(), std::min(message.size(), match->buffer.size()));
+  complete(match->request, message.size(), match->buffer.size());
+  p.posted.erase(match);
+  return true;
+}
+
 void Matcher::begin(size_t peer, uint32_t tag, size_t bytes) {
   Peer& p = peers_[peer];
   p.current = Message{};

@@ -42,6 +42,9 @@ class Matcher {
   // A lent message arrives: the match where its receive has been posted; else it is kept until it is.
   std::optional<LentMatch> begin_lent(size_t peer, uint32_t tag, const Lent& lent);
 
+  // A whole message arrives. False where its receive has not been posted: then it has to be begun.
+  bool deliver(size_t peer, uint32_t tag, std::span<const std::byte> message);
+
   // One message of a peer arrives at a time: begin(), then feed() until all of its bytes have come.
   void begin(size_t peer, uint32_t tag, size_t bytes);
   void feed(size_t peer, std::span<const std::byte> bytes);

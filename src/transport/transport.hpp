@@ -97,6 +97,12 @@ class Transport {
   // Whether the one thread at a time that calls may be any thread, the library's own included, and need not be one that
   // the program calls from.
   virtual bool any_thread() const { return false; }
+
+  // In a simulator, where other ranks run only while this one is inside its MPI:
+  // blocks until a message has moved or news have come. False where it cannot, or has nothing to wait for.
+  virtual bool wait() { return false; }
+  // Whether the rank that runs now is the one that the transport belongs to. Ranks of a simulator share one process.
+  virtual bool is_mine() const { return true; }
 };
 
 }  // namespace coll

@@ -4,6 +4,8 @@
 
 #include "tests/conformance/cases.hpp"
 #include "tests/support/late_transport.hpp"
+#include "tests/support/sanitized.hpp"
+#include "tests/support/two_packages.hpp"
 
 namespace coll::test {
 
@@ -29,12 +31,19 @@ void PrintTo(const Service& service, std::ostream* out) { *out << name_of(servic
 struct Shape {
   std::string name;
   Placement node_of;
+  bool packages = false;   // each node has two, and its ranks are bound to them in turn
+  std::string switches{};  // COLL_SWITCH
 };
 
 std::vector<Shape> shapes(bool few) {
   if (few)
-    return {
-        {"1", one_node(1)}, {"2", one_node(2)}, {"3", one_node(3)}, {"2+2", blocks({2, 2})}, {"1+2", blocks({1, 2})}};
+    return {{"1", one_node(1)},
+            {"2", one_node(2)},
+            {"3", one_node(3)},
+            {"2+2", blocks({2, 2})},
+            {"1+2", blocks({1, 2})},
+            {"4 in packages", one_node(4), true},
+            {"1+2+1 on switches", blocks({1, 2, 1}), false, "2/1GBs"}};
   std::vector<Shape> all;
   for (int n = 1; n <= 16; ++n) all.push_back({text(n), one_node(n)});
   all.push_back({"2+2", blocks({2, 2})});
@@ -45,6 +54,11 @@ std::vector<Shape> shapes(bool few) {
   all.push_back({"8+8", blocks({8, 8})});
   all.push_back({"6 round robin on 2", round_robin(6, 2)});
   all.push_back({"7 round robin on 3", round_robin(7, 3)});
+  all.push_back({"5 in packages", one_node(5), true});
+  all.push_back({"8 in packages", one_node(8), true});
+  all.push_back({"4+3 in packages", blocks({4, 3}), true});
+  all.push_back({"1+4+4 in packages, on switches", blocks({1, 4, 4}), true, "2/1GBs"});
+  all.push_back({"1+2+3+2 on switches", blocks({1, 2, 3, 2}), false, "2/1GBs"});
   return all;
 }
 
@@ -58,12 +72,6 @@ WorldOptions options_for(const Placement& node_of, const Service& service) {
   if (service.links == Links::kLate) options.wrap = late_on_rank_0;
   return options;
 }
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;  // each case takes many times as long, so there are few
-#else
-constexpr bool kSanitized = false;
-#endif
 
 std::vector<Case> with_memory(std::vector<Case> cases, const Service& service) {
   for (Case& each : cases) each.mapped = service.links == Links::kMapped;
@@ -80,9 +88,13 @@ TEST_P(Collectives, Hold) {
   std::map<std::string, Tally> total;
   size_t index = 0;
   const bool few = service.few || kSanitized;
+  const TwoPackages packages;
   for (const Shape& shape : shapes(few)) {
+    if (shape.packages && !packages.possible()) continue;
     WorldOptions options = options_for(shape.node_of, service);
-    options.edit = [&](int, Config& config) {
+    options.edit = [&](int rank, Config& config) {
+      if (shape.packages) packages.place(rank, config);
+      config.env.topo_switch = shape.switches;
       config.env.algo = service.algorithm;
       config.env.chunk_bytes = kChunkBytes[index % std::size(kChunkBytes)];
       config.check = index % 2 == 0 ? 2 : 1;

@@ -2,6 +2,7 @@
 #include <atomic>
 
 #include "tests/fault/outcome.hpp"
+#include "tests/support/sanitized.hpp"
 #include "tests/support/world.hpp"
 
 namespace coll::test {

@@ -1,6 +1,6 @@
 // Two processes make and destroy communicators over and over, and memory that they read of each other, and call small
 // collectives by the ten thousand: heap, mappings, descriptors and /dev/shm stay as they were. CYCLES_FACTOR multiplies
-// how often (the soak: 10).
+// how often (the soak: 10, so a million calls).
 #include <malloc.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +17,7 @@
 #include "tests/fault/held.hpp"
 #include "tests/fault/outcome.hpp"
 #include "tests/fault/processes.hpp"
+#include "tests/support/sanitized.hpp"
 
 namespace coll::test {
 
@@ -153,7 +154,7 @@ bool use_over_and_over(const Rank& me, bool (*work)(collComm_t, int), int count)
 }
 
 // AddressSanitizer keeps what is freed for a while, up to 256 MiB.
-bool call_over_and_over(const Rank& me) { return use_over_and_over(me, &sums, kSanitized ? 2 : 10); }
+bool call_over_and_over(const Rank& me) { return use_over_and_over(me, &sums, kSanitized ? 2 : 25); }
 
 bool map_over_and_over(const Rank& me) { return use_over_and_over(me, &mapped_sums, 100); }
 

@@ -116,6 +116,26 @@ TEST(EndedOnAStream, IsTheStreamsError) {
   });
 }
 
+TEST(EndedBeforeAShortTransfer, IsTheErrorOfItsReceive) {
+  const Scenario scenario{"", 1, kSmall};
+  World world(options_for(scenario));
+  ASSERT_TRUE(world.ok()) << world.why();
+  world.run([&](int rank, Communicator&) {
+    if (rank > 1) return;
+    const collComm_t comm = world.handle(rank);
+    const auto transfer = [&] {
+      float x = 1;
+      return rank == 0 ? collRecv(&x, 1, collFloat32, 1, comm, nullptr)
+                       : collSend(&x, 1, collFloat32, 0, comm, nullptr);
+    };
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(transfer(), collSuccess);
+    if (rank == scenario.gone) return leave(comm);
+    const Outcome outcome = outcome_of(comm, transfer);
+    EXPECT_EQ(outcome.code, collRemoteError) << outcome;
+    EXPECT_TRUE(outcome.says("rank 1 has ended")) << outcome;
+  });
+}
+
 // The root and then everybody leaves as soon as it is through, while one is late and others wait for that one.
 class InPeace : public testing::TestWithParam<std::string> {};
 

@@ -19,6 +19,7 @@
 #include "tests/fault/processes.hpp"
 #include "tests/fault/unique_id.hpp"
 #include "tests/support/directory.hpp"
+#include "tests/support/sanitized.hpp"
 
 namespace coll::test {
 

@@ -1,6 +1,7 @@
 // Memory and descriptors: a communicator of one rank takes next to nothing, and what is destroyed is given back.
 #include "tests/fault/held.hpp"
 #include "tests/fault/outcome.hpp"
+#include "tests/support/sanitized.hpp"
 #include "tests/support/world.hpp"
 
 namespace coll::test {

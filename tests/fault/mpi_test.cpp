@@ -2,6 +2,7 @@
 // leaves a world in which a new communicator works.
 #include "tests/fault/outcome.hpp"
 #include "tests/mpi/world.hpp"
+#include "tests/support/sanitized.hpp"
 
 namespace coll::test {
 

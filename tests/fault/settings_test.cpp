@@ -122,9 +122,9 @@ TEST(Environment, NothingIsPrintedWhereNothingIsWrong) {
 
 TEST(Environment, BadValueIsAnErrorWithVariableAndValue) {
   const std::pair<const char*, const char*> bad[] = {
-      {"COLL_TIMEOUT_MS", "soon"}, {"COLL_TIMEOUT_MS", "0"},  {"COLL_CHECK", "3"},      {"COLL_DETERMINISTIC", "yes"},
-      {"COLL_BUFFSIZE", "lots"},   {"COLL_ALGO", "quick"},    {"COLL_TRANSPORT", "ip"}, {"COLL_CODEC", "int8:blok=4"},
-      {"COLL_DEBUG", "LOUD"},      {"COLL_LINKS", "net=fast"}};
+      {"COLL_TIMEOUT_MS", "soon"}, {"COLL_TIMEOUT_MS", "0"},   {"COLL_CHECK", "3"},      {"COLL_DETERMINISTIC", "yes"},
+      {"COLL_BUFFSIZE", "lots"},   {"COLL_ALGO", "quick"},     {"COLL_TRANSPORT", "ip"}, {"COLL_CODEC", "int8:blok=4"},
+      {"COLL_DEBUG", "LOUD"},      {"COLL_LINKS", "net=fast"}, {"COLL_SWITCH", "16"}};
   for (const auto& [name, value] : bad) {
     const ScopedVariable variable(name, value);
     const Outcome outcome = make_alone();

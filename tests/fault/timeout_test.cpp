@@ -1,5 +1,6 @@
 // A rank that does not make the call: everybody who waits returns collTimeout in time and names exactly that rank.
 #include "tests/fault/outcome.hpp"
+#include "tests/support/sanitized.hpp"
 #include "tests/support/world.hpp"
 
 namespace coll::test {

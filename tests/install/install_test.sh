@@ -23,7 +23,7 @@ if grep -rIlF -e "$source" -e "$build" "$prefix"; then fail "installed files nam
 
 step "headers, libraries, packages, documents"
 for file in include/coll/coll.h include/coll/coll_mpi.h include/coll/coll_profile.h share/doc/coll/LICENSE \
-  bin/coll_info bin/coll_cluster bin/all_reduce_perf bin/reduce_scatter_perf bin/all_gather_perf bin/broadcast_perf \
+  bin/coll_info bin/coll_plan bin/coll_cluster bin/all_reduce_perf bin/reduce_scatter_perf bin/all_gather_perf bin/broadcast_perf \
   bin/reduce_perf bin/alltoall_perf bin/sendrecv_perf bin/codec_perf bin/overlap_perf; do
   [[ -e $prefix/$file ]] || fail "$file was not installed"
 done
@@ -49,5 +49,6 @@ if ldd "$work/consumer/without_mpi" | grep -q libmpi; then fail "a program witho
 step "tools find their libraries"
 "$prefix/bin/coll_info" >"$work/coll_info.out"
 grep -q '0\.1\.' "$work/coll_info.out" || fail "coll_info does not print the version"
+"$prefix/bin/coll_plan" --machine laptop -b 1M -e 1M >"$work/coll_plan.out" || fail "coll_plan does not find a recorded machine"
 on_two_ranks "$prefix/bin/all_reduce_perf" -b 1K -e 4K -f 2 -n 2 -w 1 >"$work/perf.out"
 echo "installed tree works"

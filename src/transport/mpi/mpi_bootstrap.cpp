@@ -78,6 +78,7 @@ Status gather(const Gather& g, std::span<const std::byte> mine, std::byte* all, 
 }  // namespace
 
 Status duplicate(MPI_Comm comm, Clock::time_point deadline, CommPtr* duplicated) {
+  if (in_simulator()) return duplicate_simulated(comm, duplicated);
   Gather roll_call{comm, 0, 1, "did not call collCommInitMPI"};
   PMPI_Comm_rank(comm, &roll_call.rank);
   PMPI_Comm_size(comm, &roll_call.nranks);
@@ -103,6 +104,7 @@ Status duplicate(MPI_Comm comm, Clock::time_point deadline, CommPtr* duplicated)
 }
 
 Status MpiBootstrap::allgather(std::span<const std::byte> mine, std::byte* all, Clock::time_point deadline) {
+  if (!simulated_host_.empty()) return allgather_simulated(*comm_, mine, all);
   const Gather exchange{comm_->get(), rank(), nranks(), "did not take part in an exchange"};
   Status status = gather(exchange, mine, all, deadline);
   if (!status.ok()) comm_->leak();

@@ -3,6 +3,7 @@
 
 #include "runtime/bootstrap.hpp"
 #include "transport/mpi/comm.hpp"
+#include "transport/mpi/simulator.hpp"
 
 namespace coll::mpi {
 
@@ -11,13 +12,15 @@ Status duplicate(MPI_Comm comm, Clock::time_point deadline, CommPtr* duplicated)
 
 class MpiBootstrap final : public Bootstrap {
  public:
-  explicit MpiBootstrap(CommPtr comm) : comm_(std::move(comm)) {}
+  explicit MpiBootstrap(CommPtr comm) : comm_(std::move(comm)), simulated_host_(mpi::simulated_host()) {}
   int rank() const override { return comm_->rank(); }
   int nranks() const override { return comm_->nranks(); }
   Status allgather(std::span<const std::byte> mine, std::byte* all, Clock::time_point deadline) override;
+  std::string simulated_host() const override { return simulated_host_; }
 
  private:
   CommPtr comm_;
+  const std::string simulated_host_;
 };
 
 }  // namespace coll::mpi

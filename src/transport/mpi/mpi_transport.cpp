@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "transport/mpi/simulator.hpp"
+
 namespace coll::mpi {
 
 namespace {
@@ -296,6 +298,10 @@ Status make_mpi(CommPtr comm, uint64_t nonce, std::unique_ptr<Transport>* transp
   if (known == 0 || *static_cast<int*>(limit) < kControlTag) {
     return {collUnsupported, text("this MPI library has too few tags: ", known == 0 ? 0 : *static_cast<int*>(limit),
                                   ", and ", kControlTag, " are needed")};
+  }
+  if (in_simulator()) {
+    *transport = make_simulated(std::move(comm));
+    return {};
   }
   *transport = std::make_unique<MpiTransport>(std::move(comm), nonce);
   return {};

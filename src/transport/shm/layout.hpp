@@ -9,7 +9,9 @@
 //                                                       before the rank first wants it
 //
 // A ring holds messages back to back: MessageHeader, payload, padding to kMessageAlign. Positions count bytes since the
-// beginning and are taken modulo the ring's size, a power of two; headers therefore never wrap, payloads may.
+// beginning and are taken modulo the ring's size, a power of two; headers therefore never wrap, payloads may. Where the
+// next message will begin, `mark` is 0, and the writer sets it last: so that a short message is found in the cache line
+// that it lies in. Of a message that comes in pieces, PairHeader::written says how far it has come.
 //
 // A message that lies in memory which the receiver has mapped, or can have the kernel copy from, is lent: its payload
 // is a Loan, which says where. The receiver reads it there and flips the loan's bit in PairHeader::returned.
@@ -31,7 +33,7 @@ inline constexpr size_t kCacheLine = 64;
 inline constexpr size_t kMessageAlign = 16;
 inline constexpr size_t kTokenBytes = 16;
 inline constexpr size_t kControlSlots = 16;
-inline constexpr uint32_t kLayoutVersion = 5;
+inline constexpr uint32_t kLayoutVersion = 6;
 
 // A slot of the board that comes around after long has left the peers' caches, and is written several times as fast.
 // Where there are many ranks, or little shared memory, a rank has fewer: joining takes time for each of its pages.
@@ -76,11 +78,17 @@ static_assert(sizeof(PairHeader) == 5 * kCacheLine + kControlSlots * sizeof(Cont
 static_assert(std::atomic<uint64_t>::is_always_lock_free, "atomics must work between processes");
 
 struct MessageHeader {
-  uint64_t bytes;  // of the message
-  uint32_t tag;
-  uint32_t lent;  // 1: a Loan follows in place of the bytes
+  std::atomic<uint64_t> mark;  // the tag and what of Mark holds; 0: there is no message
+  uint64_t bytes;              // of the message
 };
 static_assert(sizeof(MessageHeader) == kMessageAlign && kMinRingBytes % kMessageAlign == 0);
+
+enum Mark : uint64_t {
+  kIsMessage = uint64_t{1} << 32,
+  kIsWhole = uint64_t{1} << 33,  // all of it is there
+  kIsLent = uint64_t{1} << 34,   // a Loan takes the place of the bytes
+};
+static_assert(kTagBits <= 32);
 
 enum class LentFrom : uint64_t { kSegment, kRegion, kProcess };
 

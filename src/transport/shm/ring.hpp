@@ -19,12 +19,20 @@ class RingWriter {
   RingWriter(PairHeader* pair, size_t capacity)
       : pair_(pair), ring_(reinterpret_cast<std::byte*>(pair + 1)), capacity_(capacity) {}
 
-  // Free bytes, looking at the reader's position only where fewer than `wanted` are known to be free.
+  // Free bytes, looking at the reader's position only where fewer than `wanted` are known to be free. Behind them is
+  // room for the mark of the message that will follow.
   size_t free_bytes(size_t wanted) {
-    if (capacity_ - (written_ - read_seen_) < wanted) read_seen_ = pair_->read.load(std::memory_order_acquire);
-    return capacity_ - (written_ - read_seen_);
+    const size_t most = capacity_ - sizeof(MessageHeader);
+    if (most - (written_ - read_seen_) < wanted) read_seen_ = pair_->read.load(std::memory_order_acquire);
+    return most - (written_ - read_seen_);
   }
-  // The caller has made sure that there is room. Nothing is visible to the reader before publish().
+  // Begins a message. The caller has made sure that there is room, here and below.
+  void begin(uint64_t mark, size_t bytes) {
+    header_ = reinterpret_cast<MessageHeader*>(place(written_));
+    header_->bytes = bytes;
+    mark_ = mark | kIsMessage;
+    written_ += sizeof(MessageHeader);
+  }
   void write(std::span<const std::byte> bytes) {
     const size_t at = written_ & (capacity_ - 1);
     const size_t first = std::min(bytes.size(), capacity_ - at);
@@ -32,11 +40,20 @@ class RingWriter {
     if (first < bytes.size()) std::memcpy(ring_, bytes.data() + first, bytes.size() - first);
     written_ += bytes.size();
   }
-  void pad() { written_ = padded(written_); }
+  // Shows the reader what has been written of a message that goes on.
   void publish() {
     if (published_ == written_) return;  // a full ring is polled: leave the reader's cache line alone
     published_ = written_;
     pair_->written.store(written_, std::memory_order_release);
+    show(0);
+  }
+  // Ends the message, and shows all of it.
+  void end() {
+    written_ = padded(written_);
+    reinterpret_cast<MessageHeader*>(place(written_))->mark.store(0, std::memory_order_relaxed);
+    if (header_ == nullptr) return publish();
+    show(kIsWhole);
+    __builtin_prefetch(place(written_ + kCacheLine), 1);  // the reader's cache has it from the round before
   }
 
   // False where all slots are taken.
@@ -49,9 +66,17 @@ class RingWriter {
   }
 
  private:
+  std::byte* place(uint64_t position) const { return ring_ + (position & (capacity_ - 1)); }
+  void show(uint64_t how) {
+    if (header_ != nullptr) header_->mark.store(mark_ | how, std::memory_order_release);
+    header_ = nullptr;
+  }
+
   PairHeader* pair_ = nullptr;
   std::byte* ring_ = nullptr;
   size_t capacity_ = 0;
+  MessageHeader* header_ = nullptr;  // of the message that has begun; NULL once the reader can see it
+  uint64_t mark_ = 0;
   uint64_t written_ = 0;
   uint64_t published_ = 0;
   uint64_t read_seen_ = 0;
@@ -63,10 +88,21 @@ class RingReader {
   RingReader(PairHeader* pair, size_t capacity)
       : pair_(pair), ring_(reinterpret_cast<const std::byte*>(pair + 1)), capacity_(capacity) {}
 
-  // Published bytes, looking at the writer's position only where nothing is known to be there.
+  // The next message's mark, and how many bytes it has; 0 where there is none.
+  uint64_t begin(size_t* bytes) {
+    const auto* header = reinterpret_cast<const MessageHeader*>(ring_ + (read_ & (capacity_ - 1)));
+    const uint64_t mark = header->mark.load(std::memory_order_acquire);
+    if (mark == 0) return 0;
+    *bytes = header->bytes;
+    read_ += sizeof(MessageHeader);
+    seen_ = read_;
+    if ((mark & kIsWhole) != 0) seen_ += (mark & kIsLent) != 0 ? sizeof(Loan) : *bytes;
+    return mark;
+  }
+  // Bytes of the message that has begun, looking at the writer's position only where nothing is known to be there.
   size_t available_bytes() {
-    if (written_seen_ == read_) written_seen_ = pair_->written.load(std::memory_order_acquire);
-    return written_seen_ - read_;
+    if (seen_ == read_) seen_ = std::max<uint64_t>(seen_, pair_->written.load(std::memory_order_acquire));
+    return seen_ - read_;
   }
   // The next bytes that lie in one piece, at most `wanted` of the available ones.
   std::span<const std::byte> peek(size_t wanted) {
@@ -83,7 +119,7 @@ class RingReader {
       to = to.subspan(piece.size());
     }
   }
-  void skip_padding() { read_ = padded(read_); }
+  void end() { read_ = padded(read_); }
   // Gives what was read back to the writer, in whole alignment units: so a message's padding always has room.
   void release() { pair_->read.store(read_ / kMessageAlign * kMessageAlign, std::memory_order_release); }
 
@@ -100,7 +136,7 @@ class RingReader {
   const std::byte* ring_ = nullptr;
   size_t capacity_ = 0;
   uint64_t read_ = 0;
-  uint64_t written_seen_ = 0;
+  uint64_t seen_ = 0;  // of the message that has begun
 };
 
 }  // namespace coll::shm

@@ -91,9 +91,10 @@ class ShmTransport final : public Transport {
   Status take_lent(Peer& peer, const LentMatch& match);
   Status unreadable(const Peer& peer, int error) const;
   bool push(Peer& peer);
+  bool push_one(Peer& peer, Outgoing& out, bool* moved);
   Status pull(size_t index, bool* moved);
   Status begin_next(size_t index, bool* begun);
-  Status begin_lent(size_t index, const MessageHeader& header);
+  Status begin_lent(size_t index, uint32_t tag, size_t bytes);
   void flush_controls(Peer& peer);
 
   Segment segment_;
@@ -112,6 +113,7 @@ class ShmTransport final : public Transport {
   Bell* my_bell_ = nullptr;
   uint64_t bell_seen_ = 0;
   size_t next_control_peer_ = 0;
+  size_t controls_waiting_ = 0;  // for a free slot
 };
 
 ShmTransport::ShmTransport(Segment segment, const Place& place, Allocate allocate)
@@ -150,9 +152,10 @@ Status ShmTransport::send(int peer, uint32_t tag, std::span<const std::byte> mes
   COLL_TRY(check(peer));
   Peer& p = peers_[static_cast<size_t>(index_of(peer))];
   const bool was_busy = p.busy();
-  p.queue.push_back({tag, message, 0, false, request});
-  if (p.queue.size() > 1) return {};  // in order: behind those that wait for room
-  push(p);
+  Outgoing out{tag, message, 0, false, request};
+  bool moved = false;
+  // In order: behind those that wait for room.
+  if (!p.queue.empty() || !push_one(p, out, &moved)) p.queue.push_back(out);
   if (!was_busy && p.busy()) sending_.push_back(static_cast<size_t>(index_of(peer)));
   return {};
 }
@@ -194,11 +197,10 @@ bool ShmTransport::find_loan(const Peer& peer, std::span<const std::byte> messag
 bool ShmTransport::lend(Peer& peer, const Outgoing& out, Loan loan) {
   constexpr size_t kNeeded = sizeof(MessageHeader) + sizeof(Loan);
   if (peer.out.free_bytes(kNeeded) < kNeeded || peer.loans.full()) return false;
-  const MessageHeader header{out.message.size(), out.tag, 1};
   loan.number = peer.loans.add(out.request);
-  peer.out.write(std::as_bytes(std::span(&header, 1)));
+  peer.out.begin(out.tag | kIsLent, out.message.size());
   peer.out.write(std::as_bytes(std::span(&loan, 1)));
-  peer.out.publish();
+  peer.out.end();
   out.request->bytes = out.message.size();
   return true;
 }
@@ -252,40 +254,37 @@ Status ShmTransport::give_back(Request* request) {
 // Writes as much of the peer's queue as there is room for.
 bool ShmTransport::push(Peer& peer) {
   bool moved = false;
-  while (!peer.queue.empty()) {
-    Outgoing& o = peer.queue.front();
-    if (Loan loan{}; !o.started && find_loan(peer, o.message, o.request->to_copy, &loan)) {
-      if (!lend(peer, o, loan)) return moved;
-      peer.queue.pop_front();
-      moved = true;
-      continue;
-    }
-    if (!o.started) {
-      if (peer.out.free_bytes(sizeof(MessageHeader)) < sizeof(MessageHeader)) return moved;
-      const MessageHeader header{o.message.size(), o.tag, 0};
-      peer.out.write(std::as_bytes(std::span(&header, 1)));
-      o.started = true;
-    }
-    while (o.sent < o.message.size()) {
-      const size_t wanted = std::min(o.message.size() - o.sent, kPieceBytes);
-      const size_t piece = std::min(wanted, peer.out.free_bytes(wanted));
-      if (piece == 0) {
-        peer.out.publish();
-        return moved;
-      }
-      peer.out.write(o.message.subspan(o.sent, piece));
-      o.sent += piece;
-      if (o.sent < o.message.size()) peer.out.publish();
-      moved = true;
-    }
-    peer.out.pad();
-    peer.out.publish();
-    o.request->bytes = o.message.size();
-    o.request->done = true;
-    moved = true;
-    peer.queue.pop_front();
-  }
+  while (!peer.queue.empty() && push_one(peer, peer.queue.front(), &moved)) peer.queue.pop_front();
   return moved;
+}
+
+// Writes as much of one message as there is room for. True once it is through.
+bool ShmTransport::push_one(Peer& peer, Outgoing& out, bool* moved) {
+  if (Loan loan{}; !out.started && find_loan(peer, out.message, out.request->to_copy, &loan)) {
+    if (!lend(peer, out, loan)) return false;
+    return *moved = true;
+  }
+  if (!out.started) {
+    if (peer.out.free_bytes(sizeof(MessageHeader)) < sizeof(MessageHeader)) return false;
+    peer.out.begin(out.tag, out.message.size());
+    out.started = true;
+  }
+  while (out.sent < out.message.size()) {
+    const size_t wanted = std::min(out.message.size() - out.sent, kPieceBytes);
+    const size_t piece = std::min(wanted, peer.out.free_bytes(wanted));
+    if (piece == 0) {
+      peer.out.publish();
+      return false;
+    }
+    peer.out.write(out.message.subspan(out.sent, piece));
+    out.sent += piece;
+    if (out.sent < out.message.size()) peer.out.publish();
+    *moved = true;
+  }
+  peer.out.end();
+  out.request->bytes = out.message.size();
+  out.request->done = true;
+  return *moved = true;
 }
 
 Status ShmTransport::receive(int peer, uint32_t tag, std::span<std::byte> buffer, Request* request) {
@@ -299,24 +298,34 @@ Status ShmTransport::receive(int peer, uint32_t tag, std::span<std::byte> buffer
 
 Status ShmTransport::begin_next(size_t index, bool* begun) {
   RingReader& in = peers_[index].in;
-  if (in.available_bytes() < sizeof(MessageHeader)) return {};
-  MessageHeader header{};
-  in.read(std::as_writable_bytes(std::span(&header, 1)));
+  size_t bytes = 0;
+  const uint64_t mark = in.begin(&bytes);
+  if (mark == 0) return {};
   *begun = true;
-  if (header.lent != 0) return begin_lent(index, header);
-  matcher_.begin(index, header.tag, header.bytes);
+  const auto tag = static_cast<uint32_t>(mark);
+  if ((mark & kIsLent) != 0) return begin_lent(index, tag, bytes);
+  if ((mark & kIsWhole) != 0) {
+    const auto message = in.peek(bytes);
+    if (message.size() == bytes && matcher_.deliver(index, tag, message)) {
+      in.skip(bytes);
+      in.end();
+      in.release();
+      return {};
+    }
+  }
+  matcher_.begin(index, tag, bytes);
   if (!matcher_.streaming(index)) in.release();  // an empty message
   return {};
 }
 
-// The loan was published in one piece with its header.
-Status ShmTransport::begin_lent(size_t index, const MessageHeader& header) {
+// The loan is whole with its header.
+Status ShmTransport::begin_lent(size_t index, uint32_t tag, size_t bytes) {
   Peer& peer = peers_[index];
   Loan loan{};
   peer.in.read(std::as_writable_bytes(std::span(&loan, 1)));
   peer.in.release();
   const auto number = static_cast<unsigned>(loan.number % kMostLoans);
-  Lent lent{.bytes = header.bytes, .number = number};
+  Lent lent{.bytes = bytes, .number = number};
   if (loan.from == LentFrom::kProcess) lent.address = loan.offset;
   if (loan.from == LentFrom::kSegment) lent.at = segment_.base() + loan.offset;
   if (loan.from == LentFrom::kRegion) {
@@ -328,7 +337,7 @@ Status ShmTransport::begin_lent(size_t index, const MessageHeader& header) {
               text("rank ", rank_, ", from rank ", peer.rank, ended ? ", which has ended: " : ": ", pinned.message())};
     }
   }
-  const auto match = matcher_.begin_lent(index, header.tag, lent);
+  const auto match = matcher_.begin_lent(index, tag, lent);
   return match ? take_lent(peer, *match) : Status();
 }
 
@@ -347,7 +356,7 @@ Status ShmTransport::pull(size_t index, bool* moved) {
     if (piece.empty()) break;
     matcher_.feed(index, piece);
     in.skip(piece.size());
-    if (!matcher_.streaming(index)) in.skip_padding();
+    if (!matcher_.streaming(index)) in.end();
     in.release();
     *moved = true;
   }
@@ -376,6 +385,7 @@ Status ShmTransport::progress(bool* moved) {
       ++i;
     }
   }
+  if (controls_waiting_ == 0) return {};
   for (Peer& peer : peers_) flush_controls(peer);
   return {};
 }
@@ -384,6 +394,7 @@ void ShmTransport::flush_controls(Peer& peer) {
   while (!peer.controls.empty() && peer.out.write_control(peer.controls.front())) {
     peer.bell->rung.fetch_add(1, std::memory_order_release);
     peer.controls.pop_front();
+    --controls_waiting_;
   }
 }
 
@@ -391,6 +402,7 @@ Status ShmTransport::send_control(int peer, const Control& control) {
   if (!reaches(peer)) return unreachable(peer);
   Peer& p = peers_[static_cast<size_t>(index_of(peer))];
   p.controls.push_back(control);
+  ++controls_waiting_;
   flush_controls(p);
   return {};
 }

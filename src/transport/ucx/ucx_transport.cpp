@@ -288,6 +288,10 @@ UcxTransport::~UcxTransport() {
     ucp_request_cancel(worker_->get(), control_receive_);
     ucp_request_free(control_receive_);
   }
+  // The program may have freed what it was sending when the call failed: UCX must not read it any more.
+  for (Peer& peer : peers_) {
+    if (abandoned_ && peer.account.pending > 0 && peer.endpoint != nullptr) close(peer);
+  }
   // A connection that ends with unread bytes ends for the peer as well, even with bytes on their way to it.
   for (int turn = 0; turn < kMostTurns && ucp_worker_progress(worker_->get()) != 0; ++turn) continue;
   say_farewell();

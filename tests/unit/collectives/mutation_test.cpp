@@ -318,5 +318,22 @@ TEST(Mutation, SlotsAndTables) {
   expect_says(after("direct", short_chunks), "do not reach the shards' ends");
 }
 
+TEST(Mutation, PostsThatDiffer) {
+  const topo::Topology topology = shapes::even(1, 4);
+  const PlanQuery query = shapes::exact(collFuncAllReduce, 4096);
+  const auto damaged = [&](const std::function<void(std::vector<Plan>*)>& damage) {
+    std::vector<Plan> plans = shapes::plans_of_all(shapes::named("board"), topology, query);
+    damage(&plans);
+    return check_plans(plans, query);
+  };
+  expect_says(damaged([](auto* plans) { (*plans)[2].on_board = false; }), "the plan of rank 2 goes another way");
+  expect_says(damaged([](auto* plans) { ++(*plans)[2].posts_ahead; }), "posts another number of times");
+  expect_says(damaged([](auto* plans) { (*plans)[1].steps[1].to.count = 0; }), "posts another number of times");
+  const auto longer = [](std::vector<Plan>* plans) {
+    for (Plan& plan : *plans) plan.shards = {{0, 1 << 20}}, plan.piece = 1 << 20;
+  };
+  expect_says(damaged(longer), "posts 4194304 bytes, with room for 32768");
+}
+
 }  // namespace
 }  // namespace coll

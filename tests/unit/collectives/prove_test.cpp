@@ -4,6 +4,7 @@
 #include <numeric>
 #include <random>
 
+#include "tests/support/sanitized.hpp"
 #include "tests/unit/collectives/shapes.hpp"
 
 namespace coll {
@@ -114,9 +115,47 @@ TEST(Prove, RoundRobinAndRandomPlacements) {
   }
 }
 
+TEST(Prove, LevelsInsideNodes) {
+  for (const auto& nodes : {std::vector<int>{2}, {3}, {8}, {12}, {4, 4}, {5, 3}, {8, 8, 8}, {1, 7, 4}, {16, 16}}) {
+    for (const auto& [packages, domains] : {std::pair{2, 1}, {1, 2}, {2, 2}, {3, 2}, {2, 4}}) {
+      prove_all(shapes::divided(shapes::blocks(nodes), packages, domains), 5000);
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+// Ranks of which nobody knows where they are, parts with one rank, and parts whose ranks are not next to one another.
+TEST(Prove, RandomPlacesInsideNodes) {
+  std::mt19937 random(3);
+  const auto below = [&](int limit) { return static_cast<int>(random() % static_cast<unsigned>(limit)); };
+  for (int trial = 0; trial < 60; ++trial) {
+    std::vector<int> node_of(static_cast<size_t>(2 + below(22)));
+    for (int& node : node_of) node = below(1 + trial % 4);
+    topo::Topology topology = shapes::divided(shapes::placed(node_of), 1, 1);
+    for (topo::Spot& spot : topology.spots) {
+      spot.package = below(4) - 1;
+      spot.domain = spot.package < 0 ? -1 : 3 * spot.package + below(3);
+    }
+    prove_all(topology, 1 + random() % 100000);
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST(Prove, LevelsAboveNodes) {
+  for (const auto& nodes : {std::vector<int>{1, 1, 1, 1}, {2, 2, 2, 2, 2}, {3, 1, 4, 1, 5, 9}, {4, 4, 4, 4, 4, 4, 4}}) {
+    for (const int below : {1, 2, 3, 4, 9}) {
+      topo::Topology topology = shapes::blocks(nodes);
+      topology.switches = {below, 1};
+      prove_all(topology, 5000);
+      prove_all(shapes::divided(topology, 2, 1), 5000);
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
 TEST(Prove, OddCountsWithEmptyShardsAndManyChunks) {
   for (const auto& nodes : {std::vector<int>{1}, {2}, {3}, {2, 2}, {3, 1}, {1, 4, 2}, {2, 2, 2, 2}}) {
-    const topo::Topology topology = shapes::blocks(nodes);
+    const topo::Topology topology = shapes::divided(shapes::blocks(nodes), 2, 1);
     const auto n = static_cast<size_t>(topology.nranks);
     for (const size_t count : {size_t{0}, size_t{1}, n - 1, n, n + 1, size_t{127}, size_t{257}, size_t{1048579}}) {
       prove_all(topology, count);
@@ -140,6 +179,7 @@ TEST(Prove, SampleOfShapesUpTo1024Ranks) {
   for (const topo::Topology& topology :
        {shapes::even(1, 1000), shapes::even(1024, 1), shapes::even(128, 8), shapes::even(2, 511), shapes::even(85, 12),
         random_blocks(777, 3), shapes::even(1, 513)}) {
+    if (test::kSanitized && topology.nranks > 513) continue;  // minutes, of code that smaller shapes run too
     const int root = topology.nranks * 5 / 7;
     for (const collFunc_t func : {collFuncAllReduce, collFuncReduce, collFuncBroadcast}) {
       for (PlanQuery query : {exact(func, 7 * 16), coded(func, 7 * 128)}) {

@@ -55,6 +55,21 @@ inline topo::Topology even(int nodes, int ranks_per_node) {
   return blocks(std::vector<int>(static_cast<size_t>(nodes), ranks_per_node));
 }
 
+// Puts the ranks of every node into packages of NUMA nodes, in blocks that are as even as they can be.
+inline topo::Topology divided(topo::Topology topology, int packages, int domains) {
+  topology.links[static_cast<size_t>(topo::LinkKind::kNuma)] = {0.55, 100};
+  topology.links[static_cast<size_t>(topo::LinkKind::kPackage)] = {0.7, 50};
+  topology.spots.resize(static_cast<size_t>(topology.nranks));
+  for (const topo::Node& node : topology.nodes) {
+    const auto ranks = static_cast<int>(node.ranks.size());
+    for (int i = 0; i < ranks; ++i) {
+      const int domain = i * packages * domains / ranks;
+      topology.spots[static_cast<size_t>(node.ranks[static_cast<size_t>(i)])] = {domain / domains, domain};
+    }
+  }
+  return topology;
+}
+
 inline PlanQuery exact(collFunc_t func, size_t count) {
   PlanQuery query;
   query.func = func;
@@ -87,7 +102,15 @@ inline const Algorithm& named(std::string_view name) {
 
 inline std::string describe(const Algorithm& algorithm, const topo::Topology& topology, const PlanQuery& query) {
   std::string nodes;
-  for (const topo::Node& node : topology.nodes) nodes += text(" ", node.ranks.size());
+  for (const topo::Node& node : topology.nodes) {
+    nodes += text(" ", node.ranks.size());
+    if (topology.spots.empty()) continue;
+    for (const int rank : node.ranks) {
+      nodes += text(rank == node.ranks.front() ? "(" : " ", topology.spot_of(rank).package, ".",
+                    topology.spot_of(rank).domain);
+    }
+    nodes += ")";
+  }
   return text(algorithm.name, " ", kFuncNames[query.func], query.codec.lossy ? " coded" : " exact",
               query.deterministic ? " deterministic" : "", " count ", query.count, " root ", query.root,
               " ranks per node", nodes);

@@ -26,6 +26,18 @@ World world_of(const Placement& node_of, const std::string& algorithm, bool shm 
   return World(options);
 }
 
+// Ranks on a machine for which the algorithm was made.
+World world_for(const std::string& algorithm) {
+  if (algorithm == "board") return world_of(one_node(4), algorithm, true);  // all ranks share memory
+  if (algorithm != "hier_levels") return world_of(blocks({2, 2}), algorithm, false);
+  WorldOptions options{blocks({1, 1, 1, 1})};  // a level more than nodes
+  options.edit = [=](int, Config& config) {
+    config.env.algo = algorithm;
+    config.env.topo_switch = "2/1GBs";
+  };
+  return World(options);
+}
+
 class CodecHandle {
  public:
   explicit CodecHandle(const char* spec) { EXPECT_EQ(collCodecCreate(&handle_, spec), collSuccess) << spec; }
@@ -73,8 +85,8 @@ TEST(QueryPlan, HasEveryPromisedKey) {
 
 TEST(QueryPlan, NamesTheAlgorithmThatWasAskedFor) {
   for (const Algorithm& algorithm : algorithm_registry()) {
-    const bool on_board = algorithm.name == "board";  // which is where all ranks share memory
-    World world = world_of(on_board ? one_node(4) : blocks({2, 2}), std::string(algorithm.name), on_board);
+    const bool on_board = algorithm.name == "board";
+    World world = world_for(std::string(algorithm.name));
     ASSERT_TRUE(world.ok()) << world.why();
     bool served = false;
     for (const collFunc_t func : kFuncs) {

@@ -56,6 +56,38 @@ TEST_P(Transfers, OfEverySizeArrive) {
   });
 }
 
+// What has been planned goes a shorter way where it is blocking, with the data in the first message or behind it; the
+// other side may go the long way.
+TEST_P(Transfers, MeetWhicheverWayTheyGo) {
+  constexpr int kRounds = 12;
+  World world = quiet_world(one_node(2), GetParam());
+  ASSERT_TRUE(world.ok()) << world.why();
+  world.run([&](int rank, Communicator&) {
+    const collComm_t comm = world.handle(rank);
+    const HostStream stream;
+    uint64_t sent_bytes = 0;
+    for (const size_t count : {size_t{1}, size_t{256}, size_t{257}, size_t{5000}, size_t{300000}}) {
+      for (int round = 0; round < kRounds; ++round) {
+        const collStream_t on = round % (rank == 0 ? 3 : 4) == 2 ? stream.get() : nullptr;
+        const std::vector<int32_t> sent = message(rank, 1 - rank, round, count);
+        std::vector<int32_t> got(count);
+        ASSERT_EQ(collGroupStart(), collSuccess);
+        ASSERT_EQ(collSend(sent.data(), count, collInt32, 1 - rank, comm, on), collSuccess);
+        ASSERT_EQ(collRecv(got.data(), count, collInt32, 1 - rank, comm, on), collSuccess);
+        ASSERT_EQ(collGroupEnd(), collSuccess);
+        ASSERT_EQ(collStreamSynchronize(stream.get()), collSuccess);
+        sent_bytes += 4 * count;
+        EXPECT_TRUE(got == message(1 - rank, rank, round, count)) << count << " in round " << round;
+      }
+    }
+    collStats_t stats{};
+    stats.size = sizeof(stats);
+    EXPECT_EQ(collCommGetStats(comm, &stats), collSuccess);
+    EXPECT_EQ(stats.calls, 2u * 5 * kRounds);
+    EXPECT_EQ(stats.sent_bytes, sent_bytes);
+  });
+}
+
 // One call of a rank's group.
 struct Item {
   bool sends;
@@ -279,13 +311,45 @@ TEST(Mismatch, GivesAnErrorOnBothSides) {
   }
 }
 
+collResult_t send_or_receive(World& world, int rank, size_t count) {
+  std::vector<float> data(count, 1);
+  return rank == 0 ? collSend(data.data(), count, collFloat32, 1, world.handle(rank), nullptr)
+                   : collRecv(data.data(), count, collFloat32, 0, world.handle(rank), nullptr);
+}
+
+// The sender of a short one is through by then, and hears of it in the next call.
+TEST(Mismatch, OfShortOnesThatHaveBeenPlannedIsFoundToo) {
+  constexpr size_t kLittle = 10, kMore = 12, kInTwoMessages = 300;
+  constexpr std::pair<size_t, size_t> kCounts[] = {
+      {kLittle, kMore}, {kMore, kLittle}, {kLittle, kInTwoMessages}, {kInTwoMessages, kLittle}};
+  for (const auto& [sent, received] : kCounts) {
+    World world = quiet_world(one_node(2), true, 20000);
+    ASSERT_TRUE(world.ok()) << world.why();
+    world.run([&, in = sent, out = received](int rank, Communicator&) {
+      for (const size_t count : {in, out, in, out}) ASSERT_EQ(send_or_receive(world, rank, count), collSuccess);
+      const collResult_t result = send_or_receive(world, rank, rank == 0 ? in : out);
+      EXPECT_EQ(result, rank == 0 ? collSuccess : collInvalidUsage) << in << " to " << out;
+      const std::string words = collGetLastError(nullptr);
+      EXPECT_TRUE(rank == 0 || words.find(text("rank 0 sends ", in, " float to rank 1")) != std::string::npos) << words;
+      float x = 0;
+      const collResult_t next = collRecv(&x, 1, collFloat32, 1 - rank, world.handle(rank), nullptr);
+      EXPECT_EQ(next, rank == 0 ? collRemoteError : collInvalidUsage);
+    });
+  }
+}
+
 TEST(Mismatch, ALostCounterpartIsNamed) {
-  World world = quiet_world(one_node(2), false, 300);
-  ASSERT_TRUE(world.ok()) << world.why();
-  float x = 0;
-  EXPECT_EQ(collRecv(&x, 1, collFloat32, 1, world.handle(0), nullptr), collTimeout);
-  const std::string words = collGetLastError(nullptr);
-  EXPECT_NE(words.find("recv timed out after 300 ms: rank 1 has not sent"), std::string::npos) << words;
+  for (const bool planned : {false, true}) {
+    World world = quiet_world(one_node(2), planned, 1000);
+    ASSERT_TRUE(world.ok()) << world.why();
+    world.run([&](int rank, Communicator&) {
+      for (int i = 0; i < 2 && planned; ++i) ASSERT_EQ(send_or_receive(world, rank, 1), collSuccess);
+      if (rank == 0) return;
+      EXPECT_EQ(send_or_receive(world, rank, 1), collTimeout);
+      const std::string words = collGetLastError(nullptr);
+      EXPECT_NE(words.find("recv timed out after 1000 ms: rank 0 has not sent"), std::string::npos) << words;
+    });
+  }
 }
 
 }  // namespace

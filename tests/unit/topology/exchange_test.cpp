@@ -5,8 +5,10 @@
 
 #include <barrier>
 #include <cstring>
+#include <random>
 #include <thread>
 
+#include "topology/packing.hpp"
 #include "topology/views.hpp"
 
 namespace coll::topo {
@@ -217,6 +219,7 @@ TEST(Exchange, AllRanksHoldTheSameTopologyWithRankZerosLinks) {
       Tuning& tuning = own.tuning;
       tuning.overrides[1] = LinkCost{10.0 + static_cast<double>(rank), 1};
       tuning.rates.copy_gbs = 10.0 + static_cast<double>(rank);
+      tuning.switches = {16 + static_cast<int>(rank), 40};
       EXPECT_TRUE(tuning.rates.set_codec("int8", 1.0 + static_cast<double>(rank), 1));
       const Status status = exchange(own, world.allgather(rank), &topologies[rank], &warnings[rank]);
       EXPECT_TRUE(status.ok()) << status.message();
@@ -224,6 +227,8 @@ TEST(Exchange, AllRanksHoldTheSameTopologyWithRankZerosLinks) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(topologies[0].node_of, (std::vector<int>{0, 1, 0, 2, 1}));
+  EXPECT_EQ(topologies[1].switches.nodes, 16) << "rank 0's";
+  EXPECT_EQ(topologies[1].switches.uplink_gbs, 40);
   EXPECT_EQ(topologies[0].cost(LinkKind::kNetwork).latency_us, 10);
   EXPECT_EQ(topologies[0].machines.size(), 1u);
   EXPECT_EQ(topologies[0].machines[0].ranks, 5);
@@ -233,6 +238,56 @@ TEST(Exchange, AllRanksHoldTheSameTopologyWithRankZerosLinks) {
     EXPECT_EQ(topologies[rank].rates.codec("int8").encode_gbs, 1);
     EXPECT_EQ(warnings[rank], "") << "one rank of a machine speaks";
   }
+}
+
+// What a simulator says counts, and nothing of this machine.
+TEST(Exchange, SimulatedHostsAreMachinesOfTheirOwn) {
+  const std::vector<std::string> hosts = {"node-0", "node-0", "node-1"};
+  Threads world(hosts.size());
+  std::vector<Topology> topologies(hosts.size());
+  std::vector<std::thread> threads;
+  for (size_t rank = 0; rank < hosts.size(); ++rank) {
+    threads.emplace_back([&, rank] {
+      Joining own = joining(hosts, rank);
+      own.simulated_host = hosts[rank];
+      std::string warning;
+      const Status status = exchange(own, world.allgather(rank), &topologies[rank], &warning);
+      EXPECT_TRUE(status.ok()) << status.message();
+      EXPECT_EQ(warning, "");
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  const Topology& topology = topologies[2];
+  EXPECT_EQ(topology.node_of, (std::vector<int>{0, 0, 1}));
+  EXPECT_EQ(topology.machines.size(), 2u);
+  EXPECT_EQ(topology.nodes[1].host, "node-1");
+  EXPECT_EQ(topology.nodes[0].cores, 2);
+  EXPECT_FALSE(topology.oversubscribed());
+  EXPECT_FALSE(topology.machine_of(0).has_room());
+}
+
+TEST(PackZeros, GivesBackWhatWasPacked) {
+  std::vector<std::byte> bytes(200000);  // runs longer than one header can tell
+  std::mt19937 random(7);
+  for (const size_t filled : {0u, 1u, 3u, 1000u, 150000u}) {
+    for (size_t i = 0; i < filled; ++i) bytes[random() % bytes.size()] = static_cast<std::byte>(random());
+    const std::vector<std::byte> packed = pack_zeros(bytes);
+    std::vector<std::byte> back(bytes.size(), std::byte{0xff});
+    ASSERT_TRUE(unpack_zeros(packed, back).ok());
+    EXPECT_EQ(back, bytes);
+    if (filled == 0) {
+      EXPECT_TRUE(packed.empty());
+    }
+  }
+}
+
+TEST(PackZeros, DamageIsSeen) {
+  std::vector<std::byte> bytes(64, std::byte{1});
+  std::vector<std::byte> packed = pack_zeros(bytes);
+  EXPECT_EQ(unpack_zeros(packed, std::span(bytes).first(63)).code(), collCorruptData);
+  packed.pop_back();
+  EXPECT_EQ(unpack_zeros(packed, bytes).code(), collCorruptData);
+  EXPECT_EQ(unpack_zeros(std::span(packed).first(2), bytes).code(), collCorruptData);
 }
 
 TEST(Exchange, AFileThatALeaderCannotReadIsEveryRanksError) {

@@ -67,7 +67,8 @@ TEST(Links, OverridesReplaceWhatTheyName) {
 
 TEST(Links, RefusalsQuoteThePart) {
   EXPECT_EQ(refusal("shm=1us/8GBs,nett=1us/1GBs"),
-            "COLL_LINKS=shm=1us/8GBs,nett=1us/1GBs: \"nett=1us/1GBs\" names no kind of link; there are shm and net");
+            "COLL_LINKS=shm=1us/8GBs,nett=1us/1GBs: \"nett=1us/1GBs\" names no kind of link; there are shm, net, numa "
+            "and package");
   EXPECT_NE(refusal("net").find("must look like net=50us/0.12GBs"), std::string::npos);
   EXPECT_NE(refusal("net=1us/1GBs,").find("must look like"), std::string::npos);
   EXPECT_NE(refusal("net=1/1GBs").find("latency"), std::string::npos);
@@ -77,6 +78,33 @@ TEST(Links, RefusalsQuoteThePart) {
   EXPECT_NE(refusal("net=1us/1Gbit").find("bandwidth"), std::string::npos);
   EXPECT_NE(refusal("net=1us/0GBs").find("bandwidth"), std::string::npos);
   EXPECT_NE(refusal("net=1us/1GBs,net=2us/1GBs").find("repeats"), std::string::npos);
+}
+
+TEST(Switches, AreANumberAndARate) {
+  Switches read;
+  ASSERT_TRUE(parse_switches("16/40GBs", &read).ok());
+  EXPECT_EQ(read.nodes, 16);
+  EXPECT_EQ(read.uplink_gbs, 40);
+  ASSERT_TRUE(parse_switches("2/500MBs", &read).ok());
+  EXPECT_EQ(read.uplink_gbs, 0.5);
+  ASSERT_TRUE(parse_switches("", &read).ok());
+  EXPECT_EQ(read.nodes, 0);
+  for (const char* bad : {"16", "16/", "/40GBs", "0/40GBs", "-2/40GBs", "16x/40GBs", "16/40", "16/0GBs", "16/40Gbit"}) {
+    const Status status = parse_switches(bad, &read);
+    EXPECT_EQ(status.code(), collInvalidArgument) << bad;
+    EXPECT_NE(status.message().find(text("COLL_SWITCH=", bad, " must look like 16/40GBs")), std::string::npos)
+        << status.message();
+  }
+}
+
+TEST(Switches, HoldNodesThatFollowOneAnother) {
+  Topology t = synthetic({1, 1, 1, 1, 1});
+  EXPECT_EQ(t.switch_of(3).begin, 0);
+  EXPECT_EQ(t.switch_of(3).end, 5);
+  t.switches = {2, 1};
+  EXPECT_EQ(t.switch_of(3).begin, 2);
+  EXPECT_EQ(t.switch_of(3).end, 4);
+  EXPECT_EQ(t.switch_of(4).end, 5) << "the last one may have fewer";
 }
 
 }  // namespace

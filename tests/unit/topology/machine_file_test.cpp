@@ -102,8 +102,9 @@ TEST(MachineFile, RanksAreWhereTheirThreadsAre) {
   Topology t = synthetic({5});
   t.nodes[0].domains = recorded("server_8_gpus").domains;
   t.bound = {parse_pus("17,49"), parse_pus("16"), parse_pus("0-3"), parse_pus("15-16"), {}};
+  find_spots(&t);
   const auto expect = [&](int rank, int package, int domain, int core) {
-    const Spot spot = spot_of(t, rank);
+    const Spot spot = t.spot_of(rank);
     EXPECT_EQ(spot.package, package) << rank;
     EXPECT_EQ(spot.domain, domain) << rank;
     EXPECT_EQ(spot.core, core) << rank;

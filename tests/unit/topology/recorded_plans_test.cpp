@@ -9,6 +9,7 @@
 
 #include "collectives/planner.hpp"
 #include "compression/codec.hpp"
+#include "runtime/choice.hpp"
 #include "topology/machine_file.hpp"
 #include "topology/made_up.hpp"
 #include "transport/shm/layout.hpp"
@@ -22,32 +23,19 @@ constexpr size_t kBytes[] = {1 << 10, 64 << 10, 1 << 20, 64 << 20};  // of the w
 constexpr std::pair<collFunc_t, const char*> kFuncs[] = {{collFuncAllReduce, "allreduce"},
                                                          {collFuncReduceScatter, "reduce-scatter"},
                                                          {collFuncAllGather, "allgather"},
-                                                         {collFuncBroadcast, "broadcast"}};
+                                                         {collFuncBroadcast, "broadcast"},
+                                                         {collFuncAlltoAll, "alltoall"}};
 constexpr const char* kHeader =
     "# Plans chosen on the machines of topologies/, with the default rates; see the README there.\n"
     "# machine nodes ranks-per-node collective bytes-of-the-vector codec: algorithm chunks predicted-us\n";
-
-CodecCost cost_of(const char* spec, const topo::Rates& rates) {
-  CodecCost cost;
-  std::unique_ptr<Codec> codec;
-  EXPECT_TRUE(make_codec(spec, &codec).ok());
-  const CodecTraits& traits = codec->traits();
-  if (traits.lossless) return cost;
-  cost.lossy = true;
-  cost.sums_on_wire = traits.sums_on_wire;
-  cost.max_encodings = traits.max_encodings;
-  cost.block = traits.block;
-  cost.bytes_per_element = traits.bits_per_element / 8;
-  cost.encode_gbs = rates.codec(traits.name).encode_gbs;
-  cost.decode_gbs = rates.codec(traits.name).decode_gbs;
-  return cost;
-}
 
 std::string choice(const topo::Topology& topology, collFunc_t func, size_t bytes, const char* codec) {
   PlanQuery query;
   query.func = func;
   query.count = bytes / sizeof(float) / static_cast<size_t>(has_block_per_rank(func) ? topology.nranks : 1);
-  query.codec = cost_of(codec, topology.rates);
+  std::unique_ptr<Codec> made;
+  EXPECT_TRUE(make_codec(codec, &made).ok());
+  query.codec = cost_of(made.get(), query.type, topology.rates);
   if (topology.nodes.size() == 1) {
     const auto ranks = static_cast<size_t>(topology.nranks);
     query.board_bytes = shm::Layout{ranks, shm::default_ring_bytes(ranks)}.board_shape().payload_bytes;
@@ -75,7 +63,8 @@ std::string table() {
       for (const auto& [func, name] : kFuncs) {
         for (const size_t bytes : kBytes) {
           for (const char* codec : {"none", "int8", "int4"}) {
-            if (func == collFuncBroadcast && codec != std::string("none")) continue;
+            const bool only_exact = func == collFuncBroadcast || func == collFuncAlltoAll;
+            if (only_exact && codec != std::string("none")) continue;
             all += text(machine, " ", nodes, " ", ranks, " ", name, " ", bytes, " ", codec, ": ",
                         choice(topology, func, bytes, codec), "\n");
           }

@@ -61,6 +61,23 @@ TEST(Views, TextNamesWhatIsThere) {
             "  ranks 3-4 on machine 1\n");
 }
 
+TEST(Views, LinksInsideNodesAndSwitchesAreShownWhereThereAre) {
+  Topology t = synthetic({4, 4, 4});
+  EXPECT_EQ(to_text(t).find("package:"), std::string::npos);
+  EXPECT_EQ(to_json(t).find("switches"), std::string::npos);
+  t.nodes[1].packages = t.nodes[1].numa_nodes = 2;
+  t.switches = {2, 40};
+  EXPECT_NE(to_text(t).find("link package: 0.7 us, 50 GB/s\nswitches of 2 nodes, uplink 40 GB/s\n"), std::string::npos)
+      << to_text(t);
+  EXPECT_EQ(to_text(t).find("link numa"), std::string::npos) << "each package is one";
+  t.nodes[1].numa_nodes = 4;
+  EXPECT_NE(to_text(t).find("link numa: 0.55 us, 100 GB/s\n"), std::string::npos) << to_text(t);
+  EXPECT_NE(to_json(t).find("\"package\":{\"latency_us\":0.7,\"bandwidth_gbs\":50}},"
+                            "\"switches\":{\"nodes\":2,\"uplink_gbs\":40}"),
+            std::string::npos)
+      << to_json(t);
+}
+
 TEST(Views, TextShortensRanks) {
   Topology t = synthetic({6});
   t.nodes[0].ranks = {0, 1, 3, 5, 6, 7};

@@ -94,15 +94,20 @@ TEST(Board, NobodyPostsFarAheadOfItsReading) {
   }
 }
 
-// One rank's calls, long and short ones in turn; some are over for a rank that has read nothing, as a broadcast, so
-// that it runs ahead of the others.
+// Whether a rank reads the peer's posts: all ranks do, or they read the root's alone, as in a broadcast, or the root
+// alone reads, as in a gather. Who reads nothing runs ahead of the others.
+bool reads(uint64_t call, size_t rank, size_t peer, size_t root) {
+  if (call % 5 < 2) return true;
+  return call % 5 < 4 ? peer == root : rank == root;
+}
+
+// One rank's calls, long and short ones in turn.
 void call_over_and_over(Board board, size_t rank, size_t ranks) {
   constexpr uint64_t kCalls = 20000;
   for (uint64_t call = 1; call <= kCalls; ++call) {
     const uint64_t posts = call % 3 == 0 ? 1 + call % 50 : 1;
     const uint64_t first = board.reserve(posts), end = first + posts;
     const size_t root = call / 7 % ranks;
-    const bool all_read_all = call % 2 == 0;
     const auto nth = [&](uint64_t number) { return Board::Post{number, sizeof number, number + 1 == end, posts == 1}; };
     ASSERT_TRUE(board.may_begin(first));
     uint64_t next = first;
@@ -110,7 +115,7 @@ void call_over_and_over(Board board, size_t rank, size_t ranks) {
     for (uint64_t number = first; number < end; ++number) {
       while (next < end && board.may_post(nth(next))) post_next(board);
       for (size_t peer = 0; peer < ranks; ++peer) {
-        if (peer == rank || (root != peer && !all_read_all)) continue;
+        if (peer == rank || !reads(call, rank, peer, root)) continue;
         const std::byte* payload = nullptr;
         while ((payload = board.look(static_cast<int>(peer), nth(number))) == nullptr) {
           if (next < end && board.may_post(nth(next))) post_next(board);

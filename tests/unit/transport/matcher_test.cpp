@@ -44,6 +44,20 @@ TEST(Matcher, ReceiveTakesOverAMessageThatIsComingIn) {
   EXPECT_EQ(buffer, numbers(7, 1));
 }
 
+TEST(Matcher, WholeMessagesGoStraightToTheirReceive) {
+  Matcher matcher(1);
+  std::vector<std::byte> buffer(3);
+  Request request;
+  EXPECT_FALSE(matcher.deliver(0, 3, numbers(4, 1))) << "nobody has posted for it";
+  matcher.post(0, 3, buffer, &request);
+  EXPECT_FALSE(matcher.deliver(0, 2, numbers(4, 1)));
+  EXPECT_TRUE(matcher.deliver(0, 3, numbers(4, 1)));
+  EXPECT_TRUE(request.done);
+  EXPECT_TRUE(request.truncated);
+  EXPECT_EQ(buffer, numbers(3, 1));
+  EXPECT_FALSE(matcher.waiting(0));
+}
+
 TEST(Matcher, OldestOfATagComesFirst) {
   Matcher matcher(1);
   for (int i = 0; i < 3; ++i) {

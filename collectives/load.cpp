@@ -1,0 +1,232 @@
+#include "collectives/load.hpp"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+namespace coll {
+
+namespace {
+
+constexpr double kOverheadShare = 0.2;  // of a link's latency that keeps a core of sender and receiver busy
+
+// What all ranks post in one call on the board is read out of near caches up to this; what is longer comes from as far
+// away as any other bytes. Measured with 2, 4 and 8 ranks on 2 cores, beside the direct exchange.
+constexpr double kNearPostBytes = 512 << 10;
+
+// Blocks that are only copied, and of at least this length, the kernel copies once from where they lie (transport/shm).
+// With 2 ranks on 2 cores that was as fast as the board at 16 KiB, and 1.1 to 2 times as fast from 32 KiB on; with 4
+// and 8 ranks, which wait for a core, the board was faster at all lengths.
+constexpr double kKernelCopyBytes = 24 << 10;
+
+// Streams from several nodes that meet at one node's link fill its queue, lose packets and send them again: measured
+// with TCP on 1 Gbit/s links, where the direct exchange of 4 nodes takes a quarter longer than their ring; at 10
+// Gbit/s, where the cores that send them again are the limit, 1.1 to 1.3 times as long.
+constexpr double kIncast = 0.125;  // of the bytes, for every node beyond the first
+constexpr double kMostIncast = 1.5;
+
+double us(double bytes, double gbs) { return gbs > 0 ? bytes / (gbs * 1000) : 0; }
+
+// A pick of a plan whose list has been looked up: a rank has a hundred thousand rounds where there are as many ranks.
+class Entries {
+ public:
+  Entries(const Plan& plan, const Pick& pick) : pick_(pick) {
+    if (pick.list < 0) return;
+    const auto& list = *plan.lists[static_cast<size_t>(pick.list)];
+    data_ = list.data();
+    size_ = static_cast<int>(list.size());
+  }
+  int count() const { return pick_.count; }
+  int at(int round, int j) const {
+    int at = pick_.first + round * pick_.per_round + j;
+    if (at < 0 || at >= size_) {
+      at %= size_;
+      if (at < 0) at += size_;
+    }
+    return data_[at];
+  }
+
+ private:
+  const Pick pick_;
+  const int* data_ = nullptr;
+  int size_ = 0;
+};
+
+class Meter {
+ public:
+  Meter(const topo::Topology& topology, const PlanQuery& query, const Plan& plan)
+      : topology_(topology),
+        query_(query),
+        plan_(plan),
+        node_(topology.node_of[static_cast<size_t>(plan.rank)]),
+        switch_(topology.switch_of(node_)),
+        native_(static_cast<double>(size_of(query.type))),
+        partial_(static_cast<double>(size_of(accumulator_of(query.type)))),
+        heard_(topology.nodes.size(), 0) {}
+
+  Load run() {
+    for (const Step& step : plan_.steps) {
+      const Entries shards(plan_, step.shard);
+      const Entries from(plan_, step.from);
+      const Entries to(plan_, step.to);
+      for (int round = 0; round < step.rounds; ++round) {
+        const double elements = elements_of(shards, round);
+        if (elements == 0) continue;
+        receive(step, from, round, elements);
+        compute(step, elements);
+        if (!plan_.on_board) send(step, to, round, elements);  // else posted once, whoever reads it
+      }
+    }
+    load_.sources = static_cast<int>(std::count(heard_.begin(), heard_.end(), 1));
+    const topo::Rates& rates = topology_.rates;
+    for (size_t kind = 0; kind < messages_.size(); ++kind) {
+      load_.message_us +=
+          kOverheadShare * (plan_.on_board ? kFlagShare : 1) * messages_[kind] * topology_.links[kind].latency_us;
+    }
+    work(Work::kCopy, us(copied_, rates.copy_gbs));
+    work(Work::kReduce, us(reduced_, rates.reduce_gbs));
+    work(Work::kEncode, us(encoded_ * 4, query_.codec.encode_gbs));
+    work(Work::kDecode, us(decoded_ * 4, query_.codec.decode_gbs));
+    work(Work::kShared, far_share() * us(shared_, topology_.cost(topo::LinkKind::kSharedMemory).bandwidth_gbs));
+    const double stack_us = us(load_.net_in + load_.net_out, rates.network_cpu_gbs);
+    work(Work::kNetwork, stack_us * incast(topology_, load_.sources));
+    return load_;
+  }
+
+ private:
+  // Messages of a step's round by the link that they take, and of those over the network what takes the uplink, too.
+  struct Count {
+    std::array<int, topo::kLinkKinds> by_kind{};
+    int up = 0;
+    int far() const { return by_kind[static_cast<size_t>(topo::LinkKind::kNetwork)]; }
+  };
+
+  void work(Work kind, double us) {
+    load_.work_us += us;
+    load_.by_kind[static_cast<size_t>(kind)] += us;
+  }
+  double bytes(Wire wire, double elements) const {
+    if (wire == Wire::kCoded) return elements * query_.codec.bytes_per_element;
+    return elements * (wire == Wire::kPartial ? partial_ : native_);
+  }
+  double posted_by_all() const {
+    const int blocks = query_.func == collFuncBroadcast ? 1 : plan_.nranks - 1;
+    if (has_root(query_.func)) return bytes(Wire::kNative, static_cast<double>(query_.count) * blocks);
+    double elements = 0;
+    for (const Step& step : plan_.steps) {
+      for (int round = 0; step.to.count > 0 && round < step.rounds; ++round) {
+        elements += static_cast<double>(plan_.shard_of(step, round).count);
+      }
+    }
+    return bytes(Wire::kNative, elements) * plan_.nranks;
+  }
+  // Of what comes from ranks of the node, what its link takes time for.
+  double far_share() const { return plan_.on_board ? 1 - std::min(1.0, kNearPostBytes / posted_by_all()) : 1; }
+
+  // Whether the step's message from a peer is a block that the kernel copies, where it may.
+  bool copied_once(const Step& step, double message) const {
+    const bool is_block = has_block_per_rank(query_.func) && !reduces(query_.func) && !step.bundles();
+    const bool long_enough = message / static_cast<double>(plan_.chunks) >= kKernelCopyBytes;
+    if (!is_block || !long_enough || plan_.on_board || query_.codec.lossy) return false;
+    return topology_.nodes.size() == 1 && !topology_.oversubscribed();
+  }
+
+  // Of what is combined, or only kept.
+  void take(const Step& step, double moved) { (step.reduce ? reduced_ : copied_) += moved; }
+
+  double elements_of(const Entries& shards, int round) const {
+    size_t elements = 0;
+    for (int j = 0; j < shards.count(); ++j) elements += plan_.shards[static_cast<size_t>(shards.at(round, j))].count;
+    return static_cast<double>(elements);
+  }
+
+  Count count(const Entries& peers, int round, bool hears) {
+    Count count;
+    for (int j = 0; j < peers.count(); ++j) {
+      const int peer = peers.at(round, j);
+      if (peer == plan_.rank) continue;
+      const int node = topology_.node_of[static_cast<size_t>(peer)];
+      const topo::LinkKind kind = node == node_ ? topology_.link_between(plan_.rank, peer) : topo::LinkKind::kNetwork;
+      ++count.by_kind[static_cast<size_t>(kind)];
+      if (node == node_) continue;
+      if (!switch_.holds(node)) ++count.up;
+      if (hears) heard_[static_cast<size_t>(node)] = 1;
+    }
+    for (size_t kind = 0; kind < messages_.size(); ++kind) messages_[kind] += count.by_kind[kind];
+    return count;
+  }
+
+  void receive(const Step& step, const Entries& peers, int round, double elements) {
+    const double message = bytes(step.from_wire, elements);
+    const Count from = count(peers, round, true);
+    int all = 0;
+    for (size_t kind = 0; kind < from.by_kind.size(); ++kind) {
+      all += from.by_kind[kind];
+      if (from.by_kind[kind] == 0 || !topo::in_node(static_cast<topo::LinkKind>(kind))) continue;
+      load_.read[kind] += from.by_kind[kind] * message;
+      if (!copied_once(step, message)) shared_ += from.by_kind[kind] * message;
+      load_.near_latency_us = std::max(load_.near_latency_us, topology_.links[kind].latency_us);
+    }
+    load_.net_in += from.far() * message;
+    load_.up_in += from.up * message;
+    if (step.from_wire == Wire::kCoded) {
+      if (step.reduce || step.to_output) decoded_ += all * elements;
+    } else if (step.reduce || step.to_output || !step.hold) {
+      take(step, all * message);
+    }
+  }
+
+  void compute(const Step& step, double elements) {
+    if (plan_.on_board && step.to.count > 0) copied_ += bytes(Wire::kNative, elements);
+    if (step.local != Local::kNone && (step.reduce || step.to_output)) {
+      take(step, bytes(step.local == Local::kSlot ? Wire::kPartial : Wire::kNative, elements));
+    }
+    const bool packs = step.shard.count > 1 && step.local != Local::kNone && step.to.count > 0;
+    if (packs) copied_ += bytes(step.to_wire, elements);
+    const bool passed_on = step.from.count > 0 && step.from_wire == Wire::kCoded && !step.reduce;
+    const bool encodes = step.to.count > 0 && step.to_wire == Wire::kCoded && !passed_on;
+    if (step.code_local) {
+      encoded_ += elements;
+      decoded_ += elements;
+    }
+    if (encodes) encoded_ += elements;
+    if (encodes && step.to_output) decoded_ += elements;
+  }
+
+  void send(const Step& step, const Entries& peers, int round, double elements) {
+    const double message = bytes(step.to_wire, elements);
+    const Count to = count(peers, round, false);
+    load_.net_out += to.far() * message;
+    load_.up_out += to.up * message;
+  }
+
+  const topo::Topology& topology_;
+  const PlanQuery& query_;
+  const Plan& plan_;
+  const int node_;
+  const topo::NodeRange switch_;
+  const double native_;  // bytes of an element
+  const double partial_;
+  std::vector<char> heard_;  // by node: 1 where it sends to this rank
+  // Of the whole call: bytes, and of what is coded elements.
+  double copied_ = 0, reduced_ = 0, encoded_ = 0, decoded_ = 0, shared_ = 0;
+  std::array<double, topo::kLinkKinds> messages_{};  // sent and received, by the link that they take
+  Load load_;
+};
+
+}  // namespace
+
+double incast(const topo::Topology& topology, int sources) {
+  const auto is_fabric = [](const topo::Node& node) {
+    return !node.nics.empty() &&
+           std::all_of(node.nics.begin(), node.nics.end(), [](const auto& n) { return n.fabric; });
+  };
+  const bool loses = !std::all_of(topology.nodes.begin(), topology.nodes.end(), is_fabric);
+  return loses ? std::clamp(1 + kIncast * (sources - 1), 1.0, kMostIncast) : 1;
+}
+
+Load load_of(const topo::Topology& topology, const PlanQuery& query, const Plan& plan) {
+  return Meter(topology, query, plan).run();
+}
+
+}  // namespace coll
