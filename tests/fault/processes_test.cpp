@@ -184,7 +184,8 @@ TEST(Killed, PeerOverUcxIsAnErrorThatNamesIt) {
         if (rank == kDying) continue;
         expect_survived(ended.output, ended.exit_code, reported_ms(ended.output), kTimeoutMs);
         // A rank may hear of the death from another survivor, or notice only that this one has left.
-        const std::regex named("rank [013] has lost rank [0-3]|rank [013] gave up|rank 2(, rank 3)? ha(s|ve) (not joined|ended)");
+        const std::regex named(
+            "rank [013] has lost rank [0-3]|rank [013] gave up|rank 2(, rank 3)? ha(s|ve) (not joined|ended)");
         EXPECT_TRUE(std::regex_search(ended.output, named)) << ended.output;
       }
       EXPECT_TRUE(std::regex_search(everything, std::regex("lost rank 2|rank 2 has ended"))) << everything;
