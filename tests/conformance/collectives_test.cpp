@@ -174,13 +174,21 @@ std::vector<Service> few_services() {
   return all;
 }
 
+std::vector<Service> long_services() {
+  if (!kSanitized) return services({Links::kInproc, Links::kShm, Links::kMapped}, false);
+  std::vector<Service> all = services({Links::kShm}, true);
+  for (const Links links : {Links::kInproc, Links::kMapped}) {
+    for (const char* algorithm : {"", "direct"}) all.push_back({algorithm, links, true});
+  }
+  return all;
+}
+
 const auto kTestName = [](const auto& tested) { return name_of(tested.param); };
 
 INSTANTIATE_TEST_SUITE_P(All, Collectives, testing::ValuesIn(services({Links::kInproc, Links::kShm}, false)),
                          kTestName);
 INSTANTIATE_TEST_SUITE_P(Few, Collectives, testing::ValuesIn(few_services()), kTestName);
-INSTANTIATE_TEST_SUITE_P(All, LongCollectives,
-                         testing::ValuesIn(services({Links::kInproc, Links::kShm, Links::kMapped}, false)), kTestName);
+INSTANTIATE_TEST_SUITE_P(All, LongCollectives, testing::ValuesIn(long_services()), kTestName);
 
 }  // namespace
 

@@ -13,6 +13,11 @@ namespace {
 using shapes::coded;
 using shapes::exact;
 
+// Under a sanitizer the large shapes take minutes, and the smaller ones run the same code.
+constexpr int kMostRanks = test::kSanitized ? 24 : 64;
+constexpr int kMostSplitRanks = test::kSanitized ? 7 : 10;
+constexpr int kTrials = test::kSanitized ? 20 : 60;
+
 // Codecs must be applied wherever data leaves a node, or leaves a rank where there is one node.
 std::string uncoded_message(const topo::Topology& topology, const Plan& plan) {
   const bool one_node = topology.nodes.size() == 1;
@@ -77,9 +82,9 @@ void partitions(int ranks, int most, std::vector<int>* nodes, std::vector<std::v
   }
 }
 
-TEST(Prove, EveryEvenShapeUpTo64Ranks) {
-  for (int nodes = 1; nodes <= 64; ++nodes) {
-    for (int ranks = 1; nodes * ranks <= 64; ++ranks) {
+TEST(Prove, EveryEvenShapeOfUpTo64Ranks) {
+  for (int nodes = 1; nodes <= kMostRanks; ++nodes) {
+    for (int ranks = 1; nodes * ranks <= kMostRanks; ++ranks) {
       prove_all(shapes::even(nodes, ranks), 100000);
       if (HasFatalFailure()) return;
     }
@@ -88,7 +93,7 @@ TEST(Prove, EveryEvenShapeUpTo64Ranks) {
 
 TEST(Prove, EveryPartitionOfUpToTenRanksWithEveryRoot) {
   std::mt19937 random(1);
-  for (int ranks = 1; ranks <= 10; ++ranks) {
+  for (int ranks = 1; ranks <= kMostSplitRanks; ++ranks) {
     std::vector<std::vector<int>> all;
     std::vector<int> scratch;
     partitions(ranks, ranks, &scratch, &all);
@@ -103,7 +108,7 @@ TEST(Prove, EveryPartitionOfUpToTenRanksWithEveryRoot) {
 
 TEST(Prove, RoundRobinAndRandomPlacements) {
   std::mt19937 random(2);
-  for (int trial = 0; trial < 60; ++trial) {
+  for (int trial = 0; trial < kTrials; ++trial) {
     const int ranks = trial < 50 ? 2 + static_cast<int>(random() % 30) : 33 + static_cast<int>(random() % 32);
     const int nodes = 1 + static_cast<int>(random() % 9);
     std::vector<int> node_of;
@@ -128,7 +133,7 @@ TEST(Prove, LevelsInsideNodes) {
 TEST(Prove, RandomPlacesInsideNodes) {
   std::mt19937 random(3);
   const auto below = [&](int limit) { return static_cast<int>(random() % static_cast<unsigned>(limit)); };
-  for (int trial = 0; trial < 60; ++trial) {
+  for (int trial = 0; trial < kTrials; ++trial) {
     std::vector<int> node_of(static_cast<size_t>(2 + below(22)));
     for (int& node : node_of) node = below(1 + trial % 4);
     topo::Topology topology = shapes::divided(shapes::placed(node_of), 1, 1);
@@ -179,7 +184,7 @@ TEST(Prove, SampleOfShapesUpTo1024Ranks) {
   for (const topo::Topology& topology :
        {shapes::even(1, 1000), shapes::even(1024, 1), shapes::even(128, 8), shapes::even(2, 511), shapes::even(85, 12),
         random_blocks(777, 3), shapes::even(1, 513)}) {
-    if (test::kSanitized && topology.nranks > 513) continue;  // minutes, of code that smaller shapes run too
+    if (test::kSanitized && topology.nranks > 513) continue;
     const int root = topology.nranks * 5 / 7;
     for (const collFunc_t func : {collFuncAllReduce, collFuncReduce, collFuncBroadcast}) {
       for (PlanQuery query : {exact(func, 7 * 16), coded(func, 7 * 128)}) {
