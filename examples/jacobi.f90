@@ -6,7 +6,7 @@ program jacobi
   use, intrinsic :: iso_fortran_env, only: error_unit, real64
   use coll
   use coll_mpi
-  use mpi_f08, only: MPI_Init, MPI_Finalize, MPI_Abort, MPI_COMM_WORLD
+  use mpi_f08, only: MPI_Init, MPI_Comm_rank, MPI_Finalize, MPI_Abort, MPI_COMM_WORLD
   implicit none
 
   type :: block ! what one rank has of the grid: inner points west..east, south..north
@@ -23,8 +23,8 @@ program jacobi
   real(real64) :: change
 
   call MPI_Init()
+  call MPI_Comm_rank(MPI_COMM_WORLD, rank) ! from MPI: an error of collCommInitMPI names it already
   call check(collCommInitMPI(comm, MPI_COMM_WORLD))
-  call check(collCommUserRank(comm, rank))
   call check(collCommCount(comm, nranks))
   call read_arguments()
   call find_place()
