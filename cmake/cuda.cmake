@@ -1,7 +1,11 @@
 # CUDA, where a compiler for it is found: CUDAToolkit_FOUND and CMAKE_CUDA_COMPILER are set then. A build without is
 # complete for CPUs. Sanitizers of the host do not know device code, so that such builds leave it out.
 option(COLL_CUDA "build the CUDA kernels, where nvcc is found" ON)
-set(COLL_CUDA_ARCHITECTURES "80-real;90-real;90-virtual" CACHE STRING
+set(coll_architectures "80-real;90-real;90-virtual")
+if(NOT "$ENV{CUDAARCHS}" STREQUAL "")
+  set(coll_architectures "$ENV{CUDAARCHS}")
+endif()
+set(COLL_CUDA_ARCHITECTURES "${coll_architectures}" CACHE STRING
     "architectures of the kernels, as CMAKE_CUDA_ARCHITECTURES; the virtual one serves what comes later")
 set(COLL_CUDA_BYTES_IN_FLIGHT "" CACHE STRING "overrides what src/device/tuned.hpp says, for a sweep")
 

@@ -1,6 +1,7 @@
 // Status: a result code with the words that explain it. Free of allocation where it is a success.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,18 +24,30 @@
 
 namespace coll {
 
+// One pointer, which most functions on the way of a call return: a success costs no more than NULL.
 class [[nodiscard]] Status {
  public:
   Status() = default;
-  Status(collResult_t code, std::string message) : code_(code), message_(std::move(message)) {}
+  Status(collResult_t code, std::string message)
+      : failure_(code == collSuccess ? nullptr : new Failure{code, std::move(message)}) {}
+  Status(const Status& other) : failure_(other.ok() ? nullptr : new Failure(*other.failure_)) {}
+  Status(Status&&) = default;
+  Status& operator=(Status other) noexcept {
+    failure_.swap(other.failure_);
+    return *this;
+  }
+  ~Status() = default;
 
-  bool ok() const { return code_ == collSuccess; }
-  collResult_t code() const { return code_; }
-  const std::string& message() const { return message_; }
+  bool ok() const { return failure_ == nullptr; }
+  collResult_t code() const { return ok() ? collSuccess : failure_->code; }
+  std::string message() const { return ok() ? std::string() : failure_->message; }
 
  private:
-  collResult_t code_ = collSuccess;
-  std::string message_;
+  struct Failure {
+    collResult_t code;
+    std::string message;
+  };
+  std::unique_ptr<const Failure> failure_;
 };
 
 // The text of COLL_RESULT_MAP for `code`; a static string for unknown codes too.
