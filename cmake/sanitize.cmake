@@ -19,6 +19,16 @@ macro(coll_quick_to_compile)
   endif()
 endmacro()
 
+# coll_kernel_sources(TARGET SOURCES...): sources whose templates hold hundreds of small inlined functions. Watching where
+# each of their variables ends makes them compile three times as long, and they keep no address of one.
+function(coll_kernel_sources target)
+  target_sources(${target} PRIVATE ${ARGN})
+  if(COLL_SANITIZE MATCHES "address")
+    set_source_files_properties(${ARGN} TARGET_DIRECTORY ${target}
+      PROPERTIES COMPILE_OPTIONS -fno-sanitize-address-use-after-scope)
+  endif()
+endfunction()
+
 # coll_opens_ucx(PROGRAM [TEST]): the program of the test (of the same name, where none is given) knows whether there is a UCX module (COLL_HAS_UCX), and its ranks find it.
 function(coll_opens_ucx program)
   set(test ${ARGV1})
