@@ -278,7 +278,8 @@ void Server::fail(Status failure) {
 }
 
 void Server::tell(Connection& c, const Status& failure) {
-  const auto raw = std::as_bytes(std::span(failure.message()));
+  const std::string words = failure.message();
+  const auto raw = std::as_bytes(std::span(words));
   answer(c, failure.code(), std::make_shared<const Bytes>(raw.begin(), raw.end()));
   c.stage = Stage::kDone;
   c.deadline = Clock::now() + kFarewell;
