@@ -40,7 +40,10 @@ class [[nodiscard]] Status {
 
   bool ok() const { return failure_ == nullptr; }
   collResult_t code() const { return ok() ? collSuccess : failure_->code; }
-  std::string message() const { return ok() ? std::string() : failure_->message; }
+  const std::string& message() const {
+    static const std::string none;
+    return ok() ? none : failure_->message;
+  }
 
  private:
   struct Failure {

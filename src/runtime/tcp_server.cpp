@@ -278,8 +278,7 @@ void Server::fail(Status failure) {
 }
 
 void Server::tell(Connection& c, const Status& failure) {
-  const std::string words = failure.message();
-  const auto raw = std::as_bytes(std::span(words));
+  const auto raw = std::as_bytes(std::span(failure.message()));
   answer(c, failure.code(), std::make_shared<const Bytes>(raw.begin(), raw.end()));
   c.stage = Stage::kDone;
   c.deadline = Clock::now() + kFarewell;

@@ -165,7 +165,14 @@ std::vector<Service> services(const std::vector<Links>& kinds, bool few) {
   return all;
 }
 
-// For slow builds: every algorithm over messages between threads, and the ways through shared memory.
+// All shapes: every algorithm over shared memory, which has the same plans as messages between threads and more ways.
+std::vector<Service> full_services() {
+  std::vector<Service> all = services({Links::kShm}, false);
+  all.push_back({"", Links::kInproc, false});
+  return all;
+}
+
+// Fewer shapes, for slow builds too: every algorithm over messages between threads, the ways through shared memory.
 std::vector<Service> few_services() {
   std::vector<Service> all = services({Links::kInproc, Links::kLate}, true);
   for (const Links links : {Links::kShm, Links::kMapped}) {
@@ -185,8 +192,7 @@ std::vector<Service> long_services() {
 
 const auto kTestName = [](const auto& tested) { return name_of(tested.param); };
 
-INSTANTIATE_TEST_SUITE_P(All, Collectives, testing::ValuesIn(services({Links::kInproc, Links::kShm}, false)),
-                         kTestName);
+INSTANTIATE_TEST_SUITE_P(All, Collectives, testing::ValuesIn(full_services()), kTestName);
 INSTANTIATE_TEST_SUITE_P(Few, Collectives, testing::ValuesIn(few_services()), kTestName);
 INSTANTIATE_TEST_SUITE_P(All, LongCollectives, testing::ValuesIn(long_services()), kTestName);
 
