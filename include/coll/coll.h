@@ -86,7 +86,7 @@ typedef struct {
 COLL_API collResult_t collGetUniqueId(collUniqueId* id);
 
 /* Joins a communicator of `nranks` ranks as `rank`. Blocks until all have joined or the time-out passes
- * (collTimeout, naming the ranks that did not come). Ranks on several nodes need MPI to be initialised. */
+ * (collTimeout, naming the ranks that did not come). Ranks on several nodes need UCX, or MPI initialised. */
 COLL_API collResult_t collCommInitRank(collComm_t* comm, int nranks, collUniqueId id, int rank);
 COLL_API collResult_t collCommInitRankConfig(collComm_t* comm, int nranks, collUniqueId id, int rank,
                                              const collConfig_t* config);

@@ -111,6 +111,7 @@ void read_question(const Raw& raw, Question* question) {
   const std::vector<std::string> usual = {"none", "bf16", "int8", "int4"};
   read_codecs(!raw.codecs.empty() ? raw.codecs : coded ? usual : std::vector<std::string>{"none"}, question);
   question->sizes = raw.sizes.read(0).sizes();
+  if (question->sizes.front() == 0) throw CLI::ValidationError("--minbytes", "0: there is no plan for nothing");
 }
 
 }  // namespace
@@ -132,8 +133,9 @@ Parsed parse_options(int argc, const char* const* argv) {
     read_question(raw, &options.question);
     if (!raw.cluster_file.empty()) check(read_cluster_file(raw.cluster_file, &options.cluster));
     options.cluster = merge(raw.cluster, options.cluster);
-    const int ranks = options.cluster.nodes.value_or(4) * options.cluster.ranks_per_node.value_or(8);
-    if (options.question.root < 0 || options.question.root >= ranks) {
+    const auto ranks = int64_t{options.cluster.nodes.value_or(4)} * options.cluster.ranks_per_node.value_or(8);
+    // How many ranks there may be is checked where the cluster is built.
+    if (options.question.root < 0 || (ranks > 0 && options.question.root >= ranks)) {
       throw CLI::ValidationError("--root",
                                  fmt::format("{}: there are ranks 0 to {}", options.question.root, ranks - 1));
     }

@@ -207,13 +207,23 @@ class Library {
     return words;
   }
 
-  // Exact where no codec is named; int8 and its like round every contribution and the result, by half a step each.
+  // Exact where no codec is named; else the codec's bound, for every contribution and for the result.
   double tolerance() const {
     if (codec_ == nullptr) return 0;
     collCodecInfo_t info{};
     info.size = sizeof info;
     need(collCodecGetInfo(codec_, &info), "collCodecGetInfo");
-    return info.lossless != 0 ? 0 : 2 * world_.nranks * (kLevels - 1) / 254.0;
+    const double largest_sum = world_.nranks * (kLevels - 1.0);
+    switch (info.bound_kind) {
+      case collBoundNone:
+        return 0;
+      case collBoundAbsolute:
+        return info.bound_value;
+      case collBoundResult:
+        return info.bound_value * largest_sum;
+      default:  // the result that is encoded holds the contributions' errors
+        return info.bound_value * (2 + info.bound_value) * largest_sum;
+    }
   }
 
  private:
@@ -233,7 +243,7 @@ bool run_size(const Options& options, Library& library, World* world, size_t byt
   const bool checked = !options.unchecked && buffers.can_be_checked();
   const long long wrong = checked ? wrong_elements(*world, buffers, library.tolerance()) : 0;
   if (world->rank == 0) {
-    std::printf("%s,%d,%zu,%s,%s,%.2f,%s\n", options.library.c_str(), world->nranks, bytes, options.codec.c_str(),
+    std::printf("%s,%d,%zu,\"%s\",%s,%.2f,%s\n", options.library.c_str(), world->nranks, bytes, options.codec.c_str(),
                 library.plan(buffers.count()).c_str(), us, checked ? std::to_string(wrong).c_str() : "not checked");
     std::fflush(stdout);
   }

@@ -55,7 +55,7 @@ void declare(const ToolTraits& tool, Raw* raw, Options* o, CLI::App* app) {
   app->add_option("--plot", o->plot_file, "... as a picture (SVG)");
   app->add_option("--timeout-ms", o->timeout_ms, "the communicator's time-out (default: the library's)")
       ->check(CLI::Range(1, std::numeric_limits<int>::max()));
-  app->add_option("--join", raw->join, "mpi, or id: the communicator is made without MPI, for nodes only (default mpi)")
+  app->add_option("--join", raw->join, "mpi, or id: the communicator is made without MPI (default mpi)")
       ->check(CLI::IsMember({"mpi", "id"}));
   app->add_option("--memory", raw->memory, "host, or coll: buffers from collMemAlloc (default host)")
       ->check(CLI::IsMember({"host", "coll"}));

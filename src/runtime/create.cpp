@@ -60,7 +60,9 @@ Status compare_settings(Bootstrap& bootstrap, const Config& config, Clock::time_
   for (size_t rank = 1; rank < all.size(); ++rank) {
     if (all[rank].lines != all[0].lines) return differing(all[0].lines.data(), rank, all[rank].lines.data());
   }
-  return {};
+  return {collInvalidUsage, text("the ranks were started with different settings, in some very long value (behind its "
+                                 "first ",
+                                 mine.lines.size() - 1, " bytes). They must agree on all ranks")};
 }
 
 // One communicator while it is being made.
@@ -120,19 +122,24 @@ class Creation {
     topo::Joining own(env.host_id.empty() ? host : env.host_id, base_.rank, base_.nranks);
     own.topo_file = env.topo_file;
     own.simulated_host = base_.simulated_host;
-    COLL_TRY(topo::parse_links(env.topo_links, &own.tuning.overrides));
-    COLL_TRY(topo::parse_switches(env.topo_switch, &own.tuning.switches));
     if (base_.rank == 0) read_tuning(&own.tuning);
     COLL_TRY(topo::exchange(own, allgather(), &base_.topology, &warning));
     if (!warning.empty()) base_.log->warn(LogPart::kTopo, warning);
     return {};
   }
 
-  // Rank 0's file counts for all.
+  // Rank 0's settings and file count for all, and so does what is wrong with them.
   void read_tuning(topo::Tuning* tuning) {
+    const Env& env = base_.config.env;
+    Status told = topo::parse_links(env.topo_links, &tuning->overrides);
+    if (told.ok()) told = topo::parse_switches(env.topo_switch, &tuning->switches);
+    if (!told.ok()) {
+      tuning->refused = told.message();
+      return;
+    }
     std::string path;
     std::string warning;
-    topo::load_tuning(base_.config.env.tuning_file, tuning, &path, &warning);
+    topo::load_tuning(env.tuning_file, tuning, &path, &warning);
     if (!warning.empty()) base_.log->warn(LogPart::kTopo, warning);
     if (!path.empty()) base_.log->info(LogPart::kTopo, "rates of ", path);
   }

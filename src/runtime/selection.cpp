@@ -75,7 +75,8 @@ Status Communicator::select(const Call& call, Selection* selection) {
   if (is_transfer(call.function)) COLL_TRY(parse_algorithms("", &allowed));
   COLL_TRY(choose(base_.topology, query_of(call), allowed, call.codec, selection));
   log_choice(call, *selection);
-  plans_.keep(call, *selection);
+  // Calls of nothing are made without a plan, also where one was asked for.
+  if (call.count > 0) plans_.keep(call, *selection);
   return {};
 }
 

@@ -58,6 +58,33 @@ TEST(Local, SettingsMayDiffer) {
   world.run([&](int rank, Communicator&) { EXPECT_EQ(sum_of_ones(world.handle(rank), 3000).code, collSuccess); });
 }
 
+// Whether all ranks are told so, soon.
+void expect_everywhere(const World& world, collResult_t code, const std::string& words) {
+  for (int rank = 0; rank < world.nranks(); ++rank) {
+    EXPECT_EQ(world.created(rank).code(), code) << "rank " << rank;
+    EXPECT_NE(world.created(rank).message().find(words), std::string::npos) << world.created(rank).message();
+  }
+}
+
+TEST(Bad, LinksOfRank0AreEveryRanksFailureAndOthersAreNotRead) {
+  for (const int bad : {0, 1}) {
+    WorldOptions options{.node_of = blocks({2, 1})};
+    options.edit = [bad](int rank, Config& config) { config.env.topo_links = rank == bad ? "net=fast" : ""; };
+    World world(options);
+    if (bad == 0) {
+      expect_everywhere(world, collInvalidArgument, "COLL_LINKS=net=fast");
+    } else {
+      EXPECT_TRUE(world.ok()) << world.why();
+    }
+  }
+}
+
+TEST(Bad, LongSettingsThatDifferAtTheirEndAreErrors) {
+  WorldOptions options{.node_of = one_node(3)};
+  options.edit = [](int rank, Config& config) { config.env.algo = std::string(5000, 'x') + (rank == 1 ? "a" : "b"); };
+  expect_everywhere(World(options), collInvalidUsage, "different settings");
+}
+
 TEST(Bad, NamesInListsAreErrorsThatShowTheValidOnes) {
   const auto made_with = [](const std::function<void(Config&)>& edit) {
     WorldOptions options{.node_of = one_node(2)};

@@ -177,11 +177,14 @@ Status SimulatedTransport::test() {
   for (size_t i = 0; i < transfers_.size(); ++i) {
     if (transfers_[i].receives) continue;
     const int error = PMPI_Test(&requests_[i], &found, &status);
-    if (found != 0) return finish(i, error, status);
+    if (found != 0 || error != MPI_SUCCESS) return finish(i, error, status);
   }
   int at = MPI_UNDEFINED;
   const int error = PMPI_Testany(static_cast<int>(requests_.size()), requests_.data(), &at, &found, &status);
-  return found != 0 && at != MPI_UNDEFINED ? finish(static_cast<size_t>(at), error, status) : Status();
+  if (at != MPI_UNDEFINED && (found != 0 || error != MPI_SUCCESS)) {
+    return finish(static_cast<size_t>(at), error, status);
+  }
+  return to_status(error, "MPI_Testany");
 }
 
 Status SimulatedTransport::progress(bool* moved) {

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -154,6 +155,33 @@ TEST(QueryPlan, ManyShapesDoNotPileUp) {
     ASSERT_EQ(collCommQueryPlan(world.handle(0), collFuncAllReduce, count, collFloat32, nullptr, nullptr, 0, nullptr),
               collSuccess);
   }
+}
+
+// One rank asks, the other does not: their calls of nothing, and those after them, still meet.
+TEST(QueryPlan, OfNothingChangesNoCall) {
+  World world = world_of(one_node(2), "");
+  ASSERT_TRUE(world.ok()) << world.why();
+  world.run([&](int rank, Communicator&) {
+    const collComm_t comm = world.handle(rank);
+    std::vector<float> data(2000, 1), sums(2000);
+    const auto sum = [&](size_t count) {
+      return collAllReduce(data.data(), sums.data(), count, collFloat32, collSum, comm, nullptr);
+    };
+    for (int i = 0; i < 20; ++i) ASSERT_EQ(sum(1), collSuccess);  // later calls are not compared with one another
+    if (rank == 0) query(comm, collFuncAllReduce, 0);
+    if (rank == 0) query(comm, collFuncSendRecv, 0);
+    for (const size_t count : {size_t{0}, size_t{5}, size_t{2000}}) {
+      ASSERT_EQ(sum(count), collSuccess);
+      EXPECT_EQ(std::count(sums.begin(), sums.end(), 2.0F), static_cast<std::ptrdiff_t>(std::max(count, size_t{1})));
+      std::vector<float> got(count);
+      if (rank == 0) {
+        ASSERT_EQ(collSend(sums.data(), count, collFloat32, 1, comm, nullptr), collSuccess);
+      } else {
+        ASSERT_EQ(collRecv(got.data(), count, collFloat32, 0, comm, nullptr), collSuccess);
+        EXPECT_TRUE(std::equal(got.begin(), got.end(), sums.begin()));
+      }
+    }
+  });
 }
 
 TEST(QueryPlan, RefusesWhatItCannotDo) {
