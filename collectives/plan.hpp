@@ -119,8 +119,12 @@ struct Plan {
   int entry(const Pick& pick, int round, int j) const {
     const auto& list = *lists[static_cast<size_t>(pick.list)];
     const auto size = static_cast<int>(list.size());
-    const int at = (pick.first + round * pick.per_round + j) % size;
-    return list[static_cast<size_t>(at < 0 ? at + size : at)];
+    int at = pick.first + round * pick.per_round + j;
+    if (at < 0 || at >= size) {  // else without a division, which short calls would feel
+      at %= size;
+      if (at < 0) at += size;
+    }
+    return list[static_cast<size_t>(at)];
   }
   static size_t slot_of(const Step& step, int slot, int round) {
     return static_cast<size_t>(slot) + static_cast<size_t>(round) * static_cast<size_t>(step.slots_per_round);
