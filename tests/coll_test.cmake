@@ -10,7 +10,8 @@ function(coll_timeout result)
   set(${result} ${seconds} PARENT_SCOPE)
 endfunction()
 
-# coll_test(NAME SOURCES... [TIMEOUT s]): a GoogleTest program over the library's internals, one CTest entry.
+# coll_test(NAME SOURCES... [TIMEOUT s] [LABELS...]): a GoogleTest program over the library's internals, one CTest entry.
+# Label one_thread: it takes long, and has nothing for ThreadSanitizer, whose preset leaves it out.
 function(coll_test name)
   cmake_parse_arguments(T "" "TIMEOUT" "SOURCES;LIBRARIES;LABELS" ${ARGN})
   add_executable(${name} ${T_SOURCES})
