@@ -37,14 +37,7 @@ class Entries {
     size_ = static_cast<int>(list.size());
   }
   int count() const { return pick_.count; }
-  int at(int round, int j) const {
-    int at = pick_.first + round * pick_.per_round + j;
-    if (at < 0 || at >= size_) {
-      at %= size_;
-      if (at < 0) at += size_;
-    }
-    return data_[at];
-  }
+  int at(int round, int j) const { return data_[pick_.index(round, j, size_)]; }
 
  private:
   const Pick pick_;

@@ -40,6 +40,16 @@ struct Pick {
   int first = 0;
   int count = 0;
   int per_round = 0;
+
+  // Where an entry lies in a list of `size`: mostly without a division, which short calls would feel.
+  size_t index(int round, int j, int size) const {
+    int at = first + round * per_round + j;
+    if (at < 0 || at >= size) {
+      at %= size;
+      if (at < 0) at += size;
+    }
+    return static_cast<size_t>(at);
+  }
 };
 
 // Where a step's own contribution comes from. What is held of a shard is the last value that an earlier step has held
@@ -118,13 +128,7 @@ struct Plan {
 
   int entry(const Pick& pick, int round, int j) const {
     const auto& list = *lists[static_cast<size_t>(pick.list)];
-    const auto size = static_cast<int>(list.size());
-    int at = pick.first + round * pick.per_round + j;
-    if (at < 0 || at >= size) {  // else without a division, which short calls would feel
-      at %= size;
-      if (at < 0) at += size;
-    }
-    return list[static_cast<size_t>(at)];
+    return list[pick.index(round, j, static_cast<int>(list.size()))];
   }
   static size_t slot_of(const Step& step, int slot, int round) {
     return static_cast<size_t>(slot) + static_cast<size_t>(round) * static_cast<size_t>(step.slots_per_round);

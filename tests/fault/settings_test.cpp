@@ -58,7 +58,7 @@ TEST(Local, SettingsMayDiffer) {
   world.run([&](int rank, Communicator&) { EXPECT_EQ(sum_of_ones(world.handle(rank), 3000).code, collSuccess); });
 }
 
-// Whether all ranks are told so, soon.
+// Whether all ranks are told so.
 void expect_everywhere(const World& world, collResult_t code, const std::string& words) {
   for (int rank = 0; rank < world.nranks(); ++rank) {
     EXPECT_EQ(world.created(rank).code(), code) << "rank " << rank;
