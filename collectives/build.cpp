@@ -19,6 +19,8 @@ constexpr size_t kLeastNodeChunkBytes = size_t{256}
                                         << 10;  // shorter ones spend more on their messages than on their bytes
 constexpr size_t kMostNodePieceBytes = size_t{256} << 10;
 constexpr size_t kMostNodeChunkBytes = size_t{1} << 20;
+// What the kernel copies is in nobody's way until then, and every piece costs a system call and its messages.
+constexpr size_t kMostCopiedChunkBytes = size_t{4} << 20;
 
 size_t ceil_div(size_t a, size_t b) { return a / b + (a % b != 0); }
 size_t align_up(size_t value, size_t unit) { return ceil_div(value, unit) * unit; }
@@ -104,13 +106,15 @@ void PlanBuilder::cut_pieces(double staging, int chain) {
   plan_.chunks = 1;
   if (longest == 0) return;
 
+  const bool copies_whole = one_node_ && copies_blocks_;
   const auto pieces = static_cast<double>(active);
   const double element_bytes =
       static_cast<double>(std::max(size_of(query_.type), size_of(accumulator_of(query_.type))));
   const double chunk_budget = static_cast<double>(query_.buffer_bytes) / std::max(query_.chunks_in_flight, 1);
   size_t most = align_down(static_cast<size_t>(chunk_budget / (staging * element_bytes * pieces)), grain);
   if (one_node_ && query_.chunk_bytes == 0) {
-    const size_t most_bytes = std::min(kMostNodePieceBytes, kMostNodeChunkBytes / active);
+    const size_t most_bytes =
+        copies_whole ? kMostCopiedChunkBytes / active : std::min(kMostNodePieceBytes, kMostNodeChunkBytes / active);
     most = std::min(most, align_down(most_bytes / size_of(query_.type), grain));
   }
 
@@ -119,7 +123,7 @@ void PlanBuilder::cut_pieces(double staging, int chain) {
   const double least_bytes =
       one_node_ ? std::max(kMinPieceWireBytes, kLeastNodeChunkBytes / pieces) : kMinPieceWireBytes;
   const size_t least = align_up(static_cast<size_t>(least_bytes / std::max(wire_bytes, 1e-3)), grain);
-  const size_t wanted = std::max(kChunksWanted, kChunksPerHop * static_cast<size_t>(chain));
+  const size_t wanted = copies_whole ? 1 : std::max(kChunksWanted, kChunksPerHop * static_cast<size_t>(chain));
 
   size_t piece = std::max(least, ceil_div(longest, wanted));
   if (query_.chunk_bytes > 0) piece = query_.chunk_bytes / size_of(query_.type) / plan_.shards.size();

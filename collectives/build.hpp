@@ -37,6 +37,8 @@ class PlanBuilder {
   // How the call's elements are cut: one shard for each of `parts`, or each rank's block where there are such. Shards
   // of a cut vector begin at multiples of the codec's block and of a cache line.
   void cut_shards(int parts);
+  // The messages are whole blocks that are only copied: in a node by the kernel, from where they lie to where they go.
+  void copy_blocks() { copies_blocks_ = true; }
   // Finishes: `staging` is how many times the bytes of all pieces a chunk keeps in memory at most.
   Plan finish(double staging, Hops hops) { return finish(staging, hops, hops.total()); }
   // The same where pieces go down a chain of another length, which is to be filled with them.
@@ -48,6 +50,7 @@ class PlanBuilder {
 
   const PlanQuery& query_;
   const bool one_node_;
+  bool copies_blocks_ = false;
   Plan plan_;
 };
 

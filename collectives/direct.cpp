@@ -39,6 +39,7 @@ class Direct {
     if (gets_results) receive_results();
     const int halves = query_.func == collFuncAllReduce || query_.func == collFuncReduce ? 2 : 1;
     builder_.plan().encodings = query_.codec.lossy ? halves : 0;
+    if (query_.func == collFuncAllGather && !query_.codec.lossy) return finish_copies();
     return builder_.finish(3, flat_hops(topology_, halves));
   }
 
@@ -116,7 +117,7 @@ class Direct {
     } else {
       send_blocks(one(ranks_, me_), one(ranks_, query_.root), 1);
     }
-    return builder_.finish(1, flat_hops(topology_, 1));
+    return finish_copies();
   }
 
   // A block to every rank.
@@ -127,7 +128,7 @@ class Direct {
     } else {
       receive_blocks(one(ranks_, me_), one(ranks_, query_.root), 1);
     }
-    return builder_.finish(1, flat_hops(topology_, 1));
+    return finish_copies();
   }
 
   // Alltoall: what goes one rank on first, then two, and so on; so pairs meet in their order.
@@ -135,6 +136,11 @@ class Direct {
     builder_.copy_own(one(ranks_, 0));
     send_blocks(each(ranks_, 1), each(ranks_, me_ + 1), n_ - 1);
     receive_blocks(each(ranks_, 1), each(ranks_, me_ - 1, -1), n_ - 1);
+    return finish_copies();
+  }
+
+  Plan finish_copies() {
+    builder_.copy_blocks();
     return builder_.finish(1, flat_hops(topology_, 1));
   }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <vector>
 
 namespace coll {
@@ -14,10 +15,10 @@ constexpr double kOverheadShare = 0.2;  // of a link's latency that keeps a core
 // away as any other bytes. Measured with 2, 4 and 8 ranks on 2 cores, beside the direct exchange.
 constexpr double kNearPostBytes = 512 << 10;
 
-// Blocks that are only copied, and of at least this length, the kernel copies once from where they lie (transport/shm).
-// With 2 ranks on 2 cores that was as fast as the board at 16 KiB, and 1.1 to 2 times as fast from 32 KiB on; with 4
-// and 8 ranks, which wait for a core, the board was faster at all lengths.
-constexpr double kKernelCopyBytes = 24 << 10;
+// Blocks that are only copied, and of at least this length, the kernel copies once from where they lie (transport/shm);
+// shorter ones are copied into a ring and out of it. With 4 and 8 ranks on 2 cores, which wait for a core, the board
+// was faster at all lengths.
+constexpr double kKernelCopyBytes = 16 << 10;
 
 // Streams from several nodes that meet at one node's link fill its queue, lose packets and send them again: measured
 // with TCP on 1 Gbit/s links, where the direct exchange of 4 nodes takes a quarter longer than their ring; at 10
@@ -76,7 +77,7 @@ class Meter {
       load_.message_us +=
           kOverheadShare * (plan_.on_board ? kFlagShare : 1) * messages_[kind] * topology_.links[kind].latency_us;
     }
-    work(Work::kCopy, us(copied_, rates.copy_gbs));
+    work(Work::kCopy, us(copied_, rates.copy_gbs) + us(kernel_copied_, rates.kernel_copy_gbs));
     work(Work::kReduce, us(reduced_, rates.reduce_gbs));
     work(Work::kEncode, us(encoded_ * 4, query_.codec.encode_gbs));
     work(Work::kDecode, us(decoded_ * 4, query_.codec.decode_gbs));
@@ -91,6 +92,7 @@ class Meter {
   struct Count {
     std::array<int, topo::kLinkKinds> by_kind{};
     int up = 0;
+    int in_node() const { return std::accumulate(by_kind.begin(), by_kind.end(), 0) - far(); }
     int far() const { return by_kind[static_cast<size_t>(topo::LinkKind::kNetwork)]; }
   };
 
@@ -116,12 +118,10 @@ class Meter {
   // Of what comes from ranks of the node, what its link takes time for.
   double far_share() const { return plan_.on_board ? 1 - std::min(1.0, kNearPostBytes / posted_by_all()) : 1; }
 
-  // Whether the step's message from a peer is a block that the kernel copies, where it may.
-  bool copied_once(const Step& step, double message) const {
+  // Whether the step's messages are blocks of users' memory that are only copied, in the node.
+  bool copies_blocks(const Step& step) const {
     const bool is_block = has_block_per_rank(query_.func) && !reduces(query_.func) && !step.bundles();
-    const bool long_enough = message / static_cast<double>(plan_.chunks) >= kKernelCopyBytes;
-    if (!is_block || !long_enough || plan_.on_board || query_.codec.lossy) return false;
-    return topology_.nodes.size() == 1 && !topology_.oversubscribed();
+    return is_block && !plan_.on_board && !query_.codec.lossy && topology_.nodes.size() == 1;
   }
 
   // Of what is combined, or only kept.
@@ -152,19 +152,22 @@ class Meter {
   void receive(const Step& step, const Entries& peers, int round, double elements) {
     const double message = bytes(step.from_wire, elements);
     const Count from = count(peers, round, true);
+    const bool is_long = message / static_cast<double>(plan_.chunks) >= kKernelCopyBytes;
+    const bool by_kernel = copies_blocks(step) && is_long && !topology_.oversubscribed();
+    if (copies_blocks(step) && !is_long) copied_ += from.in_node() * message;
     int all = 0;
     for (size_t kind = 0; kind < from.by_kind.size(); ++kind) {
       all += from.by_kind[kind];
       if (from.by_kind[kind] == 0 || !topo::in_node(static_cast<topo::LinkKind>(kind))) continue;
       load_.read[kind] += from.by_kind[kind] * message;
-      if (!copied_once(step, message)) shared_ += from.by_kind[kind] * message;
+      (by_kernel ? kernel_copied_ : shared_) += from.by_kind[kind] * message;
       load_.near_latency_us = std::max(load_.near_latency_us, topology_.links[kind].latency_us);
     }
     load_.net_in += from.far() * message;
     load_.up_in += from.up * message;
     if (step.from_wire == Wire::kCoded) {
       if (step.reduce || step.to_output) decoded_ += all * elements;
-    } else if (step.reduce || step.to_output || !step.hold) {
+    } else if (!by_kernel && (step.reduce || step.to_output || !step.hold)) {
       take(step, all * message);
     }
   }
@@ -202,7 +205,7 @@ class Meter {
   const double partial_;
   std::vector<char> heard_;  // by node: 1 where it sends to this rank
   // Of the whole call: bytes, and of what is coded elements.
-  double copied_ = 0, reduced_ = 0, encoded_ = 0, decoded_ = 0, shared_ = 0;
+  double copied_ = 0, kernel_copied_ = 0, reduced_ = 0, encoded_ = 0, decoded_ = 0, shared_ = 0;
   std::array<double, topo::kLinkKinds> messages_{};  // sent and received, by the link that they take
   Load load_;
 };

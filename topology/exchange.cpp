@@ -244,6 +244,7 @@ TuningCard pack(const Tuning& tuning) {
   }
   card.reduce_gbs = tuning.rates.reduce_gbs;
   card.copy_gbs = tuning.rates.copy_gbs;
+  card.kernel_copy_gbs = tuning.rates.kernel_copy_gbs;
   card.network_cpu_gbs = tuning.rates.network_cpu_gbs;
   card.uplink_gbs = tuning.switches.uplink_gbs;
   card.nodes_of_switch = tuning.switches.nodes;
@@ -260,6 +261,7 @@ Tuning unpack(const TuningCard& card) {
   }
   tuning.rates.reduce_gbs = card.reduce_gbs;
   tuning.rates.copy_gbs = card.copy_gbs;
+  tuning.rates.kernel_copy_gbs = card.kernel_copy_gbs;
   tuning.rates.network_cpu_gbs = card.network_cpu_gbs;
   tuning.switches = {static_cast<int>(card.nodes_of_switch), card.uplink_gbs};
   std::copy(std::begin(card.codecs), std::end(card.codecs), tuning.rates.codecs.begin());

@@ -39,7 +39,7 @@ static_assert(sizeof(RankCard) == 160);
 struct TuningCard {
   LinkCost measured[kLinkKinds];
   LinkCost overrides[kLinkKinds];
-  double reduce_gbs, copy_gbs, network_cpu_gbs;
+  double reduce_gbs, copy_gbs, kernel_copy_gbs, network_cpu_gbs;
   double uplink_gbs;
   int64_t nodes_of_switch;
   CodecRate codecs[Rates::kMostCodecs];

@@ -21,6 +21,7 @@ struct Rates {
 
   double reduce_gbs = 10;  // of each contribution's bytes
   double copy_gbs = 10;
+  double kernel_copy_gbs = 5;                      // from another process's memory, in one system call
   double network_cpu_gbs = 3;                      // what the system's network stack moves, charged to both sides
   std::array<CodecRate, kMostCodecs> codecs = {};  // an empty name ends the list
 

@@ -71,6 +71,7 @@ Status read_rates(const Json& json, Rates* rates) {
   if (!core.is_object()) return wrong("it has no core");
   COLL_TRY(read_rate(core, "reduce_gbs", &rates->reduce_gbs));
   COLL_TRY(read_rate(core, "copy_gbs", &rates->copy_gbs));
+  COLL_TRY(read_rate(core, "kernel_copy_gbs", &rates->kernel_copy_gbs));
   COLL_TRY(read_rate(core, "network_cpu_gbs", &rates->network_cpu_gbs));
   const Json codecs = json.value("codecs", Json());
   if (!codecs.is_object()) return wrong("it has no codecs");
@@ -132,6 +133,7 @@ std::string tuning_json(const TuningFile& file) {
       {"core",
        {{"reduce_gbs", file.rates.reduce_gbs},
         {"copy_gbs", file.rates.copy_gbs},
+        {"kernel_copy_gbs", file.rates.kernel_copy_gbs},
         {"network_cpu_gbs", file.rates.network_cpu_gbs}}},
       {"codecs", Json::object()}};
   for (size_t kind = 0; kind < file.links.size(); ++kind) {

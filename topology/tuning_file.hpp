@@ -9,7 +9,7 @@
 
 namespace coll::topo {
 
-inline constexpr int kTuningFormat = 1;
+inline constexpr int kTuningFormat = 2;
 
 // What a file's figures hold for.
 struct MachineId {

@@ -44,8 +44,8 @@ void add_tuning(const Report& report, std::string* all) {
     *all +=
         fmt::format("  {:<24}{:.4g} us, {:.4g} GB/s\n", topo::kLinkNames[kind], link.latency_us, link.bandwidth_gbs);
   }
-  *all += fmt::format("  {:<24}copy {:.4g}, reduce {:.4g}, network stack {:.4g} GB/s\n", "core", rates.copy_gbs,
-                      rates.reduce_gbs, rates.network_cpu_gbs);
+  *all += fmt::format("  {:<24}copy {:.4g}, kernel copy {:.4g}, reduce {:.4g}, network stack {:.4g} GB/s\n", "core",
+                      rates.copy_gbs, rates.kernel_copy_gbs, rates.reduce_gbs, rates.network_cpu_gbs);
   for (const Entry& codec : report.codecs) {
     const topo::CodecRate& rate = rates.codec(codec.name);
     *all += fmt::format("  {:<24}encode {:.4g}, decode {:.4g} GB/s\n", codec.name, rate.encode_gbs, rate.decode_gbs);
@@ -56,6 +56,7 @@ nlohmann::json tuning_json(const Report& report) {
   const topo::Rates& rates = report.topology.rates;
   nlohmann::json json = {{"file", report.tuning_file},
                          {"copy_gbs", rates.copy_gbs},
+                         {"kernel_copy_gbs", rates.kernel_copy_gbs},
                          {"reduce_gbs", rates.reduce_gbs},
                          {"network_cpu_gbs", rates.network_cpu_gbs}};
   for (size_t kind = 0; kind < report.topology.links.size(); ++kind) {

@@ -75,8 +75,8 @@ class CollInfo(unittest.TestCase):
         self.assertGreaterEqual(topology["nodes"][0]["cores"], 1)
 
     def test_tuning_file_is_named_with_its_values(self):
-        tuning = {"format": 1, "libcoll": run_json()[1]["versions"]["libcoll"], "links": {"net": {"latency_us": 7, "bandwidth_gbs": 3}},
-                  "core": {"copy_gbs": 21, "reduce_gbs": 22, "network_cpu_gbs": 23}, "codecs": {"int8": {"encode_gbs": 5, "decode_gbs": 6}}}
+        tuning = {"format": 2, "libcoll": run_json()[1]["versions"]["libcoll"], "links": {"net": {"latency_us": 7, "bandwidth_gbs": 3}},
+                  "core": {"copy_gbs": 21, "kernel_copy_gbs": 24, "reduce_gbs": 22, "network_cpu_gbs": 23}, "codecs": {"int8": {"encode_gbs": 5, "decode_gbs": 6}}}
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             json.dump(tuning, file)
             file.flush()

@@ -16,6 +16,7 @@
 #include "compression/codec.hpp"
 #include "perf/tools/buffer.hpp"
 #include "reduce/reduce.hpp"
+#include "transport/shm/kernel_copy.hpp"
 
 namespace coll::perf {
 namespace {
@@ -27,6 +28,7 @@ constexpr size_t kBytes = size_t{1} << 20;
 constexpr size_t kUserBytes = size_t{64} << 20;
 constexpr size_t kCount = kBytes / sizeof(float);
 constexpr size_t kSocketBytes = size_t{64} << 10;
+constexpr size_t kKernelCopyBytes = size_t{256} << 10;  // long enough that the system call itself hardly counts
 
 double gbs(size_t bytes, double seconds) { return static_cast<double>(bytes) / seconds / 1e9; }
 
@@ -108,6 +110,18 @@ double network_cpu_gbs(const Effort& effort) {
   return works ? 2 * gbs(kSocketBytes, seconds) : 0;
 }
 
+// From this process's own memory: the kernel looks up its pages as it would another's, and nobody need permit it.
+// 0 where the system has no such call.
+double kernel_copy_gbs(const Effort& effort, Pieces* input) {
+  const Buffer block(kKernelCopyBytes);
+  bool works = true;
+  const double seconds = time_of(effort, [&] {
+    const auto from = reinterpret_cast<uint64_t>(input->next());
+    works = works && shm::copy_from(::getpid(), from, {block.data(), kKernelCopyBytes});
+  });
+  return works ? gbs(kKernelCopyBytes, seconds) : 0;
+}
+
 void measure_reduction(const Effort& effort, Pieces* input, Pieces* output, topo::Rates* rates) {
   const Buffer staging(kBytes);
   rates->copy_gbs = gbs(kBytes, time_of(effort, [&] { std::memcpy(staging.data(), input->next(), kBytes); }));
@@ -147,6 +161,7 @@ Problem measure_core(const Effort& effort, topo::Rates* rates) {
   Pieces input, output;
   fill(&input);
   measure_reduction(effort, &input, &output, rates);
+  if (const double rate = kernel_copy_gbs(effort, &input); rate > 0) rates->kernel_copy_gbs = rate;
   if (const double rate = network_cpu_gbs(effort); rate > 0) rates->network_cpu_gbs = rate;
   for (const CodecEntry& entry : codec_registry()) {
     if (Problem p = measure_codec(entry, effort, &input, &output, rates)) return p;

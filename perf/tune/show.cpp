@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace coll::perf {
 
 std::string tuning_text(const topo::TuningFile& file) {
@@ -14,8 +16,11 @@ std::string tuning_text(const topo::TuningFile& file) {
                        file.links[kind]->bandwidth_gbs);
   }
   const topo::Rates& rates = file.rates;
-  all += fmt::format("  {:<12}{:>20.2f} GB/s\n  {:<12}{:>20.2f} GB/s\n  {:<12}{:>20.2f} GB/s\n", "copy", rates.copy_gbs,
-                     "reduce", rates.reduce_gbs, "network CPU", rates.network_cpu_gbs);
+  const std::pair<const char*, double> of_core[] = {{"copy", rates.copy_gbs},
+                                                    {"kernel copy", rates.kernel_copy_gbs},
+                                                    {"reduce", rates.reduce_gbs},
+                                                    {"network CPU", rates.network_cpu_gbs}};
+  for (const auto& [what, gbs] : of_core) all += fmt::format("  {:<12}{:>20.2f} GB/s\n", what, gbs);
   for (const topo::CodecRate& rate : rates.codecs) {
     if (rate.name[0] == '\0') break;
     all += fmt::format("  {:<12}{:>8.2f} GB/s encoding {:>8.2f} GB/s decoding\n", rate.name, rate.encode_gbs,

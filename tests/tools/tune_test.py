@@ -32,7 +32,7 @@ class Tune(unittest.TestCase):
 
     def read(self, path: Path) -> dict:
         tuning = json.loads(path.read_text())
-        self.assertEqual(tuning["format"], 1)
+        self.assertEqual(tuning["format"], 2)
         self.assertEqual(set(tuning["codecs"]), CODECS)
         figures = [*tuning["core"].values(), *(x for part in ("links", "codecs") for y in tuning[part].values() for x in y.values())]
         self.assertTrue(all(figure > 0 for figure in figures), tuning)

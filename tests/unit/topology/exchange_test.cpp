@@ -219,6 +219,7 @@ TEST(Exchange, AllRanksHoldTheSameTopologyWithRankZerosLinks) {
       Tuning& tuning = own.tuning;
       tuning.overrides[1] = LinkCost{10.0 + static_cast<double>(rank), 1};
       tuning.rates.copy_gbs = 10.0 + static_cast<double>(rank);
+      tuning.rates.kernel_copy_gbs = 4.0 + static_cast<double>(rank);
       tuning.switches = {16 + static_cast<int>(rank), 40};
       EXPECT_TRUE(tuning.rates.set_codec("int8", 1.0 + static_cast<double>(rank), 1));
       const Status status = exchange(own, world.allgather(rank), &topologies[rank], &warnings[rank]);
@@ -235,6 +236,7 @@ TEST(Exchange, AllRanksHoldTheSameTopologyWithRankZerosLinks) {
   for (size_t rank = 1; rank < keys.size(); ++rank) {
     EXPECT_EQ(to_json(topologies[rank]), to_json(topologies[0]));
     EXPECT_EQ(topologies[rank].rates.copy_gbs, 10);
+    EXPECT_EQ(topologies[rank].rates.kernel_copy_gbs, 4);
     EXPECT_EQ(topologies[rank].rates.codec("int8").encode_gbs, 1);
     EXPECT_EQ(warnings[rank], "") << "one rank of a machine speaks";
   }

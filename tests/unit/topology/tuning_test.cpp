@@ -30,6 +30,7 @@ TuningFile sample() {
   file.links[kNet] = LinkCost{43.25, 0.125};
   file.rates.reduce_gbs = 21;
   file.rates.copy_gbs = 12.5;
+  file.rates.kernel_copy_gbs = 6.25;
   file.rates.network_cpu_gbs = 1.75;
   EXPECT_TRUE(file.rates.set_codec("int8", 5, 7));
   EXPECT_TRUE(file.rates.set_codec("bf16", 9, 11));
@@ -88,7 +89,7 @@ TEST_F(TuningFiles, DamagedOnesAreRefusedInWords) {
       {"", "no JSON"},
       {"[]", "no JSON"},
       {tuning_json(sample()).substr(0, 200), "no JSON"},
-      {edited([](Json& j) { j["format"] = 2; }), "format is 2"},
+      {edited([](Json& j) { j["format"] = 1; }), "format is 1"},
       {edited([](Json& j) { j.erase("format"); }), "format"},
       {edited([](Json& j) { j["libcoll"] = "9.9.9"; }), "libcoll 9.9.9"},
       {edited([](Json& j) { j["machine"] = 3; }), "measured"},
@@ -97,6 +98,7 @@ TEST_F(TuningFiles, DamagedOnesAreRefusedInWords) {
       {edited([](Json& j) { j["links"]["net"].erase("latency_us"); }), "latency_us"},
       {edited([](Json& j) { j["links"]["net"]["bandwidth_gbs"] = -1; }), "bandwidth_gbs"},
       {edited([](Json& j) { j["core"].erase("copy_gbs"); }), "copy_gbs"},
+      {edited([](Json& j) { j["core"].erase("kernel_copy_gbs"); }), "kernel_copy_gbs"},
       {edited([](Json& j) { j["core"]["reduce_gbs"] = "fast"; }), "reduce_gbs"},
       {edited([](Json& j) { j["core"]["reduce_gbs"] = 0; }), "reduce_gbs"},
       {edited([](Json& j) { j["codecs"] = Json::array(); }), "codecs"},
