@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 
 #include "reduce/reduce.hpp"
 #include "runtime/hop.hpp"
@@ -33,7 +32,6 @@ BoardRun::BoardRun(const Call& call, const Plan& plan, Board& board)
   gathers_ = {reads_.end, plan.steps.size(), 0, reads_.end};
   posts_of_call_ = (relays_ ? 2 : 1) * plan.chunks;
   first_number_ = board.reserve(posts_of_call_);
-  short_ = !relays_ && plan.chunks == 1 && post_of(Leg::kInputs, 0).bytes <= Board::kShortBytes;
 }
 
 // Inputs are posted some chunks ahead of the results; with 2, I0 I1 I2 R0 I3 R1 ... R(last).
@@ -47,7 +45,7 @@ uint64_t BoardRun::number_of(Leg leg, size_t chunk) const {
 Board::Post BoardRun::post_of(Leg leg, size_t chunk) const {
   const size_t pieces = leg == Leg::kInputs ? pieces_of_input_ : 1;
   const bool is_last = chunk + 1 == plan_.chunks && (leg == Leg::kResults || !relays_);
-  return {number_of(leg, chunk), pieces * piece_bytes_, is_last, short_};
+  return {number_of(leg, chunk), pieces * piece_bytes_, is_last};
 }
 
 void BoardRun::post(const Board::Post& post) {
@@ -102,12 +100,7 @@ bool BoardRun::post_result() {
 }
 
 void BoardRun::copy_input(std::byte* to, size_t chunk) {
-  if (short_ && !plan_.by_distance) {  // the pieces of the one chunk lie as in the input
-    posted_bytes_ = input_bytes(call_, plan_.nranks);
-    std::memcpy(to, call_.send, posted_bytes_);
-    return;
-  }
-  const bool past_caches = !short_ && board_.stores().past_caches();
+  const bool past_caches = board_.stores().past_caches();
   for (size_t i = reads_.begin; i < reads_.end; ++i) {
     const Step& step = plan_.steps[i];
     for (int round = 0; step.sends_own() && round < step.rounds; ++round) {

@@ -1,25 +1,22 @@
-// One call through the node's board. For every chunk of its plan a rank posts its input, or the parts of it that others
-// need, and reads the peers' posts where they lie; where its plan hands on what it has reduced, as an allreduce with
-// shards does, it posts that too, and reads what the peers have reduced.
+// One call through the node's board that takes more than one short post. For every chunk of its plan a rank posts its
+// input, or the parts of it that others need, and reads the peers' posts where they lie; where its plan hands on what
+// it has reduced, as an allreduce with shards does, it posts that too, and reads what the peers have reduced.
 #pragma once
 
 #include "collectives/plan.hpp"
+#include "runtime/board_call.hpp"
 #include "runtime/call.hpp"
 #include "transport/board.hpp"
 
 namespace coll {
 
-class BoardRun {
+class BoardRun final : public BoardCall {
  public:
   // `call`, `plan` and `board` outlive the run. Runs are made in the order of the calls.
   BoardRun(const Call& call, const Plan& plan, Board& board);
 
-  // Does what can be done now, and sets *moved where that was something; never blocks. True once the result is there.
-  bool advance(bool* moved);
-  // Whose post it waits for, or whose reading of an earlier one; -1: for an earlier call of this rank.
-  int awaited_rank() const { return awaited_ >= 0 || !begun_ ? awaited_ : board_.awaited_to_post(); }
-  size_t posted_bytes() const { return posted_bytes_; }  // by this rank, of the user's data
-  double reduce_s() const { return reduce_s_; }          // without the shortest pieces
+  bool advance(bool* moved) override;
+  int awaited_rank() const override { return awaited_ >= 0 || !begun_ ? awaited_ : board_.awaited_to_post(); }
 
  private:
   // Chunk after chunk through some of the plan's steps.
@@ -52,7 +49,6 @@ class BoardRun {
   size_t element_;           // bytes
   size_t pieces_of_input_;   // in a post of inputs, one after the other
   bool relays_ = false;      // there are posts of results
-  bool short_ = false;       // see Board::Post
   bool posts_data_ = false;  // this rank has inputs that others need
   bool streams_;             // the output is too long to stay in the caches
   bool begun_ = false;
@@ -65,8 +61,6 @@ class BoardRun {
   Pass reads_;    // of inputs
   Pass gathers_;  // of results
   int awaited_ = -1;
-  size_t posted_bytes_ = 0;
-  double reduce_s_ = 0;
 };
 
 }  // namespace coll

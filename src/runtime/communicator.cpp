@@ -139,15 +139,13 @@ Status Communicator::begin_collective(const Call& call, std::unique_ptr<Operatio
 Status Communicator::make_execution(const Call& call, uint64_t sequence, bool agree,
                                     std::unique_ptr<Execution>* execution) {
   Call settled = call;
-  std::shared_ptr<const Plan> plan;
+  Selection selection;
   if (call.function != Function::kBarrier && call.count > 0) {
-    Selection selection;
     COLL_TRY(select(call, &selection));
-    settled.codec = std::move(selection.codec);
+    settled.codec = selection.codec;
     if (!call.named) settled.named = call.codec;
-    plan = std::move(selection.plan);
   }
-  *execution = std::make_unique<Execution>(around_, settled, std::move(plan), sequence, agree);
+  *execution = std::make_unique<Execution>(around_, settled, std::move(selection), sequence, agree);
   return {};
 }
 
@@ -234,11 +232,6 @@ Status Communicator::finalize() {
 
 Status Communicator::aborted() const { return {collRemoteError, "the communicator was aborted with collCommAbort()"}; }
 
-Status Communicator::heed() {
-  COLL_TRY(failure());
-  return abort_requested_.load() ? poison(aborted(), true) : Status();
-}
-
 void Communicator::abort() {
   abort_requested_ = true;
   // A thread that is inside a call sees the request and tells the peers; otherwise it is done here.
@@ -252,8 +245,7 @@ void Communicator::heed_abort() {
   if (lock.owns_lock()) static_cast<void>(poison(aborted(), true));
 }
 
-Status Communicator::failure() const {
-  if (!failed_.load(std::memory_order_acquire)) return {};
+Status Communicator::kept_failure() const {
   const std::lock_guard lock(failure_mutex_);
   return failure_;
 }

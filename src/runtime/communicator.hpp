@@ -123,7 +123,8 @@ class Communicator {
   // Completes what is pending on streams.
   Status finalize();
   void abort();
-  Status failure() const;  // what poisoned the communicator
+  // What poisoned the communicator.
+  Status failure() const { return failed_.load(std::memory_order_acquire) ? kept_failure() : Status(); }
   bool pending() const { return pending_.load() > 0; }
   // Whether the progress thread may move the communicator on: COLL_PROGRESS, the machine and the transports decide.
   bool progress_thread_allowed() const { return progress_thread_allowed_; }
@@ -139,6 +140,8 @@ class Communicator {
   // The short ways of blocking calls in a node, in short_calls.cpp; they set *taken where they are open.
   Status run_at_once(const Call& call, bool* taken);
   Status run_on_board(const Call& call, bool* taken);
+  template <typename Run>
+  Status finish_on_board(const Call& call, Run* run);
   bool add_transfer(const Call& call);
   Status run_transfers();
   Status advance_transfers(bool* moved, bool* done);
@@ -151,7 +154,12 @@ class Communicator {
   void log_choice(const Call& call, const Selection& selection);
   Status poison(const Status& failure, bool tell_others);
   Status aborted() const;
-  Status heed();  // what ends every call: a failure before it, or an abort
+  Status kept_failure() const;
+  // What ends every call: a failure before it, or an abort.
+  Status heed() {
+    COLL_TRY(failure());
+    return abort_requested_.load() ? poison(aborted(), true) : Status();
+  }
   void heed_abort();
   bool decide_progress_thread() const;
 

@@ -8,6 +8,7 @@
 #include <xxhash.h>
 
 #include "reduce/reduce.hpp"
+#include "runtime/board_run.hpp"
 
 namespace coll {
 
@@ -28,13 +29,16 @@ uint32_t tag_of(uint64_t sequence, size_t chunk, Leg leg, int shard) {
 
 }  // namespace
 
-Execution::Execution(const Surroundings& around, const Call& call, std::shared_ptr<const Plan> plan, uint64_t sequence,
-                     bool agree)
-    : around_(around), call_(call), plan_(std::move(plan)), sequence_(sequence) {
+Execution::Execution(const Surroundings& around, const Call& call, Selection selection, uint64_t sequence, bool agree)
+    : around_(around),
+      call_(call),
+      short_plan_(std::move(selection.short_plan)),
+      plan_(std::move(selection.plan)),
+      sequence_(sequence) {
   const size_t whole = call.count * size_of(call.type) * static_cast<size_t>(around.nranks);
   streams_ = output_bytes(call, around.nranks) >= kStreamedBytes;
   overwrites_input_ = call.send != nullptr && overlap(call.send, whole, call.recv, whole);
-  if (plan_ && plan_->on_board) board_run_.emplace(call_, *plan_, *around.fabric->board());
+  if (plan_ && plan_->on_board) join_board();
   if (is_transfer(call.function)) {
     if (call.root != around.rank) introduction_.emplace(*around.fabric, call, around.rank, around.checksums);
   } else if (agree && around.nranks > 1) {
@@ -50,7 +54,7 @@ Status Execution::advance(bool* moved) {
   if (introduction_) COLL_TRY(introduction_->advance(moved));
   if (introduction_ && !introduction_->settled()) return {};
   if (call_.scale && !scaled_ && plan_) COLL_TRY(scale_input());
-  if (board_run_) {
+  if (board_call_) {
     advance_on_board(moved);
     return {};
   }
@@ -82,12 +86,21 @@ Status Execution::agree(bool* moved) {
   return {};
 }
 
+void Execution::join_board() {
+  Board& board = *around_.fabric->board();
+  if (short_plan_) {
+    board_call_ = std::make_unique<ShortRun>(call_, *short_plan_, board);
+  } else {
+    board_call_ = std::make_unique<BoardRun>(call_, *plan_, board);
+  }
+}
+
 void Execution::advance_on_board(bool* moved) {
-  if (!board_run_->advance(moved)) return;
-  const size_t bytes = board_run_->posted_bytes();
+  if (!board_call_->advance(moved)) return;
+  const size_t bytes = board_call_->posted_bytes();
   around_.stats->sent_bytes += bytes;
   around_.stats->exact_bytes += bytes;
-  around_.stats->reduce_s += board_run_->reduce_s();
+  around_.stats->reduce_s += board_call_->reduce_s();
   done_ = *moved = true;
 }
 
@@ -331,8 +344,8 @@ std::vector<int> Execution::awaited_ranks() const {
   int awaited = -1;
   if (agreement_) {
     awaited = agreement_->waiting_for();
-  } else if (board_run_) {
-    awaited = board_run_->awaited_rank();
+  } else if (board_call_) {
+    awaited = board_call_->awaited_rank();
   }
   if (awaited >= 0) ranks.push_back(awaited);
   for (const ChunkRun& run : running_) {

@@ -10,11 +10,12 @@
 
 #include "collectives/plan.hpp"
 #include "runtime/agreement.hpp"
-#include "runtime/board_run.hpp"
+#include "runtime/board_call.hpp"
 #include "runtime/call.hpp"
 #include "runtime/fabric.hpp"
 #include "runtime/hop.hpp"
 #include "runtime/introduction.hpp"
+#include "runtime/plan_cache.hpp"
 #include "runtime/staging.hpp"
 
 namespace coll {
@@ -39,10 +40,9 @@ inline bool overlap(const std::byte* a, size_t a_bytes, const std::byte* b, size
 
 class Execution {
  public:
-  // `plan` is empty where the call only has to be agreed on: barriers, and counts of 0. Transfers are agreed on between
-  // their two ranks, whatever `agree` says.
-  Execution(const Surroundings& around, const Call& call, std::shared_ptr<const Plan> plan, uint64_t sequence,
-            bool agree);
+  // `selection` has no plan where the call only has to be agreed on: barriers, and counts of 0. Transfers are agreed on
+  // between their two ranks, whatever `agree` says.
+  Execution(const Surroundings& around, const Call& call, Selection selection, uint64_t sequence, bool agree);
   Execution(const Execution&) = delete;
   Execution& operator=(const Execution&) = delete;
 
@@ -97,6 +97,7 @@ class Execution {
 
   Status agree(bool* moved);
   Status scale_input();
+  void join_board();
   void advance_on_board(bool* moved);
   Status start_chunk();
   Status post_receives(ChunkRun& run);
@@ -141,13 +142,14 @@ class Execution {
   Surroundings around_;
   Call call_;
   Block scaled_;  // the input, where the operator multiplies it first
+  std::shared_ptr<const ShortPlan> short_plan_;
   std::shared_ptr<const Plan> plan_;
   uint64_t sequence_;
   bool overwrites_input_;
   bool streams_;  // the output is too long to stay in the caches
   std::optional<Agreement> agreement_;
   std::optional<Introduction> introduction_;  // of a transfer
-  std::optional<BoardRun> board_run_;
+  std::unique_ptr<BoardCall> board_call_;     // where the plan goes over the board
   std::deque<ChunkRun> running_;
   size_t next_chunk_ = 0;
   bool done_ = false;

@@ -30,8 +30,6 @@ Arena* Fabric::arena(int peer) {
   return found->second.get();
 }
 
-Board* Fabric::board() const { return transports_.size() == 1 ? transports_.front()->board() : nullptr; }
-
 Status Fabric::progress(bool* moved) {
   for (const auto& transport : transports_) COLL_TRY(transport->progress(moved));
   return {};
@@ -44,13 +42,6 @@ void Fabric::send_control_to_all(Control control, int own_rank) {
     // A peer that cannot be told finds out by its own time-out.
     static_cast<void>(route_[peer]->send_control(static_cast<int>(peer), control));
   }
-}
-
-bool Fabric::poll_control(Control* control) {
-  for (const auto& transport : transports_) {
-    if (transport->poll_control(control)) return true;
-  }
-  return false;
 }
 
 size_t Fabric::memory_bytes() const {

@@ -24,11 +24,16 @@ class Fabric {
   // Memory that `peer` can read where it lies; NULL where it has to be sent copies.
   Arena* arena(int peer);
   // The board of a communicator whose ranks all share one node; else NULL.
-  Board* board() const;
+  Board* board() const { return transports_.size() == 1 ? transports_.front()->board() : nullptr; }
 
   Status progress(bool* moved);
   void send_control_to_all(Control control, int own_rank);  // best effort
-  bool poll_control(Control* control);
+  bool poll_control(Control* control) {
+    for (const auto& transport : transports_) {
+      if (transport->poll_control(control)) return true;
+    }
+    return false;
+  }
   bool abandon();
   size_t memory_bytes() const;
   bool any_thread() const;  // of all transports in use

@@ -7,12 +7,14 @@
 
 #include "collectives/plan.hpp"
 #include "runtime/call.hpp"
+#include "runtime/short_run.hpp"
 
 namespace coll {
 
 struct Selection {
   std::shared_ptr<const Codec> codec;  // that the call uses; empty: exact
   std::shared_ptr<const Plan> plan;
+  std::shared_ptr<const ShortPlan> short_plan{};  // empty: the call is none of one short post
 };
 
 class PlanCache {

@@ -74,6 +74,7 @@ Status Communicator::select(const Call& call, Selection* selection) {
   // COLL_ALGO chooses among collectives' algorithms: there is one way for two ranks alone.
   if (is_transfer(call.function)) COLL_TRY(parse_algorithms("", &allowed));
   COLL_TRY(choose(base_.topology, query_of(call), allowed, call.codec, selection));
+  selection->short_plan = short_plan_of(*selection->plan, size_of(call.type));
   log_choice(call, *selection);
   // Calls of nothing are made without a plan, also where one was asked for.
   if (call.count > 0) plans_.keep(call, *selection);

@@ -5,6 +5,7 @@
 #include "runtime/backoff.hpp"
 #include "runtime/board_run.hpp"
 #include "runtime/communicator.hpp"
+#include "runtime/short_run.hpp"
 
 namespace coll {
 
@@ -55,25 +56,34 @@ Status Communicator::run_on_board(const Call& call, bool* taken) {
   if (known == nullptr || !known->plan->on_board) return {};
   COLL_TRY(heed());
   if (Status status = watchdog_.listen(); !status.ok()) return poison(status, false);
+  *taken = true;
+  if (known->short_plan) {
+    ShortRun run(call, *known->short_plan, *base_.fabric->board());
+    return finish_on_board(call, &run);
+  }
   BoardRun run(call, *known->plan, *base_.fabric->board());
+  return finish_on_board(call, &run);
+}
+
+template <typename Run>
+Status Communicator::finish_on_board(const Call& call, Run* run) {
   const uint64_t sequence = next_sequence_++;
   const auto advance = [&](bool* moved, bool* done) {
-    *done = run.advance(moved);
+    *done = run->advance(moved);
     return Status();
   };
   const auto waiting = [&] {
     WaitingCall waits{sequence, name(call.function), {}};
-    if (run.awaited_rank() >= 0) waits.awaited.push_back(run.awaited_rank());
+    if (run->awaited_rank() >= 0) waits.awaited.push_back(run->awaited_rank());
     return waits;
   };
-  COLL_TRY(wait_for(advance, waiting, [&run] { return run.reduce_s(); }));
-  *taken = true;
+  COLL_TRY(wait_for(advance, waiting, [run] { return run->reduce_s(); }));
   ++stats_.calls;
   ++stats_.exact_calls;
-  const size_t bytes = run.posted_bytes();
+  const size_t bytes = run->posted_bytes();
   stats_.sent_bytes += bytes;
   stats_.exact_bytes += bytes;
-  stats_.reduce_s += run.reduce_s();
+  stats_.reduce_s += run->reduce_s();
   return {};
 }
 

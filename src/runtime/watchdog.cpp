@@ -38,8 +38,8 @@ Watchdog::Watchdog(Fabric& fabric, const Log& log, int rank, int nranks, int tim
       probe_every_(std::min(kProbeEvery, milliseconds(timeout_ms / 4))),
       present_(static_cast<size_t>(nranks), 0) {}
 
-Status Watchdog::listen() {
-  while (fabric_.poll_control(&heard_)) {
+Status Watchdog::take_news() {
+  do {
     Control& control = heard_;
     if (control.from < 0 || control.from >= nranks_) continue;
     if (control.kind == Control::kPresent) {
@@ -51,7 +51,7 @@ Status Watchdog::listen() {
       const bool timeout = control.code == collTimeout;
       return {timeout ? collTimeout : collRemoteError, text("rank ", control.from, " gave up: ", control.text)};
     }
-  }
+  } while (fabric_.poll_control(&heard_));
   return {};
 }
 

@@ -42,7 +42,7 @@ class Watchdog {
   Watchdog(Fabric& fabric, const Log& log, int rank, int nranks, int timeout_ms);
 
   // Takes the news that have come; a failure of another rank is returned.
-  Status listen();
+  Status listen() { return fabric_.poll_control(&heard_) ? take_news() : Status(); }
   // Looks at a call that did not move; collTimeout once its time is up. `call` is asked for only when it is needed.
   template <typename CallOf>
   Status look(Patience& patience, const CallOf& call) {
@@ -58,6 +58,7 @@ class Watchdog {
   void report(const Status& failure);
 
  private:
+  Status take_news();  // heard_ is the first of them
   static void note_gap(Patience& patience, Clock::time_point now);
   Status probe(Patience& patience, const WaitingCall& call, Clock::time_point now) const;
   Status look_closer(Patience& patience, const WaitingCall& call, Clock::time_point now);

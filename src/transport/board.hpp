@@ -58,7 +58,12 @@ class Board {
   // `memory`: shape.bytes() of shared memory, all zero when the first rank comes; `index_of` gives a rank's place on
   // the node.
   Board(std::byte* memory, Shape shape, std::vector<int> index_of, size_t own)
-      : memory_(memory), shape_(shape), index_of_(std::move(index_of)), own_(own) {
+      : memory_(memory),
+        shape_(shape),
+        rank_bytes_(shape.rank_bytes()),
+        short_slot_bytes_(shape.short_slot_bytes()),
+        index_of_(std::move(index_of)),
+        own_(own) {
     const auto nlocal = static_cast<size_t>(*std::max_element(index_of_.begin(), index_of_.end())) + 1;
     has_read_.assign(nlocal, 0);
   }
@@ -108,7 +113,7 @@ class Board {
   static constexpr unsigned kLagBits = 8;
 
   std::byte* short_slot(size_t local, size_t index) const {
-    return memory_ + local * shape_.rank_bytes() + index * shape_.short_slot_bytes();
+    return memory_ + local * rank_bytes_ + index * short_slot_bytes_;
   }
   std::byte* long_line(size_t local, size_t index) const { return short_slot(local, kShortSlots) + index * kLineBytes; }
   std::byte* line(size_t local, const Post& post) const {
@@ -143,6 +148,8 @@ class Board {
 
   std::byte* memory_;
   Shape shape_;
+  size_t rank_bytes_;
+  size_t short_slot_bytes_;
   std::vector<int> index_of_;  // by rank
   size_t own_;
   std::vector<uint64_t> has_read_;  // by local rank: up to which post, as far as this rank knows
