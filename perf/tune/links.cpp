@@ -67,6 +67,50 @@ class Pair {
   collComm_t comm_ = nullptr;
 };
 
+// A ring of nodes: every member sends to its like on the next node, and receives from the one before.
+class Ring {
+ public:
+  explicit Ring(MPI_Comm mpi) : mpi_(mpi) {}
+  ~Ring() {
+    if (comm_ != nullptr) collCommDestroy(comm_);
+    MPI_Comm_free(&mpi_);
+  }
+  Ring(const Ring&) = delete;
+  Ring& operator=(const Ring&) = delete;
+
+  // Seconds of one turn. Members come node by node, `per_node` of each.
+  Problem time(size_t bytes, int calls, int per_node, double* seconds) {
+    if (Problem p = problem_of(collCommInitMPI(&comm_, mpi_, nullptr))) return p;
+    int me = 0;
+    int size = 1;
+    MPI_Comm_rank(mpi_, &me);
+    MPI_Comm_size(mpi_, &size);
+    const int next = (me + per_node) % size;
+    const int before = (me + size - per_node) % size;
+    const Buffer out(bytes);
+    const Buffer in(bytes);
+    Clock::time_point begin;
+    for (int call = -1; call < calls; ++call) {
+      if (call == 0) begin = Clock::now();
+      if (Problem p = turn(out, in, bytes, next, before)) return p;
+    }
+    *seconds = std::chrono::duration<double>(Clock::now() - begin).count() / calls;
+    return {};
+  }
+
+ private:
+  Problem turn(const Buffer& out, const Buffer& in, size_t bytes, int next, int before) const {
+    collGroupStart();
+    const Problem sent = problem_of(collSend(out.data(), bytes, collInt8, next, comm_, nullptr));
+    const Problem received = problem_of(collRecv(in.data(), bytes, collInt8, before, comm_, nullptr));
+    const Problem ended = problem_of(collGroupEnd());
+    return sent ? sent : received ? received : ended;
+  }
+
+  MPI_Comm mpi_;
+  collComm_t comm_ = nullptr;
+};
+
 // All pairs at the same time; the others sleep. All begin to transfer together: where they take turns on few cores, one
 // may be through before another has begun, and each would have the link to itself.
 Problem measure_pairs(const Ranks& ranks, const std::vector<std::vector<int>>& pairs, const LinkEffort& effort,
@@ -118,6 +162,32 @@ Problem measure_net(const Ranks& ranks, const topo::Topology& topology, const Li
   return {};
 }
 
+// What the cores can move when nobody waits for a link: with few ranks it is the links that are busy.
+Problem measure_all(const Ranks& ranks, const topo::Topology& topology, const LinkEffort& effort, LinkFindings* found) {
+  if (topology.nodes.size() < 2) return {};
+  size_t per_node = topology.nodes[0].ranks.size();
+  for (const topo::Node& node : topology.nodes) per_node = std::min(per_node, node.ranks.size());
+  std::vector<int> members;
+  int of_machine = 0;  // rank 0's
+  for (const topo::Node& node : topology.nodes) {
+    members.insert(members.end(), node.ranks.begin(), node.ranks.begin() + static_cast<std::ptrdiff_t>(per_node));
+    if (node.machine == topology.nodes[static_cast<size_t>(topology.node_of[0])].machine) {
+      of_machine += static_cast<int>(per_node);
+    }
+  }
+  double seconds = 0;
+  Problem problem;
+  if (const MPI_Comm comm = ranks.group(members); comm != MPI_COMM_NULL) {
+    problem = Ring(comm).time(effort.large_bytes, effort.large_calls, static_cast<int>(per_node), &seconds);
+  }
+  if (Problem p = ranks.agree(problem)) return p;
+  const double bytes = static_cast<double>(effort.large_bytes) / 1e9 / ranks.most(seconds);
+  const int pus = topology.machine_of(0).pus;
+  found->net_all_gbs = static_cast<double>(per_node) * bytes;
+  found->net_cpu_gbs = 2 * of_machine * bytes / (pus > 0 ? std::min(pus, of_machine) : of_machine);
+  return {};
+}
+
 // The rate of one of two parts of a job that are done one after the other, from the whole's and the other's.
 double without(double whole_gbs, double other_gbs) {
   constexpr double kMostGain = 8;  // where the other part would take nearly all of the time
@@ -129,7 +199,8 @@ double without(double whole_gbs, double other_gbs) {
 Problem measure_links(const Ranks& ranks, const topo::Topology& topology, const LinkEffort& effort,
                       LinkFindings* found) {
   if (Problem p = measure_shm(ranks, topology, effort, found)) return p;
-  return measure_net(ranks, topology, effort, found);
+  if (Problem p = measure_net(ranks, topology, effort, found)) return p;
+  return measure_all(ranks, topology, effort, found);
 }
 
 topo::LinkOverrides link_costs_of(const LinkFindings& found, topo::Rates* rates) {
@@ -144,8 +215,12 @@ topo::LinkOverrides link_costs_of(const LinkFindings& found, topo::Rates* rates)
   if (found.net_together_gbs > kClearly * found.net_gbs) {
     rates->network_cpu_gbs = std::min(rates->network_cpu_gbs, without(found.net_gbs, rates->copy_gbs));
   }
-  links[static_cast<size_t>(topo::LinkKind::kNetwork)] =
-      topo::LinkCost{found.net_us, std::max(found.net_gbs, found.net_together_gbs)};
+  const double link_gbs = std::max(found.net_gbs, found.net_together_gbs);
+  // Where all ranks together leave a good part of their links idle, it is the cores that move no more.
+  if (found.net_all_gbs > 0 && kClearly * found.net_all_gbs < link_gbs) {
+    rates->network_cpu_gbs = std::min(rates->network_cpu_gbs, found.net_cpu_gbs);
+  }
+  links[static_cast<size_t>(topo::LinkKind::kNetwork)] = topo::LinkCost{found.net_us, link_gbs};
   return links;
 }
 
