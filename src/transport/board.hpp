@@ -32,6 +32,10 @@ class Board {
   static constexpr size_t kLeastSlots = 32;
   static constexpr uint64_t kMostLag = 28;
   static_assert(kShortLag < kShortSlots - 1 && kMostLag < kLeastSlots - 1, "see above");
+  // A writer that is held up waits for so many slots more: looking at a reader's flags again and again would hold that
+  // one up, too, whose next post would have to take them back.
+  static constexpr uint64_t kMoreSlots = 3;
+  static_assert(kMoreSlots + kShortLag < kShortSlots && kMoreSlots + kMostLag < kLeastSlots, "or it waits forever");
   static constexpr size_t kLineBytes = 64;
   static constexpr size_t kFlagBytes = sizeof(uint64_t);
   static_assert(std::atomic<uint64_t>::is_always_lock_free, "atomics must work between processes");
@@ -82,7 +86,10 @@ class Board {
   bool may_write(const Post& post) {
     const uint64_t slots = post.is_short ? kShortSlots : shape_.slots;
     const uint64_t needed = post.number - std::min(slots, post.number);
-    while (slowest_ < has_read_.size() && (slowest_ == own_ || through(slowest_, needed, post))) ++slowest_;
+    while (slowest_ < has_read_.size() &&
+           (slowest_ == own_ || has_read_[slowest_] >= needed || through(slowest_, needed, post))) {
+      ++slowest_;
+    }
     held_up_ = slowest_ < has_read_.size();
     if (held_up_) return false;
     slowest_ = 0;
@@ -111,6 +118,7 @@ class Board {
 
  private:
   static constexpr unsigned kLagBits = 8;
+  static constexpr unsigned kLooksPerScan = 4;
 
   std::byte* short_slot(size_t local, size_t index) const {
     return memory_ + local * rank_bytes_ + index * short_slot_bytes_;
@@ -134,16 +142,19 @@ class Board {
     has_read_[local] = std::max(has_read_[local], number - (value & ((1U << kLagBits) - 1)));
     return number;
   }
-  // Whether the rank has read all posts up to `needed`. Mostly that is known from the last look at one of its posts;
-  // else the newest says it, which is most likely of the same kind as `post` and the one before it.
+  // Whether the rank has read some posts more than those up to `needed`. Most likely its posts before `post` were of
+  // the same kind, and the first of them that can say so does; now and then all are asked.
   bool through(size_t local, uint64_t needed, const Post& post) {
-    if (has_read_[local] >= needed) return true;
-    Post before = post;
-    --before.number;
-    note(local, flag(local, before));
-    for (size_t i = 0; i < kShortSlots && has_read_[local] < needed; ++i) note(local, flag_in(short_slot(local, i)));
-    for (size_t i = 0; i < shape_.slots && has_read_[local] < needed; ++i) note(local, flag_in(long_line(local, i)));
-    return has_read_[local] >= needed;
+    const uint64_t wanted = needed + kMoreSlots;
+    Post said = post;
+    for (said.number = wanted; said.number < post.number; ++said.number) {
+      if (note(local, flag(local, said)) < said.number) break;
+      if (has_read_[local] >= wanted) return true;
+    }
+    if (++looks_ % kLooksPerScan != 0) return false;
+    for (size_t i = 0; i < kShortSlots; ++i) note(local, flag_in(short_slot(local, i)));
+    for (size_t i = 0; i < shape_.slots; ++i) note(local, flag_in(long_line(local, i)));
+    return has_read_[local] >= wanted;
   }
 
   std::byte* memory_;
@@ -154,6 +165,7 @@ class Board {
   size_t own_;
   std::vector<uint64_t> has_read_;  // by local rank: up to which post, as far as this rank knows
   size_t slowest_ = 0;              // local ranks below it are known to be far enough
+  unsigned looks_ = 0;              // that were not enough
   bool held_up_ = false;            // by the rank slowest_, when this rank last wanted to write
   uint64_t reserved_ = 0;
   uint64_t finished_ = 0;
