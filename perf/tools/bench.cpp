@@ -245,7 +245,8 @@ Verdict Bench::judge(const Contestant& c) const {
 
 Problem Bench::verify(Contestant* c) const {
   for (int i = 0; i < setting_.options.check_iters; ++i) {
-    std::memset(recv_.data(), static_cast<int>(kPoison), bytes_of(c->count, setting_.collective.recv_scaled));
+    const bool scaled = setting_.collective.send_scaled || setting_.collective.recv_scaled;
+    std::memset(recv_.data(), static_cast<int>(kPoison), bytes_of(c->count, scaled));
     restore_input(*c);
     if (Problem p = setting_.world.agree(call(c))) return p;
     const Verdict found = judge(*c);

@@ -24,6 +24,13 @@ Problem problem_of(collResult_t result) {
   return {said.empty() ? collGetErrorString(result) : said};
 }
 
+Problem make(MPI_Comm mpi, collComm_t* comm) {
+  collConfig_t config = COLL_CONFIG_INITIALIZER;
+  config.codec = "none";
+  config.check = 0;
+  return problem_of(collCommInitMPI(comm, mpi, &config));
+}
+
 enum class Senders { kInTurn, kFirst };
 
 // Two ranks, of which one sends to the other.
@@ -37,12 +44,7 @@ class Pair {
   Pair(const Pair&) = delete;
   Pair& operator=(const Pair&) = delete;
 
-  Problem open() {
-    collConfig_t config = COLL_CONFIG_INITIALIZER;
-    config.codec = "none";
-    config.check = 0;
-    return problem_of(collCommInitMPI(&comm_, mpi_, &config));
-  }
+  Problem open() { return make(mpi_, &comm_); }
 
   // Seconds of one message of that size.
   Problem time(size_t bytes, int calls, Senders senders, double* seconds) const {
@@ -80,7 +82,7 @@ class Ring {
 
   // Seconds of one turn. Members come node by node, `per_node` of each.
   Problem time(size_t bytes, int calls, int per_node, double* seconds) {
-    if (Problem p = problem_of(collCommInitMPI(&comm_, mpi_, nullptr))) return p;
+    if (Problem p = make(mpi_, &comm_)) return p;
     int me = 0;
     int size = 1;
     MPI_Comm_rank(mpi_, &me);

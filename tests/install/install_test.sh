@@ -24,7 +24,7 @@ if grep -rIlF -e "$source" -e "$build" "$prefix"; then fail "installed files nam
 step "headers, libraries, packages, documents"
 for file in include/coll/coll.h include/coll/coll_mpi.h include/coll/coll_profile.h share/doc/coll/LICENSE \
   bin/coll_info bin/coll_plan bin/coll_cluster bin/all_reduce_perf bin/reduce_scatter_perf bin/all_gather_perf bin/broadcast_perf \
-  bin/reduce_perf bin/alltoall_perf bin/sendrecv_perf bin/codec_perf bin/overlap_perf; do
+  bin/reduce_perf bin/gather_perf bin/scatter_perf bin/alltoall_perf bin/sendrecv_perf bin/codec_perf bin/overlap_perf; do
   [[ -e $prefix/$file ]] || fail "$file was not installed"
 done
 others="$(find "$prefix/include" -type f | grep -vcE '/include/coll/coll(_mpi|_profile)?\.h$' || true)"
