@@ -104,7 +104,9 @@ class Board {
   // Where the payload of the own post goes.
   std::byte* payload(const Post& post) { return place(own_, post); }
   void post(const Post& post) {
-    flag(own_, post).store(post.number << kLagBits | (post.number - finished_), std::memory_order_release);
+    // Who has nothing to post may have read on while it waited to say so.
+    const uint64_t lag = post.number - std::min(finished_, post.number);
+    flag(own_, post).store(post.number << kLagBits | lag, std::memory_order_release);
   }
   // The payload of `rank`'s post, or NULL while it is not there; valid until finish().
   const std::byte* look(int rank, const Post& post) {

@@ -99,6 +99,22 @@ TEST(Board, NobodyPostsFarAheadOfItsReading) {
   }
 }
 
+// A rank that has nothing to post reads on while it waits to say so.
+TEST(Board, WhatIsPostedLateSaysNoMoreThanItMay) {
+  const Ranks ranks(2);
+  Board writer = ranks.board(0);
+  Board reader = ranks.board(1);
+  reader.finish(3);
+  reader.post(post_of(1));
+  EXPECT_NE(writer.look(1, post_of(1)), nullptr) << "the flag is the post's number still";
+  for (uint64_t number = 1; number <= kShape.slots; ++number) {
+    ASSERT_TRUE(writer.may_write(post_of(number)));
+    post(writer, post_of(number), number);
+  }
+  EXPECT_TRUE(writer.may_write(post_of(kShape.slots + 1))) << "post 1 is read";
+  EXPECT_FALSE(writer.may_write(post_of(kShape.slots + 5))) << "post 5 is not";
+}
+
 // Whether a rank reads the peer's posts: all ranks do, or they read the root's alone, as in a broadcast, or the root
 // alone reads, as in a gather. Who reads nothing runs ahead of the others.
 bool reads(uint64_t call, size_t rank, size_t peer, size_t root) {
