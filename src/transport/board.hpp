@@ -76,8 +76,8 @@ class Board {
 
   // The first of `count` posts. They are numbered from 1 in the order of the calls, which is the same on all ranks.
   uint64_t reserve(uint64_t count) { return std::exchange(reserved_, reserved_ + count) + 1; }
-  // Whether this rank may begin to post from `first` on: it is through with all before it.
-  bool may_begin(uint64_t first) const { return finished_ + 1 == first; }
+  // Whether this rank may begin to post from `first` on: all before it are posted and read.
+  bool may_begin(uint64_t first) const { return finished_ + 1 == first && posted_ + 1 == first; }
   // Whether this rank may post, when all before it are posted: it has read enough, and may write.
   bool may_post(const Post& post) {
     return finished_ + (post.is_last ? kShortLag : kMostLag) >= post.number && may_write(post);
@@ -107,6 +107,7 @@ class Board {
     // Who has nothing to post may have read on while it waited to say so.
     const uint64_t lag = post.number - std::min(finished_, post.number);
     flag(own_, post).store(post.number << kLagBits | lag, std::memory_order_release);
+    posted_ = post.number;
   }
   // The payload of `rank`'s post, or NULL while it is not there; valid until finish().
   const std::byte* look(int rank, const Post& post) {
@@ -170,6 +171,7 @@ class Board {
   unsigned looks_ = 0;              // that were not enough
   bool held_up_ = false;            // by the rank slowest_, when this rank last wanted to write
   uint64_t reserved_ = 0;
+  uint64_t posted_ = 0;
   uint64_t finished_ = 0;
   StoreChoice stores_;
 };

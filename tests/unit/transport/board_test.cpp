@@ -80,8 +80,11 @@ TEST(Board, CallsPostOneAfterTheOther) {
   EXPECT_TRUE(board.may_begin(first));
   EXPECT_FALSE(board.may_begin(second));
   board.finish(first);
+  board.post(post_of(first));
   EXPECT_FALSE(board.may_begin(second));
   board.finish(first + 1);
+  EXPECT_FALSE(board.may_begin(second)) << "its last post is still to come";
+  board.post(post_of(first + 1));
   EXPECT_TRUE(board.may_begin(second));
 }
 
