@@ -19,8 +19,9 @@ constexpr size_t kLeastNodeChunkBytes = size_t{256}
                                         << 10;  // shorter ones spend more on their messages than on their bytes
 constexpr size_t kMostNodePieceBytes = size_t{256} << 10;
 constexpr size_t kMostNodeChunkBytes = size_t{1} << 20;
-// What the kernel copies is in nobody's way until then, and every piece costs a system call and its messages.
-constexpr size_t kMostCopiedChunkBytes = size_t{4} << 20;
+// What the kernel copies is in nobody's way until then, and every piece costs a system call and its messages. Where it
+// may not, two chunks fit a rank's arena.
+constexpr size_t kMostCopiedChunkBytes = size_t{2} << 20;
 
 size_t ceil_div(size_t a, size_t b) { return a / b + (a % b != 0); }
 size_t align_up(size_t value, size_t unit) { return ceil_div(value, unit) * unit; }

@@ -175,7 +175,9 @@ class Predictor {
     // In a broadcast a whole piece moves at every hop; elsewhere a rank's own steps mostly show all that happens to
     // one.
     cost->relays = query_.func == collFuncBroadcast ? std::max(load.hops.total(), 1) : load.hops.relays;
-    cost->first_us = cost->latency_us + cost->relays * (cost->core_us() + cost->links_us());
+    // What crosses the node's parts does so while a core reads it; the network is waited for.
+    const double in_node_us = std::max(cost->core_us(), cost->parts_us);
+    cost->first_us = cost->latency_us + cost->relays * (in_node_us + std::max(cost->link_us, cost->uplink_us));
     // How long a rank holds on to a chunk: where its result need not come back, only from one hop to the next.
     cost->held_us =
         cost->first_us / (query_.func == collFuncAllReduce ? 1 : cost->relays) / std::max(query_.chunks_in_flight, 1);

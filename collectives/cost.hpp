@@ -11,7 +11,7 @@ namespace coll {
 struct Cost {
   double us = 0;
   double chunks = 1;
-  double first_us = 0;    // until the first chunk is through: its latency, then core and links of every relay
+  double first_us = 0;    // until the first chunk is through: its latency, then core and network of every relay
   double next_us = 0;     // from one chunk to the next: what of core_us, the links and held_us is longest
   int relays = 1;         // ranks that work on a whole piece one after another
   double latency_us = 0;  // of the hops that follow one another

@@ -124,6 +124,8 @@ class Meter {
     return is_block && !plan_.on_board && !query_.codec.lossy && topology_.nodes.size() == 1;
   }
 
+  bool is_long(double message) const { return message / static_cast<double>(plan_.chunks) >= kKernelCopyBytes; }
+
   // Of what is combined, or only kept.
   void take(const Step& step, double moved) { (step.reduce ? reduced_ : copied_) += moved; }
 
@@ -152,9 +154,7 @@ class Meter {
   void receive(const Step& step, const Entries& peers, int round, double elements) {
     const double message = bytes(step.from_wire, elements);
     const Count from = count(peers, round, true);
-    const bool is_long = message / static_cast<double>(plan_.chunks) >= kKernelCopyBytes;
-    const bool by_kernel = copies_blocks(step) && is_long && !topology_.oversubscribed();
-    if (copies_blocks(step) && !is_long) copied_ += from.in_node() * message;
+    const bool by_kernel = copies_blocks(step) && is_long(message) && !topology_.oversubscribed();
     int all = 0;
     for (size_t kind = 0; kind < from.by_kind.size(); ++kind) {
       all += from.by_kind[kind];
@@ -192,6 +192,7 @@ class Meter {
   void send(const Step& step, const Entries& peers, int round, double elements) {
     const double message = bytes(step.to_wire, elements);
     const Count to = count(peers, round, false);
+    if (copies_blocks(step) && !is_long(message)) copied_ += to.in_node() * message;  // into the ring
     load_.net_out += to.far() * message;
     load_.up_out += to.up * message;
   }

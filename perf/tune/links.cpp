@@ -187,6 +187,8 @@ Problem measure_all(const Ranks& ranks, const topo::Topology& topology, const Li
   const int pus = topology.machine_of(0).pus;
   found->net_all_gbs = static_cast<double>(per_node) * bytes;
   found->net_cpu_gbs = 2 * of_machine * bytes / (pus > 0 ? std::min(pus, of_machine) : of_machine);
+  // On a node of its own a core may wait for the link; it has moved what the first pair did.
+  if (of_machine == static_cast<int>(per_node)) found->net_cpu_gbs = std::max(found->net_cpu_gbs, found->net_gbs);
   return {};
 }
 
@@ -220,7 +222,8 @@ topo::LinkOverrides link_costs_of(const LinkFindings& found, topo::Rates* rates)
   const double link_gbs = std::max(found.net_gbs, found.net_together_gbs);
   // Where all ranks together leave a good part of their links idle, it is the cores that move no more.
   if (found.net_all_gbs > 0 && kClearly * found.net_all_gbs < link_gbs) {
-    rates->network_cpu_gbs = std::min(rates->network_cpu_gbs, found.net_cpu_gbs);
+    const double received_is_copied_gbs = 2 * rates->copy_gbs;  // half of the bytes
+    rates->network_cpu_gbs = std::min(rates->network_cpu_gbs, without(found.net_cpu_gbs, received_is_copied_gbs));
   }
   links[static_cast<size_t>(topo::LinkKind::kNetwork)] = topo::LinkCost{found.net_us, link_gbs};
   return links;

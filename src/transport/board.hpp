@@ -32,8 +32,8 @@ class Board {
   static constexpr size_t kLeastSlots = 32;
   static constexpr uint64_t kMostLag = 28;
   static_assert(kShortLag < kShortSlots - 1 && kMostLag < kLeastSlots - 1, "see above");
-  // A writer that is held up waits for so many slots more: looking at a reader's flags again and again would hold that
-  // one up, too, whose next post would have to take them back.
+  // A writer that is held up looks for so many slots more: looking at a reader's flags again and again would hold that
+  // one up, too, whose next post would have to take them back. What it learns on the way counts at the next look.
   static constexpr uint64_t kMoreSlots = 3;
   static_assert(kMoreSlots + kShortLag < kShortSlots && kMoreSlots + kMostLag < kLeastSlots, "or it waits forever");
   static constexpr size_t kLineBytes = 64;
