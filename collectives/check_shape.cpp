@@ -78,7 +78,7 @@ std::string posts_fault(const Plan& a, const Plan& b, const PlanQuery& query) {
   if (a.on_board != b.on_board) return "goes another way";
   if (!a.on_board) return {};
   if (relays(a) != relays(b) || a.posts_ahead != b.posts_ahead) return "posts another number of times";
-  const size_t bytes = b.pieces_posted() * std::min(b.piece, b.shards.front().count) * size_of(query.type);
+  const size_t bytes = b.pieces_posted() * b.posted_piece() * size_of(query.type);
   return bytes > query.board_bytes ? text("posts ", bytes, " bytes, with room for ", query.board_bytes) : "";
 }
 

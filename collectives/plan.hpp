@@ -139,6 +139,14 @@ struct Plan {
     if (by_distance) return shards.size() - 1;
     return func == collFuncAllGather || func == collFuncGather ? 1 : shards.size();
   }
+  // Elements of a piece in a post, at most.
+  size_t posted_piece() const { return piece < shards.front().count ? piece : shards.front().count; }
+  // Elements before a shard's piece in a post of inputs. Of an alltoall, the first is the rank's own, which it does not
+  // post.
+  size_t posted_at(int shard) const {
+    if (pieces_posted() == 1) return 0;
+    return static_cast<size_t>(by_distance ? shard - 1 : shard) * posted_piece();
+  }
   const Shard& shard_of(const Step& step, int round) const {
     return shards[static_cast<size_t>(entry(step.shard, round, 0))];
   }

@@ -24,27 +24,35 @@ Problem problem_of(collResult_t result) {
   return {said.empty() ? collGetErrorString(result) : said};
 }
 
-Problem make(MPI_Comm mpi, collComm_t* comm) {
-  collConfig_t config = COLL_CONFIG_INITIALIZER;
-  config.codec = "none";
-  config.check = 0;
-  return problem_of(collCommInitMPI(comm, mpi, &config));
-}
+// Ranks that measure together.
+class Members {
+ public:
+  explicit Members(MPI_Comm mpi) : mpi_(mpi) {}
+  ~Members() {
+    if (comm_ != nullptr) collCommDestroy(comm_);
+    MPI_Comm_free(&mpi_);
+  }
+  Members(const Members&) = delete;
+  Members& operator=(const Members&) = delete;
+
+  Problem open() {
+    collConfig_t config = COLL_CONFIG_INITIALIZER;
+    config.codec = "none";
+    config.check = 0;
+    return problem_of(collCommInitMPI(&comm_, mpi_, &config));
+  }
+
+ protected:
+  MPI_Comm mpi_;
+  collComm_t comm_ = nullptr;
+};
 
 enum class Senders { kInTurn, kFirst };
 
 // Two ranks, of which one sends to the other.
-class Pair {
+class Pair : public Members {
  public:
-  explicit Pair(MPI_Comm mpi) : mpi_(mpi) {}
-  ~Pair() {
-    if (comm_ != nullptr) collCommDestroy(comm_);
-    MPI_Comm_free(&mpi_);
-  }
-  Pair(const Pair&) = delete;
-  Pair& operator=(const Pair&) = delete;
-
-  Problem open() { return make(mpi_, &comm_); }
+  using Members::Members;
 
   // Seconds of one message of that size.
   Problem time(size_t bytes, int calls, Senders senders, double* seconds) const {
@@ -64,25 +72,15 @@ class Pair {
   Problem pass(const Buffer& memory, size_t bytes, int root) const {
     return problem_of(collBroadcast(memory.data(), memory.data(), bytes, collInt8, root, comm_, nullptr));
   }
-
-  MPI_Comm mpi_;
-  collComm_t comm_ = nullptr;
 };
 
 // A ring of nodes: every member sends to its like on the next node, and receives from the one before.
-class Ring {
+class Ring : public Members {
  public:
-  explicit Ring(MPI_Comm mpi) : mpi_(mpi) {}
-  ~Ring() {
-    if (comm_ != nullptr) collCommDestroy(comm_);
-    MPI_Comm_free(&mpi_);
-  }
-  Ring(const Ring&) = delete;
-  Ring& operator=(const Ring&) = delete;
+  using Members::Members;
 
   // Seconds of one turn. Members come node by node, `per_node` of each.
-  Problem time(size_t bytes, int calls, int per_node, double* seconds) {
-    if (Problem p = make(mpi_, &comm_)) return p;
+  Problem time(size_t bytes, int calls, int per_node, double* seconds) const {
     int me = 0;
     int size = 1;
     MPI_Comm_rank(mpi_, &me);
@@ -108,9 +106,6 @@ class Ring {
     const Problem ended = problem_of(collGroupEnd());
     return sent ? sent : received ? received : ended;
   }
-
-  MPI_Comm mpi_;
-  collComm_t comm_ = nullptr;
 };
 
 // All pairs at the same time; the others sleep. All begin to transfer together: where they take turns on few cores, one
@@ -180,7 +175,9 @@ Problem measure_all(const Ranks& ranks, const topo::Topology& topology, const Li
   double seconds = 0;
   Problem problem;
   if (const MPI_Comm comm = ranks.group(members); comm != MPI_COMM_NULL) {
-    problem = Ring(comm).time(effort.large_bytes, effort.large_calls, static_cast<int>(per_node), &seconds);
+    Ring ring(comm);
+    problem = ring.open();
+    if (!problem) problem = ring.time(effort.large_bytes, effort.large_calls, static_cast<int>(per_node), &seconds);
   }
   if (Problem p = ranks.agree(problem)) return p;
   const double bytes = static_cast<double>(effort.large_bytes) / 1e9 / ranks.most(seconds);

@@ -15,13 +15,13 @@ constexpr size_t kTimedBytes = 4096;  // what is shorter takes hardly longer tha
 }  // namespace
 
 BoardRun::BoardRun(const Call& call, const Plan& plan, Board& board)
-    : call_(call),
+    : BoardCall(board),
+      call_(call),
       plan_(plan),
-      board_(board),
       element_(size_of(call.type)),
       pieces_of_input_(plan.pieces_posted()),
       streams_(output_bytes(call, plan.nranks) >= kStreamedBytes),
-      piece_bytes_(std::min(plan.piece, plan.shards.front().count) * element_) {
+      piece_bytes_(plan.posted_piece() * element_) {
   reads_.end = plan.steps.size();
   for (size_t step = 0; step < plan.steps.size() && !relays_; ++step) {
     posts_data_ |= plan.steps[step].sends_own();
@@ -53,17 +53,13 @@ void BoardRun::post(const Board::Post& post) {
   ++posts_;
 }
 
-// Where a shard's piece lies in a post. Of an alltoall, the first is the rank's own, which it does not post.
+// Where a shard's piece lies in a post.
 size_t BoardRun::place_of(Leg leg, int shard) const {
-  if (leg == Leg::kResults || pieces_of_input_ == 1) return 0;
-  return static_cast<size_t>(plan_.by_distance ? shard - 1 : shard) * piece_bytes_;
+  return leg == Leg::kResults ? 0 : plan_.posted_at(shard) * element_;
 }
 
 bool BoardRun::advance(bool* moved) {
-  if (!begun_) {
-    if (!board_.may_begin(first_number_)) return false;
-    begun_ = true;
-  }
+  if (!begin(first_number_)) return false;
   while (true) {
     bool here = post_input();
     here |= post_result();

@@ -16,7 +16,6 @@ class BoardRun final : public BoardCall {
   BoardRun(const Call& call, const Plan& plan, Board& board);
 
   bool advance(bool* moved) override;
-  int awaited_rank() const override { return awaited_ >= 0 || !begun_ ? awaited_ : board_.awaited_to_post(); }
 
  private:
   // Chunk after chunk through some of the plan's steps.
@@ -45,14 +44,12 @@ class BoardRun final : public BoardCall {
 
   const Call& call_;
   const Plan& plan_;
-  Board& board_;
   size_t element_;           // bytes
   size_t pieces_of_input_;   // in a post of inputs, one after the other
   bool relays_ = false;      // there are posts of results
   bool posts_data_ = false;  // this rank has inputs that others need
   bool streams_;             // the output is too long to stay in the caches
-  bool begun_ = false;
-  size_t piece_bytes_;  // of a shard in a post, at most
+  size_t piece_bytes_;       // of a shard in a post, at most
   uint64_t posts_of_call_;
   uint64_t first_number_;
   uint64_t posts_ = 0;  // that this rank has made
@@ -60,7 +57,6 @@ class BoardRun final : public BoardCall {
   size_t results_posted_ = 0;
   Pass reads_;    // of inputs
   Pass gathers_;  // of results
-  int awaited_ = -1;
 };
 
 }  // namespace coll

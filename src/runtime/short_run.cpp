@@ -11,12 +11,11 @@ namespace {
 
 class Compiler {
  public:
-  Compiler(const Plan& plan, size_t element)
-      : plan_(plan), element_(element), piece_bytes_(std::min(plan.piece, plan.shards.front().count) * element) {}
+  Compiler(const Plan& plan, size_t element) : plan_(plan), element_(element) {}
 
   std::shared_ptr<const ShortPlan> run() {
     short_->nranks = plan_.nranks;
-    short_->post_bytes = plan_.pieces_posted() * piece_bytes_;
+    short_->post_bytes = plan_.pieces_posted() * plan_.posted_piece() * element_;
     if (short_->post_bytes > Board::kShortBytes) return nullptr;
     for (const Step& step : plan_.steps) {
       for (int round = 0; round < step.rounds; ++round) {
@@ -31,15 +30,10 @@ class Compiler {
   }
 
  private:
-  // Where a shard lies in a post. Of an alltoall, the first is the rank's own, which it does not post.
-  size_t place_of(int shard) const {
-    if (plan_.pieces_posted() == 1) return 0;
-    return static_cast<size_t>(plan_.by_distance ? shard - 1 : shard) * piece_bytes_;
-  }
-
   // Neighbours in the input that are so in the post are one copy.
   void post(int shard, const Shard& part) {
-    const ShortPlan::Copy copy{plan_.input_at(part) * element_, place_of(shard), part.count * element_};
+    const ShortPlan::Copy copy{plan_.input_at(part) * element_, plan_.posted_at(shard) * element_,
+                               part.count * element_};
     if (!short_->posted.empty()) {
       ShortPlan::Copy& last = short_->posted.back();
       if (last.from + last.bytes == copy.from && last.to + last.bytes == copy.to) {
@@ -57,7 +51,7 @@ class Compiler {
     for (int j = 0; j < step.from.count; ++j) {
       const int peer = plan_.entry(step.from, round, j);
       const bool is_own = peer == plan_.rank;
-      short_->sources.push_back({is_own ? ShortPlan::kOwn : peer, is_own ? own : place_of(shard)});
+      short_->sources.push_back({is_own ? ShortPlan::kOwn : peer, is_own ? own : plan_.posted_at(shard) * element_});
     }
     const size_t count = short_->sources.size() - first;
     if (count == 0) return;  // it only sends
@@ -66,7 +60,6 @@ class Compiler {
 
   const Plan& plan_;
   const size_t element_;
-  const size_t piece_bytes_;
   std::shared_ptr<ShortPlan> short_ = std::make_shared<ShortPlan>();
 };
 
@@ -79,8 +72,7 @@ std::shared_ptr<const ShortPlan> short_plan_of(const Plan& plan, size_t element_
 }
 
 bool ShortRun::advance(bool* moved) {
-  if (!begun_ && !board_.may_begin(post_.number)) return false;
-  begun_ = true;
+  if (!begin(post_.number)) return false;
   // In place, the output overwrites what has to be posted first. Who has nothing to post only says that it has read.
   if (!plan_.posted.empty() && !posted_) {
     if (!post()) return false;

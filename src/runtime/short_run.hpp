@@ -47,10 +47,9 @@ class ShortRun final : public BoardCall {
  public:
   // `call`, `plan` and `board` outlive the run. Runs, of both kinds, are made in the order of the calls.
   ShortRun(const Call& call, const ShortPlan& plan, Board& board)
-      : call_(call), plan_(plan), board_(board), post_{board.reserve(1), plan.post_bytes, true, true} {}
+      : BoardCall(board), call_(call), plan_(plan), post_{board.reserve(1), plan.post_bytes, true, true} {}
 
   bool advance(bool* moved) override;
-  int awaited_rank() const override { return awaited_ >= 0 || !begun_ ? awaited_ : board_.awaited_to_post(); }
 
  private:
   bool post();
@@ -59,12 +58,9 @@ class ShortRun final : public BoardCall {
 
   const Call& call_;
   const ShortPlan& plan_;
-  Board& board_;
   const Board::Post post_;
-  bool begun_ = false;
   bool posted_ = false;
   size_t next_read_ = 0;
-  int awaited_ = -1;
 };
 
 }  // namespace coll

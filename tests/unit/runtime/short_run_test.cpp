@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <memory>
-#include <numeric>
 #include <vector>
 
+#include "tests/support/board_ranks.hpp"
 #include "tests/unit/collectives/shapes.hpp"
 
 namespace coll::test {
@@ -23,16 +23,13 @@ using Values = std::vector<int32_t>;
 
 class Node {
  public:
-  explicit Node(size_t ranks) : memory_(new (std::align_val_t{64}) std::byte[kShape.bytes(ranks)]()) {
-    std::vector<int> places(ranks);
-    std::iota(places.begin(), places.end(), 0);
-    for (size_t rank = 0; rank < ranks; ++rank) boards_.emplace_back(memory_, kShape, places, rank);
+  explicit Node(size_t ranks) : ranks_(ranks, kShape) {
+    for (size_t rank = 0; rank < ranks; ++rank) boards_.push_back(ranks_.board(rank));
   }
-  ~Node() { ::operator delete[](memory_, std::align_val_t{64}); }
   Board& board(size_t rank) { return boards_[rank]; }
 
  private:
-  std::byte* memory_;
+  BoardRanks ranks_;
   std::vector<Board> boards_;
 };
 

@@ -4,8 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
-#include <memory>
 #include <thread>
+
+#include "tests/support/board_ranks.hpp"
 
 namespace coll::test {
 
@@ -13,18 +14,8 @@ namespace {
 
 constexpr Board::Shape kShape{Board::kLeastSlots, 256};
 
-// Ranks as threads over one piece of memory.
-class Ranks {
- public:
-  explicit Ranks(size_t count) : memory_(new (std::align_val_t{64}) std::byte[kShape.bytes(count)]()) {
-    for (size_t rank = 0; rank < count; ++rank) places_.push_back(static_cast<int>(rank));
-  }
-  ~Ranks() { ::operator delete[](memory_, std::align_val_t{64}); }
-  Board board(size_t rank) const { return {memory_, kShape, places_, rank}; }
-
- private:
-  std::byte* memory_;
-  std::vector<int> places_;
+struct Ranks : BoardRanks {
+  explicit Ranks(size_t count) : BoardRanks(count, kShape) {}
 };
 
 constexpr Board::Post post_of(uint64_t number, bool is_last = false) { return {number, sizeof number, is_last, false}; }
