@@ -4,16 +4,6 @@ namespace coll::api {
 
 namespace {
 
-// Runs `body` with the buffers' device as the thread's current one.
-template <class Body>
-Status on_device(const CodecPlace& place, const Body& body) {
-  int before = -1, ignored = -1;
-  COLL_TRY(place.operations->use(place.device, &before));
-  const Status status = body();
-  const Status back = place.operations->use(before, &ignored);
-  return status.ok() ? back : status;
-}
-
 DeviceHop hop_of(const collCodec& codec, size_t count, DataType type) {
   DeviceHop hop;
   hop.codec = codec.codec->traits().name;
@@ -58,7 +48,8 @@ Status find_place(const collCodec& codec, CodecPlace* place) {
 }
 
 Status copy_on_device(const CodecPlace& place, size_t bytes) {
-  return on_device(place, [&] { return place.operations->copy(place.out, place.in, bytes, place.stream); });
+  return on_device(*place.operations, place.device,
+                   [&] { return place.operations->copy(place.out, place.in, bytes, place.stream); });
 }
 
 Status encode_on_device(collCodec& codec, const CodecPlace& place, size_t count, DataType type) {
@@ -68,7 +59,7 @@ Status encode_on_device(collCodec& codec, const CodecPlace& place, size_t count,
   hop.draws = draws_of(rounding, {codec.calls++}, 0);
   hop.own = place.in;
   hop.coded = place.out;
-  return on_device(place, [&] { return place.operations->run(hop, place.stream); });
+  return on_device(*place.operations, place.device, [&] { return place.operations->run(hop, place.stream); });
 }
 
 Status decode_on_device(const collCodec& codec, const CodecPlace& place, size_t bytes, size_t count, DataType type) {
@@ -80,7 +71,7 @@ Status decode_on_device(const collCodec& codec, const CodecPlace& place, size_t 
   DeviceHop hop = hop_of(codec, count, type);
   hop.messages = {&place.in, 1};
   hop.native = place.out;
-  return on_device(place, [&] { return place.operations->run(hop, place.stream); });
+  return on_device(*place.operations, place.device, [&] { return place.operations->run(hop, place.stream); });
 }
 
 }  // namespace coll::api

@@ -83,7 +83,9 @@ Status submit(const Arguments& args, Call&& call) {
   call.count = args.count;
   call.type = args.type;
   std::shared_ptr<Stream> stream;
-  COLL_TRY(api::stream_of(args.stream, &stream));
+  const api::HostStream* const host = api::host_stream(args.stream);
+  if (host != nullptr) stream = host->stream;
+  COLL_TRY(args.comm->communicator->place(host != nullptr ? nullptr : args.stream, &call, &stream));
   if (Group& group = api::group(); group.open()) {
     group.add(*args.comm->communicator, std::move(call), std::move(stream));
     return {};

@@ -151,9 +151,9 @@ collResult_t collCommMemUsage(collComm_t comm, size_t* host_bytes, size_t* devic
 }
 
 collResult_t collCommCuDevice(collComm_t comm, int* device) {
-  return with_comm("collCommCuDevice", comm, [&](Communicator&) {
+  return with_comm("collCommCuDevice", comm, [&](Communicator& communicator) {
     COLL_TRY(not_null(device, "device"));
-    *device = -1;
+    *device = communicator.device();
     return Status();
   });
 }

@@ -14,8 +14,9 @@ Status stream_of(collStream_t handle, std::shared_ptr<Stream>* stream) {
   if (handle == nullptr) return {};
   const HostStream* host = host_stream(handle);
   if (host == nullptr) {
-    return {collUnsupported,
-            "this is a device stream, which collectives do not take yet; use NULL or a stream of collStreamCreate()"};
+    return {collInvalidArgument,
+            "this is none of collStreamCreate()'s streams; ask CUDA about its own (cudaStreamSynchronize(), "
+            "cudaStreamQuery())"};
   }
   *stream = host->stream;
   return {};

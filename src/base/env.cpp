@@ -81,7 +81,8 @@ std::string show_int(const Env& env) {
 template <size_t Env::*field, size_t least>
 Status parse_bytes(std::string_view name, std::string_view value, Env* env) {
   size_t bytes = 0;
-  if (!byte_count(value, &bytes) || (bytes != 0 && bytes < least) || (bytes == 0 && field != &Env::chunk_bytes)) {
+  if (!byte_count(value, &bytes) || (bytes != 0 && bytes < least) ||
+      (bytes == 0 && least > 0 && field != &Env::chunk_bytes)) {
     return bad_value(name, value, text("a number of bytes such as 65536, 64K, 16M or 1G, at least ", least));
   }
   env->*field = bytes;
@@ -168,9 +169,18 @@ constexpr EnvVariable kRegistry[] = {
      parse_text<&Env::host_id>, show_text<&Env::host_id>},
     {"COLL_PROGRESS", Scope::kLocal, "mode", "auto",
      "Whether a thread of the library moves host streams on while the program computes: `auto` where the machine has a "
-     "hardware thread that no rank needs, `on` everywhere, `off` nowhere. Communicators that use MPI for messages are "
+     "hardware thread that no rank needs, `on` everywhere, `off` nowhere. Calls on device buffers need it, and have it "
+     "with `auto`, too. Communicators that use MPI for messages are "
      "left to the program's own threads unless MPI was initialised with `MPI_THREAD_MULTIPLE`.",
      parse_progress, show_text<&Env::progress>},
+    {"COLL_MAX_CTAS", Scope::kLocal, "number", "0",
+     "Most blocks of threads that one kernel of a collective takes, so that the program's own kernels keep their share "
+     "of the device; 0: as many as it has work for.",
+     parse_int<&Env::max_ctas, 0, 65535>, show_int<&Env::max_ctas>},
+    {"COLL_STAGED_BYTES", Scope::kLocal, "bytes", "128K",
+     "Calls on device buffers of at most so many bytes are copied to pinned memory and run on the host, which takes "
+     "less time than starting kernels; longer ones run on the device.",
+     parse_bytes<&Env::staged_bytes, 0>, show_bytes<&Env::staged_bytes>},
     {"COLL_BOOTSTRAP_IFNAME", Scope::kLocal, "interface", "",
      "Network interface whose address `collGetUniqueId` puts into the id.", parse_text<&Env::bootstrap_ifname>,
      show_text<&Env::bootstrap_ifname>},

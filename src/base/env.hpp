@@ -27,8 +27,10 @@ struct Env {
   std::string topo_file;          // "" the node is discovered
   std::string host_id;            // overrides what decides which ranks share a node
   std::string progress = "auto";  // "auto" | "on" | "off"
-  std::string bootstrap_ifname;   // interface of the unique id's address; "" the first that is not loopback
-  std::string debug = "WARN";     // "NONE" | "WARN" | "INFO" | "TRACE"
+  int max_ctas = 0;               // of a kernel; 0: as many as it has work for
+  size_t staged_bytes = 128u << 10;
+  std::string bootstrap_ifname;  // interface of the unique id's address; "" the first that is not loopback
+  std::string debug = "WARN";    // "NONE" | "WARN" | "INFO" | "TRACE"
   std::string debug_subsys = "ALL";
   std::string debug_file;  // "" is stderr
 

@@ -46,9 +46,9 @@ Status run_kernel(const DeviceHop& hop, const Op& op, const Runner& runner) {
   return runner(kernel);
 }
 
-// Sums have kernels for one and two messages, which are most; the others one that takes any number.
+// Any number of messages.
 template <class Format, class Element, bool kCoded, bool kProducts, class Runner>
-Status run_messages(const DeviceHop& hop, const Runner& runner) {
+Status run_batches(const DeviceHop& hop, const Runner& runner) {
   if (hop.op == collMax || hop.op == collMin) {
     const ExtremeOp op{hop.op == collMin};
     return run_kernel<HopKernel<Format, Element, ExtremeOp, 4, kCoded>>(hop, op, runner);
@@ -56,11 +56,18 @@ Status run_messages(const DeviceHop& hop, const Runner& runner) {
   if constexpr (kProducts) {
     if (hop.op == collProd) return run_kernel<HopKernel<Format, Element, ProdOp, 4, kCoded>>(hop, ProdOp(), runner);
   }
-  if constexpr (!kCoded) {
-    if (hop.messages.size() == 1) return run_kernel<HopKernel<Format, Element, SumOp, 1, kCoded>>(hop, SumOp(), runner);
-  }
-  if (hop.messages.size() == 2) return run_kernel<HopKernel<Format, Element, SumOp, 2, kCoded>>(hop, SumOp(), runner);
   return run_kernel<HopKernel<Format, Element, SumOp, 4, kCoded>>(hop, SumOp(), runner);
+}
+
+// Sums have kernels for one and two messages, which are most.
+template <class Format, class Element, bool kCoded, bool kProducts, class Runner>
+Status run_messages(const DeviceHop& hop, const Runner& runner) {
+  const size_t messages = hop.op == collSum || hop.op == collAvg ? hop.messages.size() : 0;
+  if constexpr (!kCoded) {
+    if (messages == 1) return run_kernel<HopKernel<Format, Element, SumOp, 1, kCoded>>(hop, SumOp(), runner);
+  }
+  if (messages == 2) return run_kernel<HopKernel<Format, Element, SumOp, 2, kCoded>>(hop, SumOp(), runner);
+  return run_batches<Format, Element, kCoded, kProducts>(hop, runner);
 }
 
 inline Status refuse_hop(const DeviceHop& hop) {
@@ -103,6 +110,24 @@ Status run_coded(const DeviceHop& hop, const Runner& runner) {
   return run_messages<Format, Float32, true, false>(hop, runner);
 }
 
+// Between small floats and what they are added up in: with either as messages, the other is own elements and result.
+template <class Runner>
+Status run_mixed(const DeviceHop& hop, DataType messages, const Runner& runner) {
+  const bool widened = hop.type == accumulator_of(messages);
+  const DataType small = widened ? messages : hop.type;
+  if (hop.messages.empty() || accumulator_of(small) != (widened ? hop.type : messages)) {
+    return {collUnsupported, text("no kernel makes ", info(hop.type).name, " of ", info(messages).name)};
+  }
+  return with_float(small, [&](auto type) -> Status {
+    using Small = typename decltype(type)::type;
+    if constexpr (Small::kBytes < Float32::kBytes) {
+      if (widened) return run_batches<ArrayFormat<Small>, Float32, false, true>(hop, runner);
+      return run_batches<ArrayFormat<Float32>, Small, false, true>(hop, runner);
+    }
+    return {collInternalError, text(info(hop.type).name, " is its own accumulator")};
+  });
+}
+
 // Hops without a codec: messages are elements of any type.
 template <class Runner>
 Status run_exact(const DeviceHop& hop, const Runner& runner) {
@@ -111,6 +136,9 @@ Status run_exact(const DeviceHop& hop, const Runner& runner) {
   if (hop.coded != nullptr) {
     elements.native = hop.coded;
     elements.coded = nullptr;
+  }
+  if (const DataType type = hop.message_type.value_or(hop.type); type != hop.type) {
+    return run_mixed(elements, type, runner);
   }
   const bool copied = hop.own == nullptr ? hop.messages.size() == 1 : hop.messages.empty();
   if (copied && hop.divisor == 0) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -27,6 +28,9 @@ struct DeviceHop {
   void* coded = nullptr;
   bool random = false;  // the message is rounded stochastically, ...
   random::Run draws{};  // ... and these are the bits of its elements
+  int most_blocks = 0;  // of the kernel (COLL_MAX_CTAS); 0: as many as it has work for
+  // With "none": the messages' type where it is not `type`. One of the two is then the accumulator of the other.
+  std::optional<DataType> message_type{};
 };
 
 }  // namespace coll

@@ -17,6 +17,7 @@ inline constexpr size_t kGrain = 256;      // elements without blocks that a war
 // Elements of the wider side fill 16 bytes, so that the accesses of a warp are as wide as they can be and touch
 // neighbouring bytes. Coded on both sides a code is what counts.
 constexpr int width_of(size_t element_bytes) { return element_bytes >= 4 ? 4 : static_cast<int>(16 / element_bytes); }
+constexpr size_t wider(size_t a, size_t b) { return a > b ? a : b; }
 
 // kBatch: messages that are loaded before the first is combined; 1 and 2 are exact counts, 4 serves any, 0 is a hop
 // without messages. kCoded: the result is a message.
@@ -30,8 +31,8 @@ struct HopKernel {
   static constexpr bool kScaled = kCoded && Format::kScaled;  // lanes have to agree on a block's scale
   static constexpr bool kRecodes = kBatch > 0 && kCoded;
   static constexpr int kWidest = 32 / Format::kRuns;  // a unit lies within a block, and the shortest have 32 elements
-  static constexpr int kWanted =
-      width_of(kRecodes ? Format::kSlotBytes : Element::kBytes) / (kRecodes && sizeof(Acc) == 8 ? 2 : 1);
+  static constexpr int kWanted = width_of(kRecodes ? Format::kSlotBytes : wider(Format::kSlotBytes, Element::kBytes)) /
+                                 (kRecodes && sizeof(Acc) == 8 ? 2 : 1);
   static constexpr int kWidth = kWanted < kWidest ? kWanted : kWidest;
   static constexpr int kElements = kWidth * Format::kRuns;  // of a unit
 

@@ -13,6 +13,8 @@ struct Launch {
   collStream_t stream = nullptr;
   int threads = 0;  // of a block; 0: as tuned
   int blocks_per_sm = 0;
+  int most_blocks = 0;     // of a kernel; 0: as many as it has work for
+  bool load_only = false;  // gets the kernel ready instead
 };
 
 struct CodecKernels {

@@ -63,6 +63,10 @@ class Launcher {
   template <class Kernel>
   Status operator()(const Kernel& kernel) const {
     constexpr int kUnroll = unroll_of<Kernel>();
+    if (launch_.load_only) {
+      cudaFuncAttributes attributes;  // asking for them loads the kernel
+      return cuda::checked(cudaFuncGetAttributes(&attributes, hop_on_device<kUnroll, Kernel>), "loading a kernel");
+    }
     if (kernel.count == 0 && !Kernel::kScaled) return {};
     Tunables tuned{};
     int processors = 0;
@@ -71,14 +75,15 @@ class Launcher {
     const size_t unit_turns = (kernel.units + kWarp * kUnroll - 1) / (kWarp * kUnroll);
     const size_t element_turns = (kernel.count - kernel.whole + kernel.block - 1) / kernel.block;
     const size_t wanted = (std::max(unit_turns, element_turns) + warps - 1) / warps;
-    const size_t most = static_cast<size_t>(processors) * static_cast<size_t>(tuned.blocks_per_sm);
+    size_t most = static_cast<size_t>(processors) * static_cast<size_t>(tuned.blocks_per_sm);
+    if (launch_.most_blocks > 0) most = std::min(most, static_cast<size_t>(launch_.most_blocks));
     const auto blocks = static_cast<unsigned>(std::clamp<size_t>(wanted, 1, most));
     hop_on_device<kUnroll><<<blocks, static_cast<unsigned>(tuned.threads), 0, launch_.stream>>>(kernel);
     return cuda::checked(cudaGetLastError(), "starting a kernel");
   }
 
   Status copy(const void* from, void* to, size_t bytes) const {
-    if (bytes == 0 || from == to) return {};
+    if (bytes == 0 || from == to || launch_.load_only) return {};
     return cuda::checked(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, launch_.stream), "copying");
   }
 

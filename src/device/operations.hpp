@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,7 +17,7 @@
 
 namespace coll {
 
-inline constexpr int kDeviceAbi = COLL_VERSION_CODE * 100 + 1;
+inline constexpr int kDeviceAbi = COLL_VERSION_CODE * 100 + 2;
 
 enum class MemoryKind { kHost, kPinned, kManaged, kDevice };
 
@@ -45,6 +46,15 @@ class DeviceTimer {
   virtual Status elapsed_us(double* us) = 0;
 };
 
+// A moment in the work of a stream.
+class DeviceMark {
+ public:
+  virtual ~DeviceMark() = default;
+  virtual Status set(collStream_t stream) = 0;  // now: behind all that the stream has been given
+  // What `stream` is given from now on waits until set()'s stream has come there.
+  virtual Status hold(collStream_t stream) = 0;
+};
+
 class DeviceOperations {
  public:
   virtual ~DeviceOperations() = default;
@@ -60,6 +70,25 @@ class DeviceOperations {
   virtual Status run(const DeviceHop& hop, collStream_t stream) const = 0;
   virtual Status copy(void* to, const void* from, size_t bytes, collStream_t stream) const = 0;
   virtual Status synchronize(collStream_t stream) const = 0;  // waits
+  // collInProgress while the stream has work; what went wrong with it, where anything did.
+  virtual Status query(collStream_t stream) const = 0;
+
+  // Order between streams and the host. A flag is a word of pinned memory that the host may read and write at any time.
+  virtual Status is_captured(collStream_t stream, bool* captured) const = 0;  // into a graph
+  virtual Status make_mark(std::unique_ptr<DeviceMark>* mark) const = 0;
+  // The stream goes on when *flag is `value` or more; they count modulo 2^32.
+  virtual Status await_flag(collStream_t stream, const uint32_t* flag, uint32_t value) const = 0;
+  virtual Status set_flag(collStream_t stream, uint32_t* flag, uint32_t value) const = 0;
+  // A stream of the library's own on the current device; it waits for no other unless it is told to.
+  virtual Status make_stream(collStream_t* stream) const = 0;
+  virtual Status drop_stream(collStream_t stream) const = 0;
+
+  // These may wait for all work of the device; nobody calls them who has to move that work on.
+  // Gets a hop's kernel ready, so that starting it waits for nothing.
+  virtual Status prepare(const DeviceHop& hop) const = 0;
+  // Host memory that the device reaches, page-aligned.
+  virtual Status allocate_pinned(size_t bytes, void** memory) const = 0;
+  virtual Status release_pinned(void* memory) const = 0;
 
   // Device memory, at once.
   virtual Status allocate(size_t bytes, void** memory) const = 0;

@@ -34,7 +34,7 @@ Status Execution::work_on_bundle(ChunkRun& run, const Step& step, const Shard& p
   } else {
     COLL_TRY(pack(run, step, parts, message_bytes(step.to_wire, part.count), &value));
   }
-  return send_all(run, step, part, value);
+  return send_all(run, step, part, run.round, value);
 }
 
 // The parts of the message that came.

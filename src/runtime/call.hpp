@@ -41,6 +41,15 @@ struct Scale {
   const void* scalar() const { return at != nullptr ? at : value.data(); }
 };
 
+// Which of a call's buffers are memory of a device, which the host does not touch.
+struct DeviceBuffers {
+  bool send = false;
+  bool recv = false;
+  bool scalar = false;  // of an operator that multiplies first
+  bool reached = true;  // whether the device reaches all of the call's buffers
+  bool any() const { return send || recv || scalar; }
+};
+
 struct Call {
   Function function;
   const std::byte* send = nullptr;
@@ -54,6 +63,7 @@ struct Call {
   std::shared_ptr<const Scale> scale{};  // empty: the data as it is
   bool settled = false;                  // planned by its data, when later calls may have begun already
   uint64_t draw = 0;                     // calls made with the codec's handle
+  DeviceBuffers on_device{};
 };
 
 // What of the user's buffers the call reads (writes) on a rank that has them.

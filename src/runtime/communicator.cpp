@@ -39,6 +39,7 @@ Operation::~Operation() {
   }
   settling_.reset();
   execution_.reset();
+  device_call_.reset();
   if (numbered_) --communicator_.numbered_;
   --communicator_.pending_;  // last: whoever waits for it may now destroy the communicator
 }
@@ -63,7 +64,9 @@ Communicator::Communicator(Foundation foundation)
       sends_(static_cast<size_t>(base_.nranks)),
       receives_(static_cast<size_t>(base_.nranks)) {}
 
-Communicator::~Communicator() = default;
+Communicator::~Communicator() {
+  for (const auto& [stream, line] : lines_) line->close(memory_still_accessed_);
+}
 
 bool Communicator::decide_progress_thread() const {
   const std::string& wanted = base_.config.env.progress;
@@ -83,8 +86,15 @@ Status Communicator::run(const Call& call, const std::shared_ptr<Stream>& stream
     COLL_TRY(run_at_once(call, &done));
     if (done) return {};
   }
+  if (!stream && base_.process->devices().known() == nullptr && base_.process->devices().operations() != nullptr) {
+    Call placed = call;  // devices have come since the communicator was made
+    std::shared_ptr<Stream> line;
+    COLL_TRY(place(nullptr, &placed, &line));
+    if (line) return run(placed, line);
+  }
   const auto visit = base_.process->visit();
   const std::lock_guard lock(busy_);
+  if (DeviceLine* const line = stream ? stream->device_line() : nullptr) return run_on_line(call, *line);
   std::unique_ptr<Operation> operation;
   COLL_TRY(begin(call, &operation));
   if (!stream) return complete(*operation);
@@ -151,6 +161,10 @@ Status Communicator::make_execution(const Call& call, uint64_t sequence, bool ag
 
 Status Communicator::move_on(Operation& operation, bool* moved) {
   if (!operation.has_turn()) return {};
+  if (!operation.here_) {
+    COLL_TRY(operation.device_call_->arrive(moved, &operation.here_));
+    if (!operation.here_) return {};
+  }
   if (operation.settling_) {
     bool settled = false;
     COLL_TRY(operation.settling_->advance(moved, &settled));
@@ -159,8 +173,12 @@ Status Communicator::move_on(Operation& operation, bool* moved) {
     COLL_TRY(make_execution(operation.settling_->settled(), sequence, false, &operation.execution_));
     operation.settling_.reset();
   }
-  return operation.execution_->advance(moved);
+  COLL_TRY(operation.execution_->advance(moved));
+  if (operation.gone_ || !operation.execution_->done()) return {};
+  return operation.device_call_->leave(moved, &operation.gone_);
 }
+
+bool Operation::any_mover() const { return device_call_ || communicator_.progress_thread_allowed(); }
 
 Status Communicator::complete(Operation& operation) {
   const auto begun = Clock::now();
@@ -213,6 +231,7 @@ Status Communicator::step(Operation& operation, bool* moved, bool* done) {
     return {};
   }
   if (Status status = watchdog_.listen(); !status.ok()) return poison(status, false);
+  if (operation.waits_for_device()) return {};  // peers that wait for this rank say so when their time is up
   const auto waiting = [&operation] { return operation.waiting(); };
   Status status = watchdog_.look(operation.patience_, waiting);
   return status.ok() ? status : poison(status, true);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -14,6 +15,7 @@
 #include "runtime/bootstrap.hpp"
 #include "runtime/call.hpp"
 #include "runtime/config.hpp"
+#include "runtime/device_call.hpp"
 #include "runtime/execution.hpp"
 #include "runtime/fabric.hpp"
 #include "runtime/plan_cache.hpp"
@@ -63,11 +65,16 @@ class Operation {
   Operation& operator=(const Operation&) = delete;
 
   Communicator& communicator() const { return communicator_; }
+  bool any_mover() const;  // whether the progress thread may move it on
 
  private:
   friend class Communicator;
-  bool done() const { return execution_ && execution_->done(); }
+  bool done() const { return execution_ && execution_->done() && gone_; }
   WaitingCall waiting() const;
+  // Nothing but a device keeps it from going on.
+  bool waits_for_device() const {
+    return !here_ || (execution_ && (execution_->waits_for_device() || (execution_->done() && !gone_)));
+  }
   bool has_turn() const { return lane_ == nullptr || lane_->finished == turn_; }
 
   Communicator& communicator_;
@@ -76,6 +83,9 @@ class Operation {
   const bool numbered_;                 // it has a number among the communicator's collectives
   std::unique_ptr<Settling> settling_;  // before the execution is known
   std::unique_ptr<Execution> execution_;
+  std::unique_ptr<DeviceCall> device_call_;  // where the call is in the order of a device's stream
+  bool here_ = true;                         // its input is; its result is where it was wanted
+  bool gone_ = true;
   Patience patience_;
 };
 
@@ -106,6 +116,11 @@ class Communicator {
   // The codec of a plain call: the communicator's default one where it fits; other calls stay exact.
   std::shared_ptr<const Codec> default_codec_for(const Call& call) const;
 
+  // Finds out whose memory the call's buffers are. Where they, or the stream, are a device's, `stream` becomes the line
+  // of the calls there; it stays empty where the call blocks, and is a host stream's where it was. `handle`: the
+  // program's, if that is none of a host stream. To be called outside of visits to the process, since it may wait for
+  // the device.
+  Status place(collStream_t handle, Call* call, std::shared_ptr<Stream>* stream);
   // Runs the call to its end on this thread (stream empty), or enqueues it. The codec of a plain call is the default
   // one where it fits.
   Status run(const Call& call, const std::shared_ptr<Stream>& stream);
@@ -113,7 +128,8 @@ class Communicator {
   Status run_together(std::span<const Deferred> calls, bool* taken);
   Status query_plan(const Call& call, std::string* json);
   collStats_t stats();
-  size_t memory_bytes() const { return base_.fabric->memory_bytes() + base_.process->staging()->held_bytes(); }
+  size_t memory_bytes() const;
+  int device() const { return device_; }  // of its device buffers; -1: it has had none
   const Config& config() const { return base_.config; }
   const std::string& simulated_host() const { return base_.simulated_host; }
   const topo::Topology& topology() const { return base_.topology; }  // does not change
@@ -136,6 +152,13 @@ class Communicator {
   Status begin_transfer(const Call& call, std::unique_ptr<Operation>* operation);
   Status make_execution(const Call& call, uint64_t sequence, bool agree, std::unique_ptr<Execution>* execution);
   Status move_on(Operation& operation, bool* moved);
+  // Calls on devices, in device_calls.cpp.
+  Status locate(const DeviceOperations& operations, Call* call, int* device) const;
+  Status find_line(int device, collStream_t handle, std::shared_ptr<DeviceLine>* line);
+  Status may_use_device(int device) const;
+  Status find_room(const Call& call, const DeviceOperations& operations, DeviceRoom* room);
+  bool selects_device(const Call& call, Selection* selection);
+  Status run_on_line(const Call& call, DeviceLine& line);
   Status complete(Operation& operation);
   // The short ways of blocking calls in a node, in short_calls.cpp; they set *taken where they are open.
   Status run_at_once(const Call& call, bool* taken);
@@ -175,6 +198,9 @@ class Communicator {
   std::set<std::string> logged_;
   std::vector<Lane> sends_;  // by rank
   std::vector<Lane> receives_;
+  int device_ = -1;
+  std::set<std::shared_ptr<const Plan>> prepared_;  // whose kernels are ready
+  std::map<collStream_t, std::shared_ptr<DeviceLine>> lines_;
   std::vector<TransferInLane> transfers_;  // that go the short way at the moment
   std::atomic<int> pending_{0};
   std::atomic<int> numbered_{0};  // those of them that are collectives

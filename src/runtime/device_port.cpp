@@ -34,7 +34,7 @@ Status open_devices(std::unique_ptr<DeviceOperations>* operations) {
 }
 
 DevicePort::DevicePort(std::unique_ptr<DeviceOperations> operations)
-    : tried_(true), operations_(std::move(operations)) {}
+    : tried_(true), operations_(std::move(operations)), known_(operations_.get()) {}
 
 DeviceOperations* DevicePort::operations(std::string* why_not) {
   const std::lock_guard lock(mutex_);
@@ -45,6 +45,7 @@ DeviceOperations* DevicePort::operations(std::string* why_not) {
     }
     tried_ = true;
     opened_ = open_devices(&operations_);
+    known_.store(operations_.get(), std::memory_order_release);
   }
   if (operations_ == nullptr && why_not != nullptr) *why_not = opened_.message();
   return operations_.get();

@@ -1,10 +1,12 @@
 // The way to the devices of this machine: libcoll_cuda.so, opened when it is first needed and there is a driver.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 
 #include "device/operations.hpp"
+#include "runtime/device_flags.hpp"
 
 namespace coll {
 
@@ -21,12 +23,27 @@ class DevicePort {
   // Device memory exists only in processes that have loaded the driver. NULL in others, which are left without one, and
   // where the module cannot be had; `why_not` (may be NULL) says which.
   DeviceOperations* operations(std::string* why_not = nullptr);
+  // As operations(), without looking for what has not been found yet: costs next to nothing.
+  DeviceOperations* known() const { return known_.load(std::memory_order_acquire); }
+  DeviceFlagPool& flags() { return flags_; }
 
  private:
   std::mutex mutex_;
   bool tried_ = false;
   Status opened_;
   std::unique_ptr<DeviceOperations> operations_;
+  DeviceFlagPool flags_;
+  std::atomic<DeviceOperations*> known_{nullptr};
 };
+
+// Runs `body` with the device as this thread's current one.
+template <class Body>
+Status on_device(const DeviceOperations& operations, int device, const Body& body) {
+  int before = -1, ignored = -1;
+  COLL_TRY(operations.use(device, &before));
+  const Status status = body();
+  const Status back = before == device ? Status() : operations.use(before, &ignored);
+  return status.ok() ? back : status;
+}
 
 }  // namespace coll

@@ -9,6 +9,7 @@
 
 #include "reduce/reduce.hpp"
 #include "runtime/board_run.hpp"
+#include "runtime/device_work.hpp"
 
 namespace coll {
 
@@ -46,6 +47,8 @@ Execution::Execution(const Surroundings& around, const Call& call, Selection sel
                        tag_of(sequence, 0, kAgreementLeg, 0));
   }
 }
+
+Execution::~Execution() = default;
 
 Status Execution::advance(bool* moved) {
   if (done_) return {};
@@ -108,6 +111,7 @@ Status Execution::start_chunk() {
   ChunkRun& run = running_.emplace_back();
   run.chunk = next_chunk_++;
   run.slots.resize(static_cast<size_t>(plan_->slots));
+  if (work_) work_->start_chunk(run.chunk);
   return post_receives(run);
 }
 
@@ -131,9 +135,14 @@ Status Execution::post_receives(ChunkRun& run) {
 Status Execution::post_receive(ChunkRun& run, const Step& step, int peer, int shard, const Shard& part) {
   Incoming& in = run.incoming.emplace_back(Incoming{peer, shard, step.from_wire, part, {}, nullptr, {}});
   // Where it is done with when the step is.
-  in.request.may_view = step.reduce || (step.to.count == 0 && (step.to_output || !step.hold));
+  // Kernels do not reach everything that a transport may show.
+  in.request.may_view = !work_ && (step.reduce || (step.to.count == 0 && (step.to_output || !step.hold)));
   size_t room = message_bytes(step.from_wire, part.count);
-  if (received_in_output(step, part, peer)) {
+  if (work_) {
+    COLL_TRY(take_on_device(run, room, true, &in.block));
+    in.place = in.block.data();
+    room = in.block.capacity();
+  } else if (received_in_output(step, part, peer)) {
     in.place = output(part);
   } else {
     COLL_TRY(take_block(room, &in.block));
@@ -145,12 +154,15 @@ Status Execution::post_receive(ChunkRun& run, const Step& step, int peer, int sh
 
 // The loop that does the work: a step runs as soon as its messages are here.
 Status Execution::advance_chunk(ChunkRun& run, bool* moved) {
+  if (work_) COLL_TRY(settle_device(run, moved));
   while (run.step < plan_->steps.size()) {
     const Step& step = plan_->steps[run.step];
     const Shard part = bundle_part(step, run.round, run.chunk);
     const size_t messages = messages_of(step, run.round, part);
     if (!ready(run, step, messages)) return {};
-    if (part.count > 0) COLL_TRY(perform(run, step, part, messages));
+    if (part.count > 0) {
+      COLL_TRY(work_ ? perform_on_device(run, step, part, messages) : perform(run, step, part, messages));
+    }
     run.taken += messages;
     if (++run.round == step.rounds) {
       run.round = 0;
@@ -202,7 +214,7 @@ Status Execution::perform(ChunkRun& run, const Step& step, const Shard& part, si
     if (in.request.view != nullptr) COLL_TRY(around_.fabric->to(in.peer).give_back(&in.request));
     in.block = {};
   }
-  return step.bundles() ? Status() : send_all(run, step, part, value);
+  return step.bundles() ? Status() : send_all(run, step, part, run.round, value);
 }
 
 Status Execution::verify(const Incoming& in, const Step& step) const {
@@ -269,15 +281,12 @@ Status Execution::pass_on(const ChunkRun& run, const Step& step, const Shard& pa
 
 Status Execution::produce(ChunkRun& run, const Step& step, const Shard& part, std::span<const Contribution> from,
                           Value* value) {
-  const bool copies =
-      !step.reduce && step.local == Local::kInput && step.to_wire == Wire::kNative && step.keep_slot < 0;
   const size_t native_bytes = part.count * size_of(call_.type);
-  if (copies) {
+  if (copies_input(step)) {
     if (step.to_output && output(part) != input(part)) copy_to_output(input(part), part);
     return step.to.count > 0 ? send_user_memory(run, step, {input(part), native_bytes}, value) : Status();
   }
-  Hop hop{call_.type, call_.op, around_.nranks, call_.codec.get(), {}, part.count, step.finish};
-  hop.draw = {call_.draw, around_.rank, part.offset};
+  Hop hop = hop_of(step, part);
   if (step.to_output) hop.native = output(part);
   hop.stream = streams_ && !call_.codec;
   const bool sends = step.to.count > 0;
@@ -318,10 +327,16 @@ Status Execution::send_user_memory(const ChunkRun& run, const Step& step, std::s
   return {};
 }
 
-Status Execution::send_all(ChunkRun& run, const Step& step, const Shard& part, const Value& value) {
-  const int shard = plan_->entry(step.shard, run.round, 0);
+Hop Execution::hop_of(const Step& step, const Shard& part) const {
+  Hop hop{call_.type, call_.op, around_.nranks, call_.codec.get(), {}, part.count, step.finish};
+  hop.draw = {call_.draw, around_.rank, part.offset};
+  return hop;
+}
+
+Status Execution::send_all(ChunkRun& run, const Step& step, const Shard& part, int round, const Value& value) {
+  const int shard = plan_->entry(step.shard, round, 0);
   for (int j = 0; j < step.to.count; ++j) {
-    const int peer = plan_->entry(step.to, run.round, j);
+    const int peer = plan_->entry(step.to, round, j);
     if (peer == around_.rank) continue;
     Outgoing& out = run.outgoing.emplace_back(Outgoing{peer, value.block, value.message, {}});
     out.request.to_copy = is_copied(step);
@@ -334,7 +349,7 @@ Status Execution::send_all(ChunkRun& run, const Step& step, const Shard& part, c
 }
 
 bool Execution::finished(const ChunkRun& run) const {
-  return run.step == plan_->steps.size() &&
+  return run.step == plan_->steps.size() && run.on_device.empty() &&
          std::all_of(run.outgoing.begin(), run.outgoing.end(), [](const Outgoing& out) { return out.request.done; });
 }
 

@@ -2,6 +2,7 @@
 // several chunks at a time, so that one chunk's messages travel while the next is encoded and reduced.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -24,6 +25,8 @@ inline constexpr int kChunksInFlight = 4;
 
 inline constexpr size_t kChecksumBytes = sizeof(uint64_t);  // behind a message's bytes
 
+inline size_t chunks_in_flight(const Plan& plan) { return std::min<size_t>(kChunksInFlight, plan.chunks); }
+
 // What an execution uses and does not own; all of it outlives the execution.
 struct Surroundings {
   Fabric* fabric;
@@ -38,13 +41,26 @@ inline bool overlap(const std::byte* a, size_t a_bytes, const std::byte* b, size
   return a < b + b_bytes && b < a + a_bytes;
 }
 
+class DeviceBatch;
+class DeviceWork;
+
+// A step that hands the input on as it is.
+inline bool copies_input(const Step& step) {
+  return !step.reduce && step.local == Local::kInput && step.to_wire == Wire::kNative && step.keep_slot < 0;
+}
+
 class Execution {
  public:
   // `selection` has no plan where the call only has to be agreed on: barriers, and counts of 0. Transfers are agreed on
   // between their two ranks, whatever `agree` says.
   Execution(const Surroundings& around, const Call& call, Selection selection, uint64_t sequence, bool agree);
+  ~Execution();
   Execution(const Execution&) = delete;
   Execution& operator=(const Execution&) = delete;
+
+  // Its steps are to run on the batch's device, which has reserved what device_room() says for each of the
+  // chunks_in_flight(); before it is first advanced.
+  Status work_on_device(std::shared_ptr<DeviceBatch> batch);
 
   // Does what can be done now; never blocks. Sets *moved where anything happened.
   Status advance(bool* moved);
@@ -52,6 +68,7 @@ class Execution {
   uint64_t sequence() const { return sequence_; }
   const Call& call() const { return call_; }
   std::vector<int> awaited_ranks() const;  // whose messages it waits for at this moment, or to take its own
+  bool waits_for_device() const;
   bool compressed() const { return plan_ && plan_->encodings > 0; }
 
  private:
@@ -78,6 +95,16 @@ class Execution {
     Wire wire = Wire::kNative;
     size_t count = 0;
   };
+  // A step that the device has been given.
+  struct DeviceStep {
+    const Step* step;
+    Shard part;
+    int round;
+    size_t first, messages;  // of what came, that it uses
+    Block block;             // of what it hands on
+    size_t message_bytes;    // of that
+    uint32_t ticket;
+  };
   // One chunk's walk through the steps.
   struct ChunkRun {
     size_t chunk = 0;
@@ -87,7 +114,8 @@ class Execution {
     size_t taken = 0;
     std::deque<Outgoing> outgoing;
     std::vector<Block> slots;
-    std::vector<Held> held;  // by shard, where the plan holds any
+    std::vector<Held> held;            // by shard, where the plan holds any
+    std::deque<DeviceStep> on_device;  // that are not known to be done
   };
   // The value a step hands on.
   struct Value {
@@ -121,7 +149,14 @@ class Execution {
   Status reduce_bundle(ChunkRun& run, const Step& step, const Shard& part, const std::vector<Held>& came);
   void put_down(ChunkRun& run, const Step& step, const std::vector<Held>& parts) const;
   Status pack(const ChunkRun& run, const Step& step, const std::vector<Held>& parts, size_t bytes, Value* value);
-  Status send_all(ChunkRun& run, const Step& step, const Shard& part, const Value& value);
+  Status send_all(ChunkRun& run, const Step& step, const Shard& part, int round, const Value& value);
+  Hop hop_of(const Step& step, const Shard& part) const;
+  // Steps on a device, in device_steps.cpp.
+  Status perform_on_device(ChunkRun& run, const Step& step, const Shard& part, size_t messages);
+  Status pass_on_device(ChunkRun& run, const Step& step, const Shard& part, DeviceStep* given);
+  Status produce_on_device(ChunkRun& run, const Step& step, const Shard& part, DeviceStep* given);
+  Status take_on_device(ChunkRun& run, size_t bytes, bool pinned, Block* block);
+  Status settle_device(ChunkRun& run, bool* moved);
   bool finished(const ChunkRun& run) const;
   bool may_write(const ChunkRun& run, const Shard& part) const;
 
@@ -150,6 +185,7 @@ class Execution {
   std::optional<Agreement> agreement_;
   std::optional<Introduction> introduction_;  // of a transfer
   std::unique_ptr<BoardCall> board_call_;     // where the plan goes over the board
+  std::unique_ptr<DeviceWork> work_;          // where its steps run on a device
   std::deque<ChunkRun> running_;
   size_t next_chunk_ = 0;
   bool done_ = false;

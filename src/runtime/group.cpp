@@ -33,6 +33,7 @@ Status join(const Deferred& send, Deferred* receive) {
     return {collInvalidArgument, "what a rank sends to itself overlaps where it receives it"};
   receive->call.function = Function::kSend;
   receive->call.send = send.call.send;
+  receive->call.on_device.send = send.call.on_device.send;
   return {};
 }
 
@@ -81,12 +82,21 @@ void put_in_order(std::vector<Deferred>* calls) {
 // One open batch on each of the streams, closed at the end.
 class Batches {
  public:
-  void open(const std::shared_ptr<Stream>& stream) {
-    if (streams_.insert(stream).second) stream->open_batch();
+  Status open(const std::shared_ptr<Stream>& stream) {
+    if (streams_.contains(stream)) return {};
+    COLL_TRY(stream->open_batch());
+    streams_.insert(stream);
+    return {};
   }
-  ~Batches() {
-    for (const auto& stream : streams_) stream->close_batch();
+  Status close() {
+    Status first;
+    for (const auto& stream : std::exchange(streams_, {})) {
+      const Status status = stream->close_batch();
+      if (first.ok()) first = status;
+    }
+    return first;
   }
+  ~Batches() { static_cast<void>(close()); }
   Batches() = default;
   Batches(const Batches&) = delete;
   Batches& operator=(const Batches&) = delete;
@@ -98,12 +108,13 @@ class Batches {
 Status issue_all(const std::vector<Deferred>& calls, const std::shared_ptr<Stream>& waited) {
   Batches batches;
   Status first;
-  for (const Deferred& each : calls) batches.open(each.stream ? each.stream : waited);
+  for (const Deferred& each : calls) COLL_TRY(batches.open(each.stream ? each.stream : waited));
   for (const Deferred& each : calls) {
     const Status status = each.communicator->run(each.call, each.stream ? each.stream : waited);
     if (!status.ok() && first.ok()) first = status;
   }
-  return first;
+  const Status closed = batches.close();
+  return first.ok() ? closed : first;
 }
 
 Status issue(std::vector<Deferred>& calls) {

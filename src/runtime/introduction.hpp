@@ -18,6 +18,8 @@ constexpr uint32_t transfer_data_tag(uint32_t chunk) { return kTransferTag + 1 +
 
 class Introduction {
  public:
+  static constexpr size_t kMostCarriedBytes = 1024;  // what is longer is not copied first
+
   // `checksums`: data has to travel with its checksum, and so not here.
   Introduction(Fabric& fabric, const Call& call, int rank, bool checksums);
 
@@ -29,8 +31,6 @@ class Introduction {
   size_t carried_bytes() const { return carried_bytes_; }
 
  private:
-  static constexpr size_t kMostCarriedBytes = 1024;  // what is longer is not copied first
-
   struct Message {
     std::array<uint64_t, 2> terms;  // count and type
     std::array<std::byte, kMostCarriedBytes> data;

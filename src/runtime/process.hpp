@@ -8,6 +8,7 @@
 #include <mutex>
 #include <vector>
 
+#include "runtime/device_port.hpp"
 #include "runtime/progress.hpp"
 #include "runtime/staging.hpp"
 #include "transport/shm/regions.hpp"
@@ -27,6 +28,9 @@ class Process : public std::enable_shared_from_this<Process> {
   const std::shared_ptr<shm::Regions>& regions() const { return regions_; }
   Status allocate(size_t bytes, void** memory);
   Status release(void* memory);
+  DevicePort& devices() const { return *devices_; }
+  // For tests: other devices than the machine's, before any communicator is made.
+  void replace_devices(std::unique_ptr<DevicePort> devices) { devices_ = std::move(devices); }
   void add(const std::shared_ptr<Stream>& stream);
   bool has_streams() const { return any_streams_.load(std::memory_order_acquire); }  // or has had some
   // Moves every stream of the process on; never blocks. Streams that another thread is at are passed over.
@@ -47,6 +51,7 @@ class Process : public std::enable_shared_from_this<Process> {
 
   std::shared_ptr<StagingPool> staging_ = std::make_shared<StagingPool>();
   std::shared_ptr<shm::Regions> regions_ = std::make_shared<shm::Regions>();
+  std::unique_ptr<DevicePort> devices_ = std::make_unique<DevicePort>();
   std::mutex mutex_;
   std::vector<std::weak_ptr<Stream>> streams_;
   std::atomic<bool> any_streams_{false};  // a program without streams takes no lock for them

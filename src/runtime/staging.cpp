@@ -11,6 +11,13 @@ constexpr size_t kSmallestBlock = 256;
 constexpr size_t kMostIdleBytes = size_t{64} << 20;  // beyond this, blocks go back to the system
 }  // namespace
 
+Block Block::borrowed(std::span<std::byte> memory) {
+  Block block;
+  block.memory_ = std::shared_ptr<std::byte>(std::shared_ptr<std::byte>(), memory.data());
+  block.capacity_ = memory.size();
+  return block;
+}
+
 void Block::leak() {
   if (memory_) new std::shared_ptr<std::byte>(memory_);  // one reference that nobody drops
   memory_.reset();

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <vector>
 
 namespace coll {
@@ -20,6 +21,8 @@ class Block {
   std::byte* data() const { return memory_ ? memory_.get() : nullptr; }
   size_t capacity() const { return capacity_; }
   explicit operator bool() const { return memory_ != nullptr; }
+  // Memory that is somebody else's, and stays his.
+  static Block borrowed(std::span<std::byte> memory);
   // Never gives the memory back: for blocks that a failed receive may still write to.
   void leak();
 

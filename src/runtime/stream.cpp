@@ -13,16 +13,18 @@ void Stream::enqueue(std::unique_ptr<Operation> operation) {
   batches_.back().push_back(std::move(operation));
 }
 
-void Stream::open_batch() {
+Status Stream::open_batch() {
   const std::lock_guard lock(mutex_);
   batches_.emplace_back();
   open_ = true;
+  return {};
 }
 
-void Stream::close_batch() {
+Status Stream::close_batch() {
   const std::lock_guard lock(mutex_);
   open_ = false;
-  if (batches_.back().empty()) batches_.pop_back();
+  if (!batches_.empty() && batches_.back().empty()) batches_.pop_back();
+  return {};
 }
 
 bool Stream::advance(Mover mover, bool* moved) {
@@ -42,7 +44,7 @@ bool Stream::advance_front(Mover mover, bool* moved) {
   bool left = false;
   for (auto at = front.begin(); at != front.end();) {
     Operation& operation = **at;
-    const bool any_mover = operation.communicator().progress_thread_allowed();
+    const bool any_mover = operation.any_mover();
     bool done = false;
     Status status;
     if (mover == Mover::kProgram || any_mover) status = operation.communicator().advance(operation, moved, &done);

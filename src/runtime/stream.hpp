@@ -12,6 +12,7 @@
 namespace coll {
 
 class Communicator;
+class DeviceLine;
 class Operation;
 
 // Who moves a stream on: a thread of the program, or the progress thread, which may not touch every communicator.
@@ -20,11 +21,14 @@ enum class Mover { kProgram, kProgressThread };
 class Stream {
  public:
   Stream();
-  ~Stream();
+  virtual ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
   void enqueue(std::unique_ptr<Operation> operation);
   // Between these two, what is enqueued makes one batch, whose operations advance side by side.
-  void open_batch();
-  void close_batch();
+  virtual Status open_batch();
+  virtual Status close_batch();
+  virtual DeviceLine* device_line() { return nullptr; }  // where it is one
   // Moves what is at the front on; never blocks. Tells whether there is work left for the progress thread.
   bool advance(Mover mover, bool* moved);
   bool empty() const;

@@ -10,6 +10,14 @@
 
 namespace coll::test {
 
+// Whose memory a case's buffers are.
+enum class Memory {
+  kOrdinary,
+  kMapped,  // of collMemAlloc()
+  kDevice,
+  kMixed,  // a device's on odd ranks, ordinary on even ones
+};
+
 struct Case {
   Function function = Function::kAllReduce;
   size_t count = 0;
@@ -17,8 +25,8 @@ struct Case {
   RedOp op = collSum;
   int root = 0;
   Pattern pattern{};
-  bool odd = false;     // buffers at odd addresses
-  bool mapped = false;  // buffers of collMemAlloc()
+  bool odd = false;  // buffers at odd addresses
+  Memory memory = Memory::kOrdinary;
 };
 
 using SharedCodec = std::shared_ptr<const Codec>;  // empty: exact

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "tests/conformance/cases.hpp"
+#include "tests/support/async_device.hpp"
 #include "tests/support/late_transport.hpp"
 #include "tests/support/sanitized.hpp"
 #include "tests/support/two_packages.hpp"
@@ -11,9 +12,10 @@ namespace coll::test {
 
 namespace {
 
-// late: inproc, and rank 0 sends late; mapped: shm, and the buffers are of collMemAlloc()
-enum class Links { kInproc, kShm, kLate, kMapped };
-constexpr std::string_view kLinkNames[] = {"inproc", "shm", "late", "mapped"};
+// late: inproc, and rank 0 sends late. What follows is shm: mapped: the buffers are of collMemAlloc(); staged: they are
+// a device's, and calls run on the host; device: ... on the device; mixed: they are a device's on some ranks.
+enum class Links { kInproc, kShm, kLate, kMapped, kStaged, kDevice, kMixed };
+constexpr std::string_view kLinkNames[] = {"inproc", "shm", "late", "mapped", "staged", "device", "mixed"};
 
 struct Service {
   std::string algorithm;  // "": the planner chooses
@@ -68,14 +70,50 @@ std::unique_ptr<Transport> late_on_rank_0(int rank, std::unique_ptr<Transport> r
 }
 
 WorldOptions options_for(const Placement& node_of, const Service& service) {
-  WorldOptions options{node_of, service.links == Links::kShm || service.links == Links::kMapped};
+  WorldOptions options{node_of, service.links != Links::kInproc && service.links != Links::kLate};
   if (service.links == Links::kLate) options.wrap = late_on_rank_0;
   return options;
 }
 
+Memory memory_of(Links links) {
+  switch (links) {
+    case Links::kMapped:
+      return Memory::kMapped;
+    case Links::kStaged:
+    case Links::kDevice:
+      return Memory::kDevice;
+    case Links::kMixed:
+      return Memory::kMixed;
+    default:
+      return Memory::kOrdinary;
+  }
+}
+
 std::vector<Case> with_memory(std::vector<Case> cases, const Service& service) {
-  for (Case& each : cases) each.mapped = service.links == Links::kMapped;
+  for (Case& each : cases) each.memory = memory_of(service.links);
   return cases;
+}
+
+// A device that is none, where the service needs one, for the communicators that are made while this lives.
+class Devices {
+ public:
+  explicit Devices(const Service& service) {
+    const Memory memory = memory_of(service.links);
+    if (memory != Memory::kDevice && memory != Memory::kMixed) return;
+    auto device = std::make_unique<AsyncDevice>();
+    process_->replace_devices(std::make_unique<DevicePort>(std::move(device)));
+  }
+  ~Devices() { process_->replace_devices(std::make_unique<DevicePort>()); }
+  Devices(const Devices&) = delete;
+  Devices& operator=(const Devices&) = delete;
+
+ private:
+  std::shared_ptr<Process> process_ = Process::acquire();
+};
+
+// Everything runs on the device that can, or nothing.
+void set_staging(const Service& service, Config& config) {
+  config.env.staged_bytes = service.links == Links::kStaged ? size_t{1} << 40 : 0;
 }
 
 class Collectives : public testing::TestWithParam<Service> {};
@@ -89,12 +127,14 @@ TEST_P(Collectives, Hold) {
   size_t index = 0;
   const bool few = service.few || kSanitized;
   const TwoPackages packages;
+  const Devices devices(service);
   for (const Shape& shape : shapes(few)) {
     if (shape.packages && !packages.possible()) continue;
     WorldOptions options = options_for(shape.node_of, service);
     options.edit = [&](int rank, Config& config) {
       if (shape.packages) packages.place(rank, config);
       config.env.topo_switch = shape.switches;
+      set_staging(service, config);
       config.env.algo = service.algorithm;
       config.env.chunk_bytes = kChunkBytes[index % std::size(kChunkBytes)];
       config.check = index % 2 == 0 ? 2 : 1;
@@ -140,9 +180,11 @@ TEST_P(LongCollectives, Hold) {
       {Function::kScatter, 70001, collFloat32, collSum, 1, {}, true},
   };
   const std::vector<SharedCodec> codecs = all_codecs();
+  const Devices devices(GetParam());
   for (const Placement& node_of : {one_node(3), blocks({2, 2})}) {
     WorldOptions options = options_for(node_of, GetParam());
     options.edit = [&](int, Config& config) {
+      set_staging(GetParam(), config);
       config.env.algo = GetParam().algorithm;
       config.env.chunk_bytes = size_t{4} << 20;
     };
@@ -181,8 +223,16 @@ std::vector<Service> few_services() {
   return all;
 }
 
+// On a device, every algorithm; staged ones are run by the host as the others are.
+std::vector<Service> device_services() {
+  std::vector<Service> all = services({Links::kDevice}, true);
+  for (const char* algorithm : {"", "direct", "hier_direct"}) all.push_back({algorithm, Links::kMixed, true});
+  all.push_back({"", Links::kStaged, true});
+  return all;
+}
+
 std::vector<Service> long_services() {
-  if (!kSanitized) return services({Links::kInproc, Links::kShm, Links::kMapped}, false);
+  if (!kSanitized) return services({Links::kInproc, Links::kShm, Links::kMapped, Links::kDevice}, false);
   std::vector<Service> all = services({Links::kShm}, true);
   for (const Links links : {Links::kInproc, Links::kMapped}) {
     for (const char* algorithm : {"", "direct"}) all.push_back({algorithm, links, true});
@@ -194,6 +244,7 @@ const auto kTestName = [](const auto& tested) { return name_of(tested.param); };
 
 INSTANTIATE_TEST_SUITE_P(All, Collectives, testing::ValuesIn(full_services()), kTestName);
 INSTANTIATE_TEST_SUITE_P(Few, Collectives, testing::ValuesIn(few_services()), kTestName);
+INSTANTIATE_TEST_SUITE_P(Device, Collectives, testing::ValuesIn(device_services()), kTestName);
 INSTANTIATE_TEST_SUITE_P(All, LongCollectives, testing::ValuesIn(long_services()), kTestName);
 
 }  // namespace

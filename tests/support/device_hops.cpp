@@ -13,23 +13,6 @@ namespace {
 
 using testing::GuardedBuffer;
 
-// Elements of any type, made of floats where it is one.
-std::vector<std::byte> make_elements(const HopCase& hop, unsigned seed) {
-  std::vector<std::byte> elements(hop.count * size_of(hop.type));
-  std::mt19937 random(seed);
-  if (!info(hop.type).is_float || hop.data == HopData::kAnyBits) {
-    for (std::byte& byte : elements) byte = static_cast<std::byte>(random());
-    return elements;
-  }
-  std::vector<float> floats = hop.data == HopData::kGradients ? testing::gradients(hop.count, seed)
-                                                              : testing::gradients_with_hard_values(hop.count, seed);
-  std::vector<double> wide(floats.begin(), floats.end());
-  const void* const accumulators =
-      hop.type == collFloat64 ? static_cast<const void*>(wide.data()) : static_cast<const void*>(floats.data());
-  reduce::store(hop.type, accumulators, elements.data(), hop.count);
-  return elements;
-}
-
 std::unique_ptr<Codec> codec_of(const HopCase& hop) {
   std::unique_ptr<Codec> codec;
   if (!make_codec(hop.spec, &codec).ok()) return nullptr;
@@ -49,7 +32,7 @@ std::vector<std::byte> make_message(const HopCase& hop, const Codec& codec, unsi
     for (std::byte& byte : message) byte = static_cast<std::byte>(random());
     return message;
   }
-  const std::vector<std::byte> elements = make_elements(hop, seed);
+  const std::vector<std::byte> elements = make_elements(hop.type, hop.count, hop.data, seed);
   if (exact(hop)) return elements;
   Hop encode{hop.type, collSum, 1, &codec, {}, hop.count};
   encode.coded = message.data();
@@ -67,7 +50,7 @@ struct Buffers {
   std::vector<std::vector<std::byte>> messages;
 
   explicit Buffers(const HopCase& hop, const Codec& codec) {
-    if (hop.own || hop.messages == 0) own = make_elements(hop, hop.seed);
+    if (hop.own || hop.messages == 0) own = make_elements(hop.type, hop.count, hop.data, hop.seed);
     for (int j = 0; j < hop.messages; ++j) {
       messages.push_back(make_message(hop, codec, hop.seed + 1 + static_cast<unsigned>(j)));
     }
@@ -98,16 +81,6 @@ void copy_in(const std::vector<std::byte>& from, GuardedBuffer* to) {
   if (!from.empty()) std::memcpy(to->data(), from.data(), from.size());
 }
 
-std::string first_difference(const std::vector<std::byte>& expected, const std::byte* actual) {
-  for (size_t i = 0; i < expected.size(); ++i) {
-    if (expected[i] != actual[i]) {
-      return text("byte ", i, " of ", expected.size(), " is ", static_cast<int>(actual[i]), ", the host's ",
-                  static_cast<int>(expected[i]));
-    }
-  }
-  return "";
-}
-
 HopCase random_case(const std::string& spec, DataType type, std::mt19937* random) {
   constexpr size_t kCounts[] = {1, 7, 31, 128, 129, 256, 300, 1024, 4095, 4096, 5003, 12288};
   constexpr int kMessages[] = {0, 1, 1, 2, 2, 3, 4, 5, 9};
@@ -132,6 +105,32 @@ HopCase random_case(const std::string& spec, DataType type, std::mt19937* random
 }
 
 }  // namespace
+
+std::vector<std::byte> make_elements(DataType type, size_t count, HopData data, unsigned seed) {
+  std::vector<std::byte> elements(count * size_of(type));
+  std::mt19937 random(seed);
+  if (!info(type).is_float || data == HopData::kAnyBits) {
+    for (std::byte& byte : elements) byte = static_cast<std::byte>(random());
+    return elements;
+  }
+  std::vector<float> floats =
+      data == HopData::kGradients ? testing::gradients(count, seed) : testing::gradients_with_hard_values(count, seed);
+  std::vector<double> wide(floats.begin(), floats.end());
+  const void* const accumulators =
+      type == collFloat64 ? static_cast<const void*>(wide.data()) : static_cast<const void*>(floats.data());
+  reduce::store(type, accumulators, elements.data(), count);
+  return elements;
+}
+
+std::string first_difference(const std::vector<std::byte>& expected, const std::byte* actual) {
+  for (size_t i = 0; i < expected.size(); ++i) {
+    if (expected[i] != actual[i]) {
+      return text("byte ", i, " of ", expected.size(), " is ", static_cast<int>(actual[i]), ", the host's ",
+                  static_cast<int>(expected[i]));
+    }
+  }
+  return "";
+}
 
 std::string describe(const HopCase& hop) {
   return text(hop.spec, " ", info(hop.type).name, " ", name(hop.op), " count ", hop.count, " messages ", hop.messages,

@@ -12,6 +12,9 @@ namespace coll::test {
 
 enum class HopData { kGradients, kAnyBits, kHardFew };
 
+// Elements of any type, made of floats where it is one.
+std::vector<std::byte> make_elements(DataType type, size_t count, HopData data, unsigned seed);
+
 struct HopCase {
   std::string spec;
   DataType type;
@@ -38,6 +41,9 @@ using HopMachine = std::function<Status(const DeviceHop&)>;
 
 // "" where the machine makes the host's bytes and writes nothing else.
 std::string compare_with_host(const HopCase& hop, const HopMachine& machine);
+
+// "" where all bytes are the expected ones.
+std::string first_difference(const std::vector<std::byte>& expected, const std::byte* actual);
 
 // Every spec that the tests run through: each codec, with block sizes of every kind.
 std::vector<std::string> hop_specs();

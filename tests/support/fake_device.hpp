@@ -56,10 +56,32 @@ class FakeDevice final : public DeviceOperations {
     return {};
   }
   Status synchronize(collStream_t) const override { return {}; }
-  Status allocate(size_t bytes, void** memory) const override {
-    *memory = std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
-    return *memory != nullptr ? Status() : Status(collSystemError, "out of memory");
+  Status query(collStream_t) const override { return {}; }
+  Status is_captured(collStream_t, bool* captured) const override {
+    *captured = false;
+    return {};
   }
+  Status make_mark(std::unique_ptr<DeviceMark>* mark) const override {
+    *mark = std::make_unique<Mark>();
+    return {};
+  }
+  Status await_flag(collStream_t, const uint32_t* flag, uint32_t value) const override {
+    const bool reached = static_cast<int32_t>(__atomic_load_n(flag, __ATOMIC_ACQUIRE) - value) >= 0;
+    return reached ? Status() : Status(collUnsupported, "work that is done at once cannot wait");
+  }
+  Status set_flag(collStream_t, uint32_t* flag, uint32_t value) const override {
+    __atomic_store_n(flag, value, __ATOMIC_RELEASE);
+    return {};
+  }
+  Status make_stream(collStream_t* stream) const override {
+    *stream = reinterpret_cast<collStream_t>(uintptr_t{1} << 41);
+    return {};
+  }
+  Status drop_stream(collStream_t) const override { return {}; }
+  Status prepare(const DeviceHop&) const override { return {}; }
+  Status allocate_pinned(size_t bytes, void** memory) const override { return allocate_aligned(bytes, kPage, memory); }
+  Status release_pinned(void* memory) const override { return release(memory); }
+  Status allocate(size_t bytes, void** memory) const override { return allocate_aligned(bytes, kAlignment, memory); }
   Status release(void* memory) const override {
     std::free(memory);
     return {};
@@ -69,10 +91,22 @@ class FakeDevice final : public DeviceOperations {
 
  private:
   static constexpr size_t kAlignment = 256;  // as CUDA gives it
+  static constexpr size_t kPage = 4096;
+
+  // All that was done before has been done.
+  class Mark final : public DeviceMark {
+   public:
+    Status set(collStream_t) override { return {}; }
+    Status hold(collStream_t) override { return {}; }
+  };
   struct Range {
     size_t bytes;
     MemoryOwner owner;
   };
+  static Status allocate_aligned(size_t bytes, size_t alignment, void** memory) {
+    *memory = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+    return *memory != nullptr ? Status() : Status(collSystemError, "out of memory");
+  }
   void note(int* calls, collStream_t stream) const {
     ++*calls;
     log_->ran_on = log_->current;

@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "device/cuda/error.hpp"
+#include "device/cuda/flags.hpp"
 #include "device/kernels.hpp"
 #include "device/operations.hpp"
 
@@ -35,6 +36,22 @@ class Timer final : public DeviceTimer {
   cudaEvent_t begin_, end_;
 };
 
+class Mark final : public DeviceMark {
+ public:
+  explicit Mark(cudaEvent_t event) : event_(event) {}
+  ~Mark() override { cudaEventDestroy(event_); }
+  Mark(const Mark&) = delete;
+  Mark& operator=(const Mark&) = delete;
+
+  Status set(collStream_t stream) override { return checked(cudaEventRecord(event_, stream), "recording an event"); }
+  Status hold(collStream_t stream) override {
+    return checked(cudaStreamWaitEvent(stream, event_, 0), "making a stream wait");
+  }
+
+ private:
+  cudaEvent_t event_;
+};
+
 std::string version_text(int version) { return text(version / 1000, ".", version % 1000 / 10); }
 
 Status facts_of(int device, DeviceFacts* facts) {
@@ -50,7 +67,7 @@ Status facts_of(int device, DeviceFacts* facts) {
 
 class Operations final : public DeviceOperations {
  public:
-  explicit Operations(int driver) : driver_(driver) {}
+  Operations(int driver, const FlagOrders& order) : driver_(driver), order_(order) {}
 
   std::string version() const override {
     return text(version_text(CUDART_VERSION), " (the driver serves up to ", version_text(driver_), ")");
@@ -92,17 +109,52 @@ class Operations final : public DeviceOperations {
   }
 
   Status run(const DeviceHop& hop, collStream_t stream) const override {
-    for (const CodecKernels& one : codec_kernels()) {
-      if (one.codec == hop.codec) return one.run(hop, {stream, threads_.load(), blocks_per_sm_.load()});
-    }
-    return {collUnsupported, text("codec '", hop.codec, "' has no kernels")};
+    return start(hop, {stream, threads_.load(), blocks_per_sm_.load(), hop.most_blocks});
   }
+  Status prepare(const DeviceHop& hop) const override { return start(hop, {.load_only = true}); }
   Status copy(void* to, const void* from, size_t bytes, collStream_t stream) const override {
     return checked(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream), "copying");
   }
   Status synchronize(collStream_t stream) const override {
     return checked(cudaStreamSynchronize(stream), "waiting for a stream");
   }
+
+  Status query(collStream_t stream) const override {
+    const cudaError_t state = cudaStreamQuery(stream);
+    return state == cudaErrorNotReady ? Status(collInProgress, "") : checked(state, "the work of a stream");
+  }
+
+  Status is_captured(collStream_t stream, bool* captured) const override {
+    cudaStreamCaptureStatus status{};
+    // The default stream is asked in vain while another one is being captured, which does not capture it.
+    const cudaError_t asked = cudaStreamIsCapturing(stream, &status);
+    *captured = asked == cudaErrorStreamCaptureImplicit || status != cudaStreamCaptureStatusNone;
+    if (*captured) cudaGetLastError();
+    return *captured ? Status() : checked(asked, "asking whether a stream is captured");
+  }
+  Status make_mark(std::unique_ptr<DeviceMark>* mark) const override {
+    cudaEvent_t event = nullptr;
+    COLL_TRY(checked(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "creating an event"));
+    *mark = std::make_unique<Mark>(event);
+    return {};
+  }
+  Status await_flag(collStream_t stream, const uint32_t* flag, uint32_t value) const override {
+    return order_.await_flag(stream, flag, value);
+  }
+  Status set_flag(collStream_t stream, uint32_t* flag, uint32_t value) const override {
+    return order_.set_flag(stream, flag, value);
+  }
+  Status make_stream(collStream_t* stream) const override {
+    return checked(cudaStreamCreateWithFlags(stream, cudaStreamNonBlocking), "creating a stream");
+  }
+  Status drop_stream(collStream_t stream) const override {
+    return checked(cudaStreamDestroy(stream), "destroying a stream");
+  }
+
+  Status allocate_pinned(size_t bytes, void** memory) const override {
+    return checked(cudaHostAlloc(memory, bytes, cudaHostAllocPortable), "allocating pinned memory");
+  }
+  Status release_pinned(void* memory) const override { return checked(cudaFreeHost(memory), "freeing pinned memory"); }
 
   Status allocate(size_t bytes, void** memory) const override {
     return checked(cudaMalloc(memory, bytes), "allocating memory");
@@ -125,7 +177,15 @@ class Operations final : public DeviceOperations {
   }
 
  private:
+  Status start(const DeviceHop& hop, const Launch& launch) const {
+    for (const CodecKernels& one : codec_kernels()) {
+      if (one.codec == hop.codec) return one.run(hop, launch);
+    }
+    return {collUnsupported, text("codec '", hop.codec, "' has no kernels")};
+  }
+
   int driver_;
+  FlagOrders order_;
   std::atomic<int> threads_{0}, blocks_per_sm_{0};
 };
 
@@ -143,7 +203,9 @@ Status open(std::unique_ptr<DeviceOperations>* operations) {
     return {collUnsupported, "the NVIDIA driver finds no device that this process may use"};
   }
   COLL_TRY(checked(counted, "counting devices"));
-  *operations = std::make_unique<Operations>(driver);
+  FlagOrders order;
+  COLL_TRY(find_flag_orders(&order));
+  *operations = std::make_unique<Operations>(driver, order);
   return {};
 }
 

@@ -1,0 +1,27 @@
+// Flags that streams wait for and set: functions of the driver, which the CUDA runtime has none for.
+#pragma once
+
+#include <cuda.h>
+
+#include <cstdint>
+
+#include "base/status.hpp"
+
+namespace coll::device::cuda {
+
+class FlagOrders {
+ public:
+  // The stream goes on when *flag - value, as a signed number, is 0 or more.
+  Status await_flag(CUstream stream, const uint32_t* flag, uint32_t value) const;
+  Status set_flag(CUstream stream, uint32_t* flag, uint32_t value) const;
+
+ private:
+  friend Status find_flag_orders(FlagOrders* orders);
+  using Order = CUresult (*)(CUstream, CUdeviceptr, cuuint32_t, unsigned);
+  Order await_ = nullptr;
+  Order set_ = nullptr;
+};
+
+Status find_flag_orders(FlagOrders* orders);
+
+}  // namespace coll::device::cuda

@@ -1,0 +1,186 @@
+// Calls in the order of a device's streams: whose memory their buffers are, which line they join, and how they begin.
+#include "runtime/communicator.hpp"
+#include "runtime/device_call.hpp"
+#include "runtime/device_work.hpp"
+
+namespace coll {
+
+namespace {
+
+constexpr size_t kMostLines = 16;  // kept; of more streams the idle ones are forgotten
+constexpr size_t kMostPrepared = 256;
+
+// One buffer after the other: a call's memory is one device's, the host's, or both.
+class Locator {
+ public:
+  explicit Locator(const DeviceOperations& operations) : operations_(operations) {}
+
+  Status look(const void* address, const char* what, bool* on_device) {
+    if (address == nullptr) return {};
+    MemoryOwner owner;
+    COLL_TRY(operations_.owner_of(address, &owner));
+    reached_ &= owner.kind != MemoryKind::kHost;
+    *on_device = owner.on_device();
+    if (!*on_device) return {};
+    if (device_ < 0) device_ = owner.device;
+    if (owner.device == device_) return {};
+    return {collInvalidArgument, text(what, " is memory of device ", owner.device, ", and another buffer of device ",
+                                      device_, "; a call's buffers have to be on one device")};
+  }
+  int device() const { return device_; }
+  bool reached() const { return reached_; }
+
+ private:
+  const DeviceOperations& operations_;
+  int device_ = -1;
+  bool reached_ = true;
+};
+
+Status current_device(const DeviceOperations& operations, int* device) {
+  int ignored = -1;
+  COLL_TRY(operations.use(0, device));
+  return *device == 0 ? Status() : operations.use(*device, &ignored);
+}
+
+}  // namespace
+
+// `device`: of the buffers; -1 where all are the host's.
+Status Communicator::locate(const DeviceOperations& operations, Call* call, int* device) const {
+  Locator locator(operations);
+  if (call->count > 0) {
+    COLL_TRY(locator.look(call->send, "send", &call->on_device.send));
+    COLL_TRY(locator.look(call->recv, "recv", &call->on_device.recv));
+    call->on_device.reached = locator.reached();
+    if (call->scale) COLL_TRY(locator.look(call->scale->at, "the operator's scalar", &call->on_device.scalar));
+  }
+  *device = locator.device();
+  return {};
+}
+
+Status Communicator::place(collStream_t handle, Call* call, std::shared_ptr<Stream>* stream) {
+  DevicePort& port = base_.process->devices();
+  std::string why_not;
+  const DeviceOperations* const operations = handle != nullptr ? port.operations(&why_not) : port.known();
+  if (operations == nullptr && handle == nullptr) return {};
+  if (operations == nullptr) {
+    return {collUnsupported, text("stream is none that collStreamCreate() gave, and CUDA is not to be had: ", why_not)};
+  }
+  int device = -1;
+  COLL_TRY(locate(*operations, call, &device));
+  if (*stream) {
+    if (device < 0) return {};
+    return {collInvalidArgument, "the buffers are device memory, and the stream is a host stream; pass a CUDA stream"};
+  }
+  if (handle == nullptr && device < 0) return {};
+  if (device < 0) COLL_TRY(current_device(*operations, &device));
+  std::shared_ptr<DeviceLine> line;
+  COLL_TRY(find_line(device, handle, &line));
+  DeviceRoom room;
+  COLL_TRY(find_room(*call, *operations, &room));
+  COLL_TRY(line->reserve(room));
+  *stream = std::move(line);
+  return {};
+}
+
+// How the call will run, and the memory that takes.
+Status Communicator::find_room(const Call& call, const DeviceOperations& operations, DeviceRoom* room) {
+  const std::lock_guard lock(busy_);
+  Selection selection;
+  if (!selects_device(call, &selection)) {
+    *room = {staged_bytes(call, base_.nranks), 0};
+    return {};
+  }
+  Call settled = call;
+  settled.codec = selection.codec;
+  if (prepared_.size() >= kMostPrepared) prepared_.clear();
+  const bool is_new = prepared_.insert(selection.plan).second;
+  COLL_TRY(on_device(operations, device_,
+                     [&] { return device_room(settled, *selection.plan, is_new ? &operations : nullptr, room); }));
+  const size_t chunks = chunks_in_flight(*selection.plan);
+  *room = {room->pinned * chunks, room->device * chunks};
+  return {};
+}
+
+// Whether the call's steps run on the device, as `selection` says; else it is staged. What cannot be planned fails when
+// the call begins.
+bool Communicator::selects_device(const Call& call, Selection* selection) {
+  if (!call.on_device.any() || call.count == 0 || call.function == Function::kBarrier) return false;
+  if (needs_settling(call, base_.nranks) && !base_.config.deterministic) return false;
+  return select(call, selection).ok() && runs_on_device(call, *selection, base_.config.env.staged_bytes);
+}
+
+// The program may be at the end of its stream outside of the library, so somebody else has to move its calls on.
+Status Communicator::may_use_device(int device) const {
+  if (device_ >= 0 && device != device_) {
+    return {collInvalidArgument,
+            text("the call is on device ", device, ", and this communicator has been used on device ", device_,
+                 "; make a communicator for each device")};
+  }
+  if (!base_.fabric->any_thread()) {
+    return {collInvalidUsage,
+            "calls on a device are moved on by a thread of the library, and MPI was not initialised for that: call "
+            "MPI_Init_thread() with MPI_THREAD_MULTIPLE, or leave messages to UCX or shared memory "
+            "(COLL_TRANSPORT=^mpi)"};
+  }
+  if (base_.config.env.progress == "off") {
+    return {
+        collInvalidUsage,
+        "calls on a device are moved on by the library's progress thread, which COLL_PROGRESS=off forbids; set it to "
+        "auto or on"};
+  }
+  return {};
+}
+
+Status Communicator::find_line(int device, collStream_t handle, std::shared_ptr<DeviceLine>* line) {
+  COLL_TRY(failure());
+  COLL_TRY(may_use_device(device));
+  const auto known = lines_.find(handle);
+  if (known != lines_.end()) {
+    *line = known->second;
+    return {};
+  }
+  if (lines_.size() >= kMostLines) {
+    std::erase_if(lines_, [](const auto& each) {
+      if (!each.second->empty()) return false;
+      each.second->close(false);
+      return true;
+    });
+  }
+  auto made = std::make_shared<DeviceLine>(base_.process->devices(), device, handle, base_.config.env.max_ctas);
+  COLL_TRY(made->open());
+  base_.process->add(made);
+  lines_[handle] = made;
+  device_ = device;
+  *line = std::move(made);
+  return {};
+}
+
+Status Communicator::run_on_line(const Call& call, DeviceLine& line) {
+  const bool alone = line.batch() == nullptr;  // not one of a group's calls
+  if (alone) COLL_TRY(line.open_batch());
+  std::unique_ptr<Operation> operation;
+  Selection selection;
+  const bool staged = !selects_device(call, &selection);
+  auto device_call = std::make_unique<DeviceCall>(call, staged, base_.nranks, line.batch());
+  Status status = device_call->prepare();
+  if (status.ok()) status = begin(device_call->on_host(), &operation);
+  if (status.ok() && !staged) status = operation->execution_->work_on_device(line.batch());
+  if (status.ok()) {
+    operation->device_call_ = std::move(device_call);
+    operation->here_ = operation->gone_ = false;
+    line.enqueue(std::move(operation));
+    base_.process->wake_progress({base_.topology, base_.rank});
+  }
+  device_call.reset();
+  if (!alone) return status;
+  const Status closed = line.close_batch();
+  return status.ok() ? closed : status;
+}
+
+size_t Communicator::memory_bytes() const {
+  size_t bytes = base_.fabric->memory_bytes() + base_.process->staging()->held_bytes();
+  for (const auto& [stream, line] : lines_) bytes += line->pinned_bytes();
+  return bytes;
+}
+
+}  // namespace coll

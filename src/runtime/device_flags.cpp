@@ -1,0 +1,29 @@
+#include "runtime/device_flags.hpp"
+
+#include <new>
+
+namespace coll {
+
+namespace {
+constexpr size_t kPairsAtOnce = 32;  // of one page
+}
+
+Status DeviceFlagPool::take(const DeviceOperations& operations, DeviceFlags** flags) {
+  const std::lock_guard lock(mutex_);
+  if (free_.empty()) {
+    void* memory = nullptr;
+    COLL_TRY(operations.allocate_pinned(kPairsAtOnce * sizeof(DeviceFlags), &memory));
+    auto* const pairs = new (memory) DeviceFlags[kPairsAtOnce]{};
+    for (size_t i = 0; i < kPairsAtOnce; ++i) free_.push_back(pairs + i);
+  }
+  *flags = free_.back();
+  free_.pop_back();
+  return {};
+}
+
+void DeviceFlagPool::give_back(DeviceFlags* flags) {
+  const std::lock_guard lock(mutex_);
+  free_.push_back(flags);
+}
+
+}  // namespace coll

@@ -1,0 +1,52 @@
+// Memory of a line: one stretch of a kind, pinned or the device's, that its batches use one after another.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "device/operations.hpp"
+
+namespace coll {
+
+enum class LineMemoryKind { kPinned, kDevice };
+
+class Stretch;
+
+class LineMemory {
+ public:
+  LineMemory(const DeviceOperations& operations, LineMemoryKind kind) : operations_(operations), kind_(kind) {}
+
+  // The batch to come needs so many bytes more. May wait for the device, which is the current one.
+  Status reserve(size_t bytes);
+  // What batches take from: it stays as long as somebody holds it.
+  std::shared_ptr<Stretch> stretch() const { return stretch_; }
+  void batch_opened() { wanted_ = 0; }
+  size_t bytes() const { return bytes_; }
+  // Frees all; gives it up where somebody may still write to it.
+  void close(bool leak);
+
+ private:
+  Status grow(size_t bytes);
+  void free_retired();
+
+  const DeviceOperations& operations_;
+  const LineMemoryKind kind_;
+  size_t wanted_ = 0;
+  size_t bytes_ = 0;
+  std::shared_ptr<Stretch> stretch_;
+  std::vector<std::shared_ptr<Stretch>> retired_;  // too short, and in use when they were replaced
+};
+
+// One batch's part of a stretch, which it gives out piece by piece.
+class LineShare {
+ public:
+  explicit LineShare(std::shared_ptr<Stretch> stretch) : stretch_(std::move(stretch)) {}
+  // NULL where less was reserved.
+  std::byte* take(size_t bytes);
+
+ private:
+  std::shared_ptr<Stretch> stretch_;
+  size_t taken_ = 0;
+};
+
+}  // namespace coll

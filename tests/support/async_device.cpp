@@ -1,0 +1,267 @@
+#include "support/async_device.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <utility>
+
+#include "support/device_work.hpp"
+
+namespace coll::test {
+namespace {
+
+// No address of anything, and even, as CUDA's are.
+constexpr uintptr_t kOwnStreams = 0x100000000000, kUserStreams = 0x200000000000, kDefaultStreams = 0x300000000000;
+constexpr uintptr_t kApart = 64;
+
+thread_local int current_device = 0;
+
+collStream_t stream_of(uintptr_t handle) { return reinterpret_cast<collStream_t>(handle); }
+
+}  // namespace
+
+struct AsyncDevice::State {
+  HiddenMemory memory;
+  std::atomic<int> hops{0}, copies{0}, most_blocks{0}, prepared{0}, allocations{0};
+  std::atomic<size_t> copied_bytes{0};
+  std::mutex mutex;
+  Status failure;  // of the next hop or copy
+  std::set<uintptr_t> captured, own_streams;
+  uintptr_t next_stream = kOwnStreams;
+  WorkQueues queues;  // ends before what its work uses
+};
+
+// Each set() is a moment of its own, so that it may be set again while a stream still waits for an earlier one.
+class AsyncDevice::Mark final : public DeviceMark {
+ public:
+  explicit Mark(const AsyncDevice& device) : device_(device), made_on_(current_device) {}
+
+  Status set(collStream_t stream) override {
+    uintptr_t handle = 0;
+    int device = 0;
+    COLL_TRY(device_.find_stream(stream, &handle, &device));
+    if (device != made_on_) return {collUnhandledCudaError, "a mark of one device is set on a stream of another"};
+    auto moment = std::make_shared<WorkQueues::Moment>();
+    const std::lock_guard lock(mutex_);
+    COLL_TRY(device_.queue(stream, {.reaches = moment}));
+    latest_ = std::move(moment);
+    return {};
+  }
+  Status hold(collStream_t stream) override {
+    const std::lock_guard lock(mutex_);
+    return device_.queue(stream, {.after = latest_});
+  }
+
+ private:
+  const AsyncDevice& device_;
+  int made_on_;
+  std::mutex mutex_;
+  std::shared_ptr<WorkQueues::Moment> latest_;
+};
+
+AsyncDevice::AsyncDevice() : state_(std::make_unique<State>()) {
+  for (int device = 0; device < kDevices; ++device) {
+    state_->queues.open(kDefaultStreams + kApart * static_cast<uintptr_t>(device), device);
+  }
+}
+
+AsyncDevice::~AsyncDevice() = default;
+
+Status AsyncDevice::devices(std::vector<DeviceFacts>* all) const {
+  all->assign(kDevices, {"fake", 90, 1, 0, 0});
+  return {};
+}
+
+Status AsyncDevice::owner_of(const void* address, MemoryOwner* owner) const {
+  *owner = state_->memory.owner_of(address);
+  return {};
+}
+
+Status AsyncDevice::use(int device, int* before) const {
+  if (device < 0 || device >= kDevices) return {collUnhandledCudaError, text("no device ", device)};
+  *before = current_device;
+  current_device = device;
+  return {};
+}
+
+Status AsyncDevice::run(const DeviceHop& hop, collStream_t stream) const {
+  uintptr_t handle = 0;
+  int device = 0;
+  COLL_TRY(find_stream(stream, &handle, &device));
+  if (device != current_device) return {collUnhandledCudaError, "a hop on a stream of another than the current device"};
+  ++state_->hops;
+  state_->most_blocks = hop.most_blocks;
+  const auto act = [memory = &state_->memory, stored = StoredHop(hop), device, failure = take_failure()]() -> Status {
+    return failure.ok() ? stored.run(*memory, device) : failure;
+  };
+  return queue(stream, {.act = act});
+}
+
+Status AsyncDevice::copy(void* to, const void* from, size_t bytes, collStream_t stream) const {
+  uintptr_t handle = 0;
+  int device = 0;
+  COLL_TRY(find_stream(stream, &handle, &device));
+  ++state_->copies;
+  state_->copied_bytes += bytes;
+  const auto act = [memory = &state_->memory, to, from, bytes, failure = take_failure()]() -> Status {
+    return failure.ok() ? copy_now(*memory, to, from, bytes) : failure;
+  };
+  return queue(stream, {.act = act});
+}
+
+Status AsyncDevice::synchronize(collStream_t stream) const {
+  uintptr_t handle = 0;
+  int device = 0;
+  COLL_TRY(find_stream(stream, &handle, &device));
+  return state_->queues.wait(handle);
+}
+
+Status AsyncDevice::query(collStream_t stream) const {
+  uintptr_t handle = 0;
+  int device = 0;
+  COLL_TRY(find_stream(stream, &handle, &device));
+  return state_->queues.query(handle);
+}
+
+Status AsyncDevice::is_captured(collStream_t stream, bool* captured) const {
+  uintptr_t handle = 0;
+  int device = 0;
+  COLL_TRY(find_stream(stream, &handle, &device));
+  const std::lock_guard lock(state_->mutex);
+  *captured = state_->captured.count(handle) != 0;
+  return {};
+}
+
+Status AsyncDevice::make_mark(std::unique_ptr<DeviceMark>* mark) const {
+  *mark = std::make_unique<Mark>(*this);
+  return {};
+}
+
+Status AsyncDevice::await_flag(collStream_t stream, const uint32_t* flag, uint32_t value) const {
+  const auto ready = [memory = &state_->memory, flag, value](bool* is) {
+    return look_at_flag(*memory, flag, value, is);
+  };
+  return queue(stream, {.ready = ready});
+}
+
+Status AsyncDevice::set_flag(collStream_t stream, uint32_t* flag, uint32_t value) const {
+  const auto act = [memory = &state_->memory, flag, value] { return write_flag(*memory, flag, value); };
+  return queue(stream, {.act = act});
+}
+
+Status AsyncDevice::make_stream(collStream_t* stream) const {
+  const std::lock_guard lock(state_->mutex);
+  const uintptr_t handle = state_->next_stream += kApart;
+  state_->queues.open(handle, current_device);
+  state_->own_streams.insert(handle);
+  *stream = stream_of(handle);
+  return {};
+}
+
+Status AsyncDevice::drop_stream(collStream_t stream) const {
+  const std::lock_guard lock(state_->mutex);
+  const auto handle = reinterpret_cast<uintptr_t>(stream);
+  if (state_->own_streams.erase(handle) == 0) return {collUnhandledCudaError, "no stream to drop"};
+  return state_->queues.close(handle);
+}
+
+Status AsyncDevice::prepare(const DeviceHop&) const {
+  ++state_->prepared;
+  return {};
+}
+
+Status AsyncDevice::allocate_pinned(size_t bytes, void** memory) const {
+  ++state_->allocations;
+  return state_->memory.allocate(bytes, {MemoryKind::kPinned, -1}, memory);
+}
+
+Status AsyncDevice::release_pinned(void* memory) const {
+  ++state_->allocations;
+  return state_->memory.release(memory, MemoryKind::kPinned);
+}
+
+Status AsyncDevice::allocate(size_t bytes, void** memory) const {
+  ++state_->allocations;
+  return state_->memory.allocate(bytes, {MemoryKind::kDevice, current_device}, memory);
+}
+
+Status AsyncDevice::release(void* memory) const {
+  ++state_->allocations;
+  return state_->memory.release(memory, MemoryKind::kDevice);
+}
+
+// ---- For tests
+
+collStream_t AsyncDevice::user_stream(int i, int device) {
+  const auto number = static_cast<uintptr_t>(i) * kDevices + static_cast<uintptr_t>(device);
+  const uintptr_t handle = kUserStreams + kApart * number;
+  state_->queues.open(handle, device);
+  return stream_of(handle);
+}
+
+void AsyncDevice::own(const void* begin, size_t bytes, MemoryKind kind, int device) {
+  state_->memory.own(begin, bytes, {kind, device});
+}
+void AsyncDevice::disown(const void* begin) { state_->memory.disown(begin); }
+
+void AsyncDevice::hold_all(bool held) { state_->queues.hold_all(held); }
+
+void AsyncDevice::capture(collStream_t stream, bool captured) {
+  uintptr_t handle = 0;
+  int device = 0;
+  EXPECT_TRUE(find_stream(stream, &handle, &device).ok());
+  const std::lock_guard lock(state_->mutex);
+  if (captured) state_->captured.insert(handle);
+  if (!captured) state_->captured.erase(handle);
+}
+
+void AsyncDevice::fail_next(const char* what) {
+  const std::lock_guard lock(state_->mutex);
+  state_->failure = {collUnhandledCudaError, what};
+}
+
+void AsyncDevice::upload(void* device, const void* host, size_t bytes) {
+  HiddenMemory::Reached reached;
+  const Status status = state_->memory.reach(device, bytes, HiddenMemory::kAnyDevice, &reached);
+  EXPECT_TRUE(status.ok()) << status.message();
+  if (status.ok()) std::memcpy(reached.at, host, bytes);
+}
+
+void AsyncDevice::download(void* host, const void* device, size_t bytes) {
+  HiddenMemory::Reached reached;
+  const Status status = state_->memory.reach(device, bytes, HiddenMemory::kAnyDevice, &reached);
+  EXPECT_TRUE(status.ok()) << status.message();
+  if (status.ok()) std::memcpy(host, reached.at, bytes);
+}
+
+int AsyncDevice::hops() const { return state_->hops; }
+int AsyncDevice::copies() const { return state_->copies; }
+size_t AsyncDevice::copied_bytes() const { return state_->copied_bytes; }
+int AsyncDevice::most_blocks() const { return state_->most_blocks; }
+int AsyncDevice::prepared() const { return state_->prepared; }
+int AsyncDevice::allocations() const { return state_->allocations; }
+
+size_t AsyncDevice::live() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->memory.live() + state_->own_streams.size();
+}
+
+Status AsyncDevice::queue(collStream_t stream, WorkQueues::Work work) const {
+  uintptr_t handle = 0;
+  int device = 0;
+  COLL_TRY(find_stream(stream, &handle, &device));
+  return state_->queues.add(handle, std::move(work));
+}
+
+Status AsyncDevice::find_stream(collStream_t stream, uintptr_t* handle, int* device) const {
+  *handle = stream != nullptr ? reinterpret_cast<uintptr_t>(stream)
+                              : kDefaultStreams + kApart * static_cast<uintptr_t>(current_device);
+  return state_->queues.device_of(*handle, device);
+}
+
+Status AsyncDevice::take_failure() const {
+  const std::lock_guard lock(state_->mutex);
+  return std::exchange(state_->failure, Status());
+}
+
+}  // namespace coll::test

@@ -1,0 +1,85 @@
+// A GPU that is none, as strict as one: work is only queued and done later, by other threads; the host faults where it
+// touches device memory, and the device refuses pageable memory.
+//
+// NULL is one more stream of each device that waits for no other, as CUDA's default stream of a thread does.
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <set>
+
+#include "support/hidden_memory.hpp"
+#include "support/work_queues.hpp"
+
+namespace coll::test {
+
+class AsyncDevice final : public DeviceOperations {
+ public:
+  static constexpr int kDevices = 2;
+
+  AsyncDevice();
+  ~AsyncDevice() override;  // drops what has not been started
+
+  std::string version() const override { return "none"; }
+  std::string kernels() const override { return "emulated"; }
+  Status devices(std::vector<DeviceFacts>* all) const override;
+  Status owner_of(const void* address, MemoryOwner* owner) const override;
+  Status use(int device, int* before) const override;
+
+  Status run(const DeviceHop& hop, collStream_t stream) const override;
+  Status copy(void* to, const void* from, size_t bytes, collStream_t stream) const override;
+  Status synchronize(collStream_t stream) const override;
+  Status query(collStream_t stream) const override;
+
+  Status is_captured(collStream_t stream, bool* captured) const override;
+  Status make_mark(std::unique_ptr<DeviceMark>* mark) const override;
+  Status await_flag(collStream_t stream, const uint32_t* flag, uint32_t value) const override;
+  Status set_flag(collStream_t stream, uint32_t* flag, uint32_t value) const override;
+  Status make_stream(collStream_t* stream) const override;
+  Status drop_stream(collStream_t stream) const override;
+
+  Status prepare(const DeviceHop& hop) const override;
+  Status allocate_pinned(size_t bytes, void** memory) const override;
+  Status release_pinned(void* memory) const override;
+  Status allocate(size_t bytes, void** memory) const override;
+  Status release(void* memory) const override;
+  Status make_timer(std::unique_ptr<DeviceTimer>*) const override { return {collUnsupported, "nothing to time"}; }
+  void tune(int, int) override {}
+
+  // What follows is for tests.
+
+  // A stream of the test's, which live() leaves out; the same for the same numbers.
+  collStream_t user_stream(int i, int device = 0);
+  // Ordinary memory that the device may use from now on; it is found at the same address on both sides.
+  void own(const void* begin, size_t bytes, MemoryKind kind, int device);
+  void disown(const void* begin);
+
+  void hold_all(bool held);  // no work is started while true
+  void capture(collStream_t stream, bool captured);
+  void fail_next(const char* what);  // the next hop or copy that is queued makes its stream fail
+
+  // The work that could be doing something with the memory has to be done.
+  void upload(void* device, const void* host, size_t bytes);
+  void download(void* host, const void* device, size_t bytes);
+
+  // How much has been queued.
+  int hops() const;
+  int copies() const;
+  size_t copied_bytes() const;
+  int most_blocks() const;  // of the last hop
+  int prepared() const;
+  int allocations() const;  // calls that allocate or release memory of either kind
+  // Allocations of either kind and streams that have not been given back.
+  size_t live() const;
+
+ private:
+  struct State;
+  class Mark;
+
+  Status queue(collStream_t stream, WorkQueues::Work work) const;
+  Status find_stream(collStream_t stream, uintptr_t* handle, int* device) const;
+  Status take_failure() const;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace coll::test

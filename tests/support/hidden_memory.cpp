@@ -1,0 +1,128 @@
+#include "support/hidden_memory.hpp"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdint>
+
+namespace coll::test {
+namespace {
+
+constexpr size_t kMostReleased = 256;  // allocations whose addresses are not given out again yet
+
+std::byte* map_file(int file, size_t bytes, int protection) {
+  void* const at = ::mmap(nullptr, bytes, protection, MAP_SHARED, file, 0);
+  return at != MAP_FAILED ? static_cast<std::byte*>(at) : nullptr;
+}
+
+std::string hexadecimal(const void* address) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string digits;
+  for (auto rest = reinterpret_cast<uintptr_t>(address); rest != 0; rest /= 16) digits.insert(0, 1, kDigits[rest % 16]);
+  return "0x" + digits;
+}
+
+Status illegal(const void* address, size_t bytes, const std::string& why) {
+  return {collUnhandledCudaError, text("illegal access to ", bytes, " bytes at ", hexadecimal(address), ": ", why)};
+}
+
+}  // namespace
+
+Status MappedPages::make(size_t bytes, bool hidden, std::shared_ptr<MappedPages>* pages) {
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  std::shared_ptr<MappedPages> made(new MappedPages((bytes + page - 1) / page * page, hidden));
+  const int file = ::memfd_create("device", MFD_CLOEXEC);
+  if (file < 0) return {collSystemError, "no anonymous file"};
+  if (::ftruncate(file, static_cast<off_t>(made->bytes_)) == 0) {
+    made->inside_ = map_file(file, made->bytes_, PROT_READ | PROT_WRITE);
+    made->outside_ = hidden ? map_file(file, made->bytes_, PROT_NONE) : made->inside_;
+  }
+  ::close(file);
+  if (made->inside_ == nullptr || made->outside_ == nullptr) return {collSystemError, "no memory"};
+  *pages = std::move(made);
+  return {};
+}
+
+MappedPages::~MappedPages() {
+  if (inside_ != nullptr) ::munmap(inside_, bytes_);
+  if (hidden_ && outside_ != nullptr) ::munmap(outside_, bytes_);
+}
+
+Status HiddenMemory::allocate(size_t bytes, const MemoryOwner& owner, void** memory) {
+  *memory = nullptr;
+  if (bytes == 0) return {};
+  std::shared_ptr<MappedPages> pages;
+  COLL_TRY(MappedPages::make(bytes, owner.kind == MemoryKind::kDevice, &pages));
+  *memory = pages->outside();
+  const std::lock_guard lock(mutex_);
+  ranges_[pages->outside()] = {bytes, owner, pages};
+  return {};
+}
+
+Status HiddenMemory::release(const void* memory, MemoryKind kind) {
+  if (memory == nullptr) return {};
+  const std::lock_guard lock(mutex_);
+  const auto found = ranges_.find(static_cast<const std::byte*>(memory));
+  if (found == ranges_.end() || found->second.pages == nullptr || found->second.owner.kind != kind) {
+    return {collUnhandledCudaError, text("nothing to release at ", hexadecimal(memory))};
+  }
+  if (kind == MemoryKind::kDevice) {
+    const MappedPages& pages = *found->second.pages;
+    ::madvise(pages.inside(), pages.bytes(), MADV_REMOVE);  // who still reads there finds zeros
+    released_.push_back(found->second.pages);
+    if (released_.size() > kMostReleased) released_.pop_front();
+  }
+  ranges_.erase(found);
+  return {};
+}
+
+void HiddenMemory::own(const void* begin, size_t bytes, const MemoryOwner& owner) {
+  const std::lock_guard lock(mutex_);
+  ranges_[static_cast<const std::byte*>(begin)] = {bytes, owner, nullptr};
+}
+
+void HiddenMemory::disown(const void* begin) {
+  const std::lock_guard lock(mutex_);
+  ranges_.erase(static_cast<const std::byte*>(begin));
+}
+
+MemoryOwner HiddenMemory::owner_of(const void* address) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = find(static_cast<const std::byte*>(address));
+  return found != ranges_.end() ? found->second.owner : MemoryOwner();
+}
+
+Status HiddenMemory::reach(const void* address, size_t bytes, int device, Reached* reached) const {
+  const auto* const at = static_cast<const std::byte*>(address);
+  const std::lock_guard lock(mutex_);
+  const auto found = find(at);
+  if (found == ranges_.end() || found->second.owner.kind == MemoryKind::kHost) {
+    return illegal(address, bytes, "no memory that a device reaches");
+  }
+  const auto& [begin, range] = *found;
+  const auto offset = static_cast<size_t>(at - begin);
+  if (bytes > range.bytes - offset) return illegal(address, bytes, text("only ", range.bytes - offset, " are there"));
+  if (device != kAnyDevice && range.owner.kind == MemoryKind::kDevice && range.owner.device != device) {
+    return illegal(address, bytes, text("work on device ", device, " in memory of device ", range.owner.device));
+  }
+  // Only the map's key makes it const; work that reads alone does not write there.
+  std::byte* const inside = range.pages != nullptr ? range.pages->inside() : const_cast<std::byte*>(begin);
+  *reached = {inside + offset, range.pages};
+  return {};
+}
+
+size_t HiddenMemory::live() const {
+  const std::lock_guard lock(mutex_);
+  size_t count = 0;
+  for (const auto& [begin, range] : ranges_) count += range.pages != nullptr ? 1 : 0;
+  return count;
+}
+
+HiddenMemory::Ranges::const_iterator HiddenMemory::find(const std::byte* at) const {
+  auto next = ranges_.upper_bound(at);
+  if (next == ranges_.begin()) return ranges_.end();
+  --next;
+  return at < next->first + next->second.bytes ? next : ranges_.end();
+}
+
+}  // namespace coll::test
