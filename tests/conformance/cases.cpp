@@ -86,7 +86,7 @@ bool receives(const Case& test, int rank) {
 Status run_call(Communicator& communicator, Call call, const Case& test) {
   if (!Buffer::on_device(test, communicator.rank())) return communicator.run(call, nullptr);
   if (!receives(test, communicator.rank())) call.recv = nullptr;  // as the C API leaves it
-  const DeviceStream stream(devices_of_process());
+  const DeviceStream& stream = stream_of_rank(communicator.rank());
   std::shared_ptr<Stream> line;
   COLL_TRY(communicator.place(stream.get(), &call, &line));
   COLL_TRY(communicator.run(call, line));

@@ -3,7 +3,7 @@
 #include <map>
 
 #include "tests/conformance/cases.hpp"
-#include "tests/support/async_device.hpp"
+#include "tests/support/device_buffer.hpp"
 #include "tests/support/late_transport.hpp"
 #include "tests/support/sanitized.hpp"
 #include "tests/support/two_packages.hpp"
@@ -94,22 +94,11 @@ std::vector<Case> with_memory(std::vector<Case> cases, const Service& service) {
   return cases;
 }
 
-// A device that is none, where the service needs one, for the communicators that are made while this lives.
-class Devices {
- public:
-  explicit Devices(const Service& service) {
-    const Memory memory = memory_of(service.links);
-    if (memory != Memory::kDevice && memory != Memory::kMixed) return;
-    auto device = std::make_unique<AsyncDevice>();
-    process_->replace_devices(std::make_unique<DevicePort>(std::move(device)));
-  }
-  ~Devices() { process_->replace_devices(std::make_unique<DevicePort>()); }
-  Devices(const Devices&) = delete;
-  Devices& operator=(const Devices&) = delete;
-
- private:
-  std::shared_ptr<Process> process_ = Process::acquire();
-};
+std::unique_ptr<TestDevices> devices_for(const Service& service) {
+  const Memory memory = memory_of(service.links);
+  const bool needed = memory == Memory::kDevice || memory == Memory::kMixed;
+  return needed ? std::make_unique<TestDevices>() : nullptr;
+}
 
 // Everything runs on the device that can, or nothing.
 void set_staging(const Service& service, Config& config) {
@@ -127,7 +116,7 @@ TEST_P(Collectives, Hold) {
   size_t index = 0;
   const bool few = service.few || kSanitized;
   const TwoPackages packages;
-  const Devices devices(service);
+  const std::unique_ptr<TestDevices> devices = devices_for(service);
   for (const Shape& shape : shapes(few)) {
     if (shape.packages && !packages.possible()) continue;
     WorldOptions options = options_for(shape.node_of, service);
@@ -180,7 +169,7 @@ TEST_P(LongCollectives, Hold) {
       {Function::kScatter, 70001, collFloat32, collSum, 1, {}, true},
   };
   const std::vector<SharedCodec> codecs = all_codecs();
-  const Devices devices(GetParam());
+  const std::unique_ptr<TestDevices> devices = devices_for(GetParam());
   for (const Placement& node_of : {one_node(3), blocks({2, 2})}) {
     WorldOptions options = options_for(node_of, GetParam());
     options.edit = [&](int, Config& config) {
@@ -223,10 +212,12 @@ std::vector<Service> few_services() {
   return all;
 }
 
-// On a device, every algorithm; staged ones are run by the host as the others are.
+// On a device: algorithms of every kind whose steps run there; bundles and the board are staged, that is, run by the
+// host as ever.
 std::vector<Service> device_services() {
-  std::vector<Service> all = services({Links::kDevice}, true);
-  for (const char* algorithm : {"", "direct", "hier_direct"}) all.push_back({algorithm, Links::kMixed, true});
+  std::vector<Service> all;
+  for (const char* algorithm : {"", "direct", "ring", "hier_direct"}) all.push_back({algorithm, Links::kDevice, true});
+  for (const char* algorithm : {"", "hier_direct"}) all.push_back({algorithm, Links::kMixed, true});
   all.push_back({"", Links::kStaged, true});
   return all;
 }

@@ -3,29 +3,80 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
+#include <map>
+#include <mutex>
 
 namespace coll::test {
 
 namespace {
 
+struct Stored {
+  void* memory = nullptr;
+  void* pinned = nullptr;
+  collStream_t stream = nullptr;
+};
+
+std::mutex mutex;
+std::multimap<size_t, Stored> store;  // by size
+std::map<int, std::unique_ptr<DeviceStream>> streams;
+
+size_t stored_size(size_t bytes) { return std::bit_ceil(std::max<size_t>(bytes, 256)); }
+
 void expect_ok(const Status& status) { EXPECT_TRUE(status.ok()) << status.message(); }
 
 }  // namespace
 
+TestDevices::TestDevices() { process_->replace_devices(device_port_of_tests()); }
+
+TestDevices::~TestDevices() {
+  {
+    const std::lock_guard lock(mutex);
+    streams.clear();
+  }
+  DeviceBuffer::empty_store(devices_of_process());
+  process_->replace_devices(std::make_unique<DevicePort>());
+}
+
+const DeviceStream& stream_of_rank(int rank) {
+  const std::lock_guard lock(mutex);
+  std::unique_ptr<DeviceStream>& stream = streams[rank];
+  if (!stream) stream = std::make_unique<DeviceStream>(devices_of_process());
+  return *stream;
+}
+
 DeviceBuffer::DeviceBuffer(const DeviceOperations& operations, size_t bytes) : operations_(operations), bytes_(bytes) {
-  void* memory = nullptr;
-  void* pinned = nullptr;
-  expect_ok(operations_.allocate(std::max<size_t>(bytes, 1), &memory));
-  expect_ok(operations_.allocate_pinned(std::max<size_t>(bytes, 1), &pinned));
-  expect_ok(operations_.make_stream(&stream_));
-  memory_ = static_cast<std::byte*>(memory);
-  pinned_ = static_cast<std::byte*>(pinned);
+  Stored got;
+  {
+    const std::lock_guard lock(mutex);
+    if (const auto found = store.find(stored_size(bytes)); found != store.end()) {
+      got = found->second;
+      store.erase(found);
+    }
+  }
+  if (got.memory == nullptr) {
+    expect_ok(operations_.allocate(stored_size(bytes), &got.memory));
+    expect_ok(operations_.allocate_pinned(stored_size(bytes), &got.pinned));
+    expect_ok(operations_.make_stream(&got.stream));
+  }
+  memory_ = static_cast<std::byte*>(got.memory);
+  pinned_ = static_cast<std::byte*>(got.pinned);
+  stream_ = got.stream;
 }
 
 DeviceBuffer::~DeviceBuffer() {
-  expect_ok(operations_.drop_stream(stream_));
-  expect_ok(operations_.release_pinned(pinned_));
-  expect_ok(operations_.release(memory_));
+  const std::lock_guard lock(mutex);
+  store.insert({stored_size(bytes_), {memory_, pinned_, stream_}});
+}
+
+void DeviceBuffer::empty_store(const DeviceOperations& operations) {
+  const std::lock_guard lock(mutex);
+  for (const auto& [size, each] : store) {
+    expect_ok(operations.drop_stream(each.stream));
+    expect_ok(operations.release_pinned(each.pinned));
+    expect_ok(operations.release(each.memory));
+  }
+  store.clear();
 }
 
 void DeviceBuffer::put(const std::byte* from, size_t bytes, size_t offset) {

@@ -1,9 +1,8 @@
-// Memory of a device as tests use it: filled, and read back, through the table of device operations, so that it serves
-// a real device and one that is none.
+// Memory and streams of a device as tests use them, through the table of device operations, so that they serve a real
+// device and one that is none.
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "runtime/process.hpp"
@@ -11,9 +10,26 @@
 
 namespace coll::test {
 
+// The port that tests of devices run with. Each program has one: a device that is none, or the machine's.
+std::unique_ptr<DevicePort> device_port_of_tests();
+
+// Makes that port the process's, for communicators that are made, and end, while this lives.
+class TestDevices {
+ public:
+  TestDevices();
+  ~TestDevices();
+  TestDevices(const TestDevices&) = delete;
+  TestDevices& operator=(const TestDevices&) = delete;
+
+ private:
+  std::shared_ptr<Process> process_ = Process::acquire();
+};
+
 // The devices that communicators of this process find.
 inline const DeviceOperations& devices_of_process() { return *Process::acquire()->devices().operations(); }
 
+// Its memory comes from, and goes back to, a store: freeing it would wait for all work of the device, and so for calls
+// that other ranks of this process have already made.
 class DeviceBuffer {
  public:
   DeviceBuffer(const DeviceOperations& operations, size_t bytes);
@@ -26,6 +42,8 @@ class DeviceBuffer {
   void put(const std::byte* from, size_t bytes, size_t offset = 0);
   Bytes get(size_t offset, size_t bytes) const;
   Bytes get() const { return get(0, bytes_); }
+  // Frees what is in the store.
+  static void empty_store(const DeviceOperations& operations);
 
  private:
   const DeviceOperations& operations_;
@@ -50,5 +68,8 @@ class DeviceStream {
   const DeviceOperations& operations_;
   collStream_t stream_ = nullptr;
 };
+
+// The stream of a rank on the process's devices, while TestDevices lives.
+const DeviceStream& stream_of_rank(int rank);
 
 }  // namespace coll::test

@@ -57,7 +57,7 @@ Status WorkQueues::add(uintptr_t handle, Work work) {
   COLL_TRY(find(handle, &queue));
   queue->work.push_back(std::move(work));
   if (!queue->failure.ok()) fail(queue.get(), queue->failure);
-  changed_.notify_all();
+  if (asleep_) changed_.notify_all();
   return {};
 }
 
@@ -72,7 +72,7 @@ Status WorkQueues::wait(uintptr_t handle) const {
   std::shared_ptr<Queue> queue;
   Lock lock(mutex_);
   COLL_TRY(find(handle, &queue));
-  changed_.wait(lock, [&] { return queue->idle(); });
+  idle_.wait(lock, [&] { return queue->idle(); });
   return queue->failure;
 }
 
@@ -98,7 +98,9 @@ void WorkQueues::serve() {
       continue;
     }
     if (held_ || !has_work()) {
+      asleep_ = true;
       changed_.wait(lock, [this] { return stopping_ || (!held_ && has_work()); });
+      asleep_ = false;
       continue;
     }
     lock.unlock();  // heads wait for flags, which nobody announces
@@ -153,7 +155,7 @@ void WorkQueues::do_head(Lock* lock, Queue* queue) {
   queue->busy = false;
   if (work.reaches != nullptr) *work.reaches = {true, status};
   if (!status.ok()) fail(queue, status);
-  changed_.notify_all();
+  if (queue->work.empty()) idle_.notify_all();
 }
 
 // Moments that are dropped count as reached: who waits for them has failed too, and need not wait for ever.
@@ -163,7 +165,7 @@ void WorkQueues::fail(Queue* queue, Status failure) {
     if (work.reaches != nullptr) *work.reaches = {true, queue->failure};
   }
   queue->work.clear();
-  changed_.notify_all();
+  idle_.notify_all();
 }
 
 }  // namespace coll::test

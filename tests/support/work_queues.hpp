@@ -68,10 +68,12 @@ class WorkQueues {
   void fail(Queue* queue, Status failure);
 
   mutable std::mutex mutex_;
-  mutable std::condition_variable changed_;
+  std::condition_variable changed_;       // for the server, which is asleep
+  mutable std::condition_variable idle_;  // for those who wait for a queue
   std::map<uintptr_t, std::shared_ptr<Queue>> open_;
   std::deque<std::shared_ptr<Queue>> all_;  // also closed ones that have work left
   bool held_ = false;
+  bool asleep_ = false;
   bool stopping_ = false;
   std::thread server_;  // last: it uses all of this
 };

@@ -18,13 +18,6 @@ constexpr size_t kLong = 300'007;  // ... that stay on the device
 
 class DeviceCalls : public testing::Test {
  protected:
-  DeviceCalls() {
-    auto device = std::make_unique<AsyncDevice>();
-    device_ = device.get();
-    process_->replace_devices(std::make_unique<DevicePort>(std::move(device)));
-  }
-  ~DeviceCalls() override { process_->replace_devices(std::make_unique<DevicePort>()); }
-
   static WorldOptions options_for(const Placement& node_of, bool shm = true, int timeout_ms = 60000) {
     WorldOptions options{node_of, shm};
     options.edit = [timeout_ms](int, Config& config) {
@@ -48,8 +41,8 @@ class DeviceCalls : public testing::Test {
     for (const float value : floats(buffer)) ASSERT_EQ(value, due);
   }
 
-  std::shared_ptr<Process> process_ = Process::acquire();
-  AsyncDevice* device_ = nullptr;
+  const TestDevices devices_;
+  AsyncDevice* const device_ = static_cast<AsyncDevice*>(Process::acquire()->devices().operations());
 };
 
 collResult_t all_reduce(const DeviceBuffer& send, const DeviceBuffer& recv, collComm_t comm, collStream_t stream) {
