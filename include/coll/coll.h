@@ -112,7 +112,7 @@ COLL_API collResult_t collCommSplit(collComm_t comm, int color, int key, collCom
 /* Memory behind the communicator at this moment: what its transports share, and the staging memory, which all
  * communicators of the process share. Either pointer may be NULL. */
 COLL_API collResult_t collCommMemUsage(collComm_t comm, size_t* host_bytes, size_t* device_bytes);
-/* The CUDA device of the communicator, or -1 where it has none. */
+/* The CUDA device that the communicator's calls on device buffers run on: that of the first of them; -1 before. */
 COLL_API collResult_t collCommCuDevice(collComm_t comm, int* device);
 
 /* ---- Collectives ------------------------------------------------------------------------------------ */
@@ -150,6 +150,17 @@ typedef enum {
 
 /* With stream NULL a call on host memory runs on the caller's thread and returns when the result is there.
  * With a host stream it returns at once; calls on one stream complete in order.
+ *
+ * With buffers that are memory of a CUDA device, or with a CUDA stream (then NULL is the default stream), the call
+ * returns when it has been enqueued, and never waits for the device but to allocate staging memory, at a stream's first
+ * call or a longer one. The result is there when the stream comes to it: what was on the stream before the call happens
+ * before it, what is put there later after it. Each buffer may be device, managed, pinned or ordinary memory, and ranks
+ * may differ in that. All device buffers of a communicator's calls are on one device (else collInvalidArgument). While
+ * the stream is captured into a graph, calls are collInvalidUsage; so they are where the library's progress thread,
+ * which moves them on, may not run: with COLL_PROGRESS=off, and over MPI below MPI_THREAD_MULTIPLE (use UCX or shared
+ * memory there). What goes wrong after a call has returned shows in collCommGetAsyncError; the stream then goes on, with
+ * whatever is in the buffers. Two ranks of one process need streams of their own. At most 16 collectives of a
+ * communicator are in flight; one more waits, moving them on, before it returns.
  * `send` is read only and may equal `recv` where NCCL allows it; any other overlap is collInvalidArgument.
  * count == 0 succeeds. All ranks end with the same bits. 16- and 8-bit floats are summed in float32 and rounded once;
  * integer sums wrap; collAvg of integers truncates towards zero. */

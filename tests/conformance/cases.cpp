@@ -4,69 +4,12 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "tests/support/device_buffer.hpp"
+#include "tests/conformance/guarded_buffer.hpp"
 #include "tests/support/reference.hpp"
 
 namespace coll::test {
 
 namespace {
-
-constexpr std::byte kUntouched{0xa5};
-constexpr size_t kGuard = 64;
-
-// Memory between two guards, at an odd address where asked for.
-class Buffer {
- public:
-  Buffer(size_t bytes, const Case& test, int rank)
-      : at_(kGuard + (test.odd ? 1 : 0)), bytes_(bytes), size_(bytes + 3 * kGuard) {
-    if (on_device(test, rank)) {
-      device_ = std::make_unique<DeviceBuffer>(devices_of_process(), size_);
-      memory_ = device_->data();
-      const Bytes untouched(size_, kUntouched);
-      device_->put(untouched.data(), size_);
-      return;
-    }
-    if (test.memory == Memory::kMapped) {
-      EXPECT_EQ(collMemAlloc(&mapped_, size_), collSuccess) << collGetLastError(nullptr);
-      memory_ = static_cast<std::byte*>(mapped_);
-    } else {
-      ordinary_.resize(size_);
-      memory_ = ordinary_.data();
-    }
-    std::fill_n(memory_, size_, kUntouched);
-  }
-  ~Buffer() { EXPECT_EQ(collMemFree(mapped_), collSuccess); }
-  Buffer(const Buffer&) = delete;
-  Buffer& operator=(const Buffer&) = delete;
-
-  static bool on_device(const Case& test, int rank) {
-    return test.memory == Memory::kDevice || (test.memory == Memory::kMixed && rank % 2 == 1);
-  }
-  std::byte* data() { return memory_ + at_; }
-  void put(const Bytes& bytes, size_t offset = 0) {
-    if (device_) return device_->put(bytes.data(), bytes.size(), at_ + offset);
-    std::copy(bytes.begin(), bytes.end(), data() + offset);
-  }
-  Bytes part(size_t offset, size_t bytes) {
-    if (device_) return device_->get(at_ + offset, bytes);
-    return Bytes(data() + offset, data() + offset + bytes);
-  }
-  bool guards_hold() const {
-    const Bytes copy = device_ ? device_->get() : Bytes();
-    const std::byte* const all = device_ ? copy.data() : memory_;
-    const auto touched = [](std::byte b) { return b != kUntouched; };
-    return std::none_of(all, all + at_, touched) && std::none_of(all + at_ + bytes_, all + size_, touched);
-  }
-
- private:
-  size_t at_;
-  size_t bytes_;
-  size_t size_;
-  std::byte* memory_ = nullptr;
-  Bytes ordinary_;
-  void* mapped_ = nullptr;
-  std::unique_ptr<DeviceBuffer> device_;
-};
 
 bool reduces(Function function) {
   return function == Function::kAllReduce || function == Function::kReduceScatter || function == Function::kReduce;
@@ -84,7 +27,7 @@ bool receives(const Case& test, int rank) {
 
 // The call on the rank's own thread; on a device, on a stream of its own, to the end of that.
 Status run_call(Communicator& communicator, Call call, const Case& test) {
-  if (!Buffer::on_device(test, communicator.rank())) return communicator.run(call, nullptr);
+  if (!GuardedBuffer::on_device(test, communicator.rank())) return communicator.run(call, nullptr);
   if (!receives(test, communicator.rank())) call.recv = nullptr;  // as the C API leaves it
   const DeviceStream& stream = stream_of_rank(communicator.rank());
   std::shared_ptr<Stream> line;
@@ -112,8 +55,8 @@ Outcome run_apart(Communicator& communicator, const SharedCodec& codec, const Ca
   const int n = communicator.nranks();
   const size_t bytes = recv_count(test, n) * size_of(test.type);
   const Bytes input = input_of(test, communicator.rank(), n);
-  Buffer send(input.size(), test, communicator.rank());
-  Buffer recv(bytes, test, communicator.rank());
+  GuardedBuffer send(input.size(), test, communicator.rank());
+  GuardedBuffer recv(bytes, test, communicator.rank());
   send.put(input);
   Call call = call_of(test, codec);
   call.send = sends(test, communicator.rank()) ? send.data() : nullptr;
@@ -136,7 +79,7 @@ Outcome run_in_place(Communicator& communicator, const SharedCodec& codec, const
   const auto own = static_cast<size_t>(communicator.rank()) * test.count * size_of(test.type);
   const size_t bytes = recv_count(test, n) * size_of(test.type);
   const Bytes input = input_of(test, communicator.rank(), n);
-  Buffer memory(std::max(input.size(), bytes), test, communicator.rank());
+  GuardedBuffer memory(std::max(input.size(), bytes), test, communicator.rank());
   const bool own_sent = test.function == Function::kAllGather || test.function == Function::kGather;
   const bool own_received = test.function == Function::kReduceScatter || test.function == Function::kScatter;
   const size_t send_at = own_sent ? own : 0;
