@@ -2,7 +2,10 @@
 // host faults where it touches device memory.
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
 #include <set>
+#include <thread>
 
 #include "tests/support/async_device.hpp"
 #include "tests/support/device_buffer.hpp"
@@ -68,6 +71,35 @@ TEST_F(DeviceCalls, ReturnBeforeTheirStreamHasComeToThem) {
     expect_all(a, 3);
     expect_all(b, 3);
   }
+}
+
+TEST_F(DeviceCalls, HappenBetweenWhatTheirStreamHasBeforeAndAfterThem) {
+  World world(options_for(one_node(1)));
+  ASSERT_TRUE(world.ok()) << world.why();
+  void* memory = nullptr;
+  ASSERT_TRUE(device_->allocate_pinned(sizeof(uint32_t), &memory).ok());
+  auto* const may_go = static_cast<uint32_t*>(memory);
+  for (const size_t count : {kShort, kLong}) {
+    const size_t bytes = count * sizeof(float);
+    DeviceBuffer late(*device_, bytes), x(*device_, bytes), y(*device_, bytes), z(*device_, bytes);
+    fill(&late, 7);
+    for (DeviceBuffer* each : {&x, &y, &z}) fill(each, 1);
+    const DeviceStream stream(*device_);
+    std::atomic_ref<uint32_t>(*may_go).store(0);
+    ASSERT_TRUE(device_->await_flag(stream.get(), may_go, 1).ok());
+    ASSERT_TRUE(device_->copy(x.data(), late.data(), bytes, stream.get()).ok());
+    ASSERT_EQ(all_reduce(x, y, world.handle(0), stream.get()), collSuccess) << collGetLastError(nullptr);
+    ASSERT_TRUE(device_->copy(z.data(), y.data(), bytes, stream.get()).ok());
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));  // for a call that would not wait
+    collResult_t state = collSuccess;
+    ASSERT_EQ(collCommGetAsyncError(world.handle(0), &state), collSuccess);
+    EXPECT_EQ(state, collInProgress);
+    std::atomic_ref<uint32_t>(*may_go).store(1);
+    ASSERT_TRUE(stream.synchronize().ok());
+    expect_all(y, 7);
+    expect_all(z, 7);
+  }
+  ASSERT_TRUE(device_->release_pinned(memory).ok());
 }
 
 TEST_F(DeviceCalls, OfOneStreamCompleteInOrderWithWhatElseIsOnIt) {
