@@ -64,6 +64,7 @@ class DeviceOperations {
   virtual Status devices(std::vector<DeviceFacts>* all) const = 0;
   virtual Status owner_of(const void* address, MemoryOwner* owner) const = 0;
 
+  virtual Status current(int* device) const = 0;  // the calling thread's
   // What follows happens on this device, for the calling thread; the one before is returned.
   virtual Status use(int device, int* before) const = 0;
 

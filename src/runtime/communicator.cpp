@@ -34,6 +34,7 @@ Operation::Operation(Communicator& communicator, std::unique_ptr<Execution> exec
 Operation::~Operation() {
   // The system may still write to the receives of a failed call: its memory is given up.
   if (!done() && communicator_.memory_still_accessed_) {
+    if (execution_) execution_->leave_device();  // the program's stream is to go on all the same
     static_cast<void>(settling_.release());
     static_cast<void>(execution_.release());
   }
@@ -62,7 +63,9 @@ Communicator::Communicator(Foundation foundation)
       progress_thread_allowed_(decide_progress_thread()),
       spins_(base_.topology.oversubscribed() ? 0 : kSpins),
       sends_(static_cast<size_t>(base_.nranks)),
-      receives_(static_cast<size_t>(base_.nranks)) {}
+      receives_(static_cast<size_t>(base_.nranks)) {
+  base_.process->devices().operations();  // so that calls need not look for a driver
+}
 
 Communicator::~Communicator() {
   for (const auto& [stream, line] : lines_) line->close(memory_still_accessed_);

@@ -159,6 +159,7 @@ class Communicator {
   Status find_room(const Call& call, const DeviceOperations& operations, DeviceRoom* room);
   bool selects_device(const Call& call, Selection* selection);
   Status run_on_line(const Call& call, DeviceLine& line);
+  Status enqueue_on_line(const Call& call, DeviceLine& line);
   Status complete(Operation& operation);
   // The short ways of blocking calls in a node, in short_calls.cpp; they set *taken where they are open.
   Status run_at_once(const Call& call, bool* taken);

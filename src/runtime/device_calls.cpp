@@ -1,4 +1,6 @@
 // Calls in the order of a device's streams: whose memory their buffers are, which line they join, and how they begin.
+#include <utility>
+
 #include "runtime/communicator.hpp"
 #include "runtime/device_call.hpp"
 #include "runtime/device_work.hpp"
@@ -36,11 +38,25 @@ class Locator {
   bool reached_ = true;
 };
 
-Status current_device(const DeviceOperations& operations, int* device) {
-  int ignored = -1;
-  COLL_TRY(operations.use(0, device));
-  return *device == 0 ? Status() : operations.use(*device, &ignored);
-}
+// The batch of one call, closed whatever happens.
+class OpenBatch {
+ public:
+  explicit OpenBatch(DeviceLine& line) : line_(line) {}
+  ~OpenBatch() { static_cast<void>(close()); }
+  OpenBatch(const OpenBatch&) = delete;
+  OpenBatch& operator=(const OpenBatch&) = delete;
+
+  Status open() {
+    COLL_TRY(line_.open_batch());
+    open_ = true;
+    return {};
+  }
+  Status close() { return std::exchange(open_, false) ? line_.close_batch() : Status(); }
+
+ private:
+  DeviceLine& line_;
+  bool open_ = false;
+};
 
 }  // namespace
 
@@ -72,7 +88,7 @@ Status Communicator::place(collStream_t handle, Call* call, std::shared_ptr<Stre
     return {collInvalidArgument, "the buffers are device memory, and the stream is a host stream; pass a CUDA stream"};
   }
   if (handle == nullptr && device < 0) return {};
-  if (device < 0) COLL_TRY(current_device(*operations, &device));
+  if (device < 0) COLL_TRY(operations->current(&device));
   std::shared_ptr<DeviceLine> line;
   COLL_TRY(find_line(device, handle, &line));
   DeviceRoom room;
@@ -84,12 +100,12 @@ Status Communicator::place(collStream_t handle, Call* call, std::shared_ptr<Stre
 
 // How the call will run, and the memory that takes.
 Status Communicator::find_room(const Call& call, const DeviceOperations& operations, DeviceRoom* room) {
-  const std::lock_guard lock(busy_);
   Selection selection;
   if (!selects_device(call, &selection)) {
     *room = {staged_bytes(call, base_.nranks), 0};
     return {};
   }
+  // Without the lock: getting kernels ready may wait for calls that somebody has to move on.
   Call settled = call;
   settled.codec = selection.codec;
   if (prepared_.size() >= kMostPrepared) prepared_.clear();
@@ -106,6 +122,7 @@ Status Communicator::find_room(const Call& call, const DeviceOperations& operati
 bool Communicator::selects_device(const Call& call, Selection* selection) {
   if (!call.on_device.any() || call.count == 0 || call.function == Function::kBarrier) return false;
   if (needs_settling(call, base_.nranks) && !base_.config.deterministic) return false;
+  const std::lock_guard lock(busy_);
   return select(call, selection).ok() && runs_on_device(call, *selection, base_.config.env.staged_bytes);
 }
 
@@ -141,7 +158,7 @@ Status Communicator::find_line(int device, collStream_t handle, std::shared_ptr<
   }
   if (lines_.size() >= kMostLines) {
     std::erase_if(lines_, [](const auto& each) {
-      if (!each.second->empty()) return false;
+      if (!each.second->empty() || each.second.use_count() > 1) return false;  // a group may have calls for it
       each.second->close(false);
       return true;
     });
@@ -156,25 +173,31 @@ Status Communicator::find_line(int device, collStream_t handle, std::shared_ptr<
 }
 
 Status Communicator::run_on_line(const Call& call, DeviceLine& line) {
-  const bool alone = line.batch() == nullptr;  // not one of a group's calls
-  if (alone) COLL_TRY(line.open_batch());
+  if (line.batch() != nullptr) return enqueue_on_line(call, line);  // one of a group's calls
+  OpenBatch batch(line);
+  COLL_TRY(batch.open());
+  const Status status = enqueue_on_line(call, line);
+  const Status closed = batch.close();
+  return status.ok() ? closed : status;
+}
+
+Status Communicator::enqueue_on_line(const Call& call, DeviceLine& line) {
   std::unique_ptr<Operation> operation;
   Selection selection;
   const bool staged = !selects_device(call, &selection);
   auto device_call = std::make_unique<DeviceCall>(call, staged, base_.nranks, line.batch());
-  Status status = device_call->prepare();
-  if (status.ok()) status = begin(device_call->on_host(), &operation);
-  if (status.ok() && !staged) status = operation->execution_->work_on_device(line.batch());
-  if (status.ok()) {
-    operation->device_call_ = std::move(device_call);
-    operation->here_ = operation->gone_ = false;
-    line.enqueue(std::move(operation));
-    base_.process->wake_progress({base_.topology, base_.rank});
+  COLL_TRY(device_call->prepare());
+  COLL_TRY(begin(device_call->on_host(), &operation));
+  if (!staged) {
+    // The call has its number, so that the peers wait for it.
+    const Status status = operation->execution_->work_on_device(line.batch());
+    if (!status.ok()) return poison(status, true);
   }
-  device_call.reset();
-  if (!alone) return status;
-  const Status closed = line.close_batch();
-  return status.ok() ? closed : status;
+  operation->device_call_ = std::move(device_call);
+  operation->here_ = operation->gone_ = false;
+  line.enqueue(std::move(operation));
+  base_.process->wake_progress({base_.topology, base_.rank});
+  return {};
 }
 
 size_t Communicator::memory_bytes() const {

@@ -14,6 +14,8 @@ Status Execution::work_on_device(std::shared_ptr<DeviceBatch> batch) {
   return work_->prepare();
 }
 
+void Execution::leave_device() { work_.reset(); }
+
 Status Execution::perform_on_device(ChunkRun& run, const Step& step, const Shard& part, size_t messages) {
   for (size_t i = 0; i < messages; ++i) COLL_TRY(verify(run.incoming[run.taken + i], step));
   DeviceStep& given = run.on_device.emplace_back(DeviceStep{&step, part, run.round, run.taken, messages, {}, {}, 0});

@@ -77,6 +77,11 @@ Status AsyncDevice::owner_of(const void* address, MemoryOwner* owner) const {
   return {};
 }
 
+Status AsyncDevice::current(int* device) const {
+  *device = current_device;
+  return {};
+}
+
 Status AsyncDevice::use(int device, int* before) const {
   if (device < 0 || device >= kDevices) return {collUnhandledCudaError, text("no device ", device)};
   *before = current_device;

@@ -24,6 +24,7 @@ class AsyncDevice final : public DeviceOperations {
   std::string kernels() const override { return "emulated"; }
   Status devices(std::vector<DeviceFacts>* all) const override;
   Status owner_of(const void* address, MemoryOwner* owner) const override;
+  Status current(int* device) const override;
   Status use(int device, int* before) const override;
 
   Status run(const DeviceHop& hop, collStream_t stream) const override;

@@ -41,6 +41,10 @@ class FakeDevice final : public DeviceOperations {
     if (at < next->first + next->second.bytes) *owner = next->second.owner;
     return {};
   }
+  Status current(int* device) const override {
+    *device = log_->current;
+    return {};
+  }
   Status use(int device, int* before) const override {
     *before = log_->current;
     log_->current = device;

@@ -5,6 +5,8 @@
 
 #include "device/cuda/error.hpp"
 #include "device/cuda/flags.hpp"
+#include "device/cuda/pinned.hpp"
+#include "device/cuda/uncaptured.hpp"
 #include "device/kernels.hpp"
 #include "device/operations.hpp"
 
@@ -103,6 +105,7 @@ class Operations final : public DeviceOperations {
     return {};
   }
 
+  Status current(int* device) const override { return checked(cudaGetDevice(device), "asking for the current device"); }
   Status use(int device, int* before) const override {
     COLL_TRY(checked(cudaGetDevice(before), "asking for the current device"));
     return *before == device ? Status() : checked(cudaSetDevice(device), "changing the current device");
@@ -120,6 +123,7 @@ class Operations final : public DeviceOperations {
   }
 
   Status query(collStream_t stream) const override {
+    const Uncaptured uncaptured;
     const cudaError_t state = cudaStreamQuery(stream);
     return state == cudaErrorNotReady ? Status(collInProgress, "") : checked(state, "the work of a stream");
   }
@@ -133,6 +137,7 @@ class Operations final : public DeviceOperations {
     return *captured ? Status() : checked(asked, "asking whether a stream is captured");
   }
   Status make_mark(std::unique_ptr<DeviceMark>* mark) const override {
+    const Uncaptured uncaptured;
     cudaEvent_t event = nullptr;
     COLL_TRY(checked(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "creating an event"));
     *mark = std::make_unique<Mark>(event);
@@ -145,21 +150,24 @@ class Operations final : public DeviceOperations {
     return order_.set_flag(stream, flag, value);
   }
   Status make_stream(collStream_t* stream) const override {
+    const Uncaptured uncaptured;
     return checked(cudaStreamCreateWithFlags(stream, cudaStreamNonBlocking), "creating a stream");
   }
   Status drop_stream(collStream_t stream) const override {
     return checked(cudaStreamDestroy(stream), "destroying a stream");
   }
 
-  Status allocate_pinned(size_t bytes, void** memory) const override {
-    return checked(cudaHostAlloc(memory, bytes, cudaHostAllocPortable), "allocating pinned memory");
-  }
-  Status release_pinned(void* memory) const override { return checked(cudaFreeHost(memory), "freeing pinned memory"); }
+  Status allocate_pinned(size_t bytes, void** memory) const override { return pinned_.allocate(bytes, memory); }
+  Status release_pinned(void* memory) const override { return pinned_.release(memory); }
 
   Status allocate(size_t bytes, void** memory) const override {
+    const Uncaptured uncaptured;
     return checked(cudaMalloc(memory, bytes), "allocating memory");
   }
-  Status release(void* memory) const override { return checked(cudaFree(memory), "freeing memory"); }
+  Status release(void* memory) const override {
+    const Uncaptured uncaptured;
+    return checked(cudaFree(memory), "freeing memory");
+  }
   Status make_timer(std::unique_ptr<DeviceTimer>* timer) const override {
     cudaEvent_t begin = nullptr, end = nullptr;
     COLL_TRY(checked(cudaEventCreate(&begin), "creating an event"));
@@ -186,6 +194,7 @@ class Operations final : public DeviceOperations {
 
   int driver_;
   FlagOrders order_;
+  mutable PinnedPages pinned_;
   std::atomic<int> threads_{0}, blocks_per_sm_{0};
 };
 
@@ -203,6 +212,10 @@ Status open(std::unique_ptr<DeviceOperations>* operations) {
     return {collUnsupported, "the NVIDIA driver finds no device that this process may use"};
   }
   COLL_TRY(checked(counted, "counting devices"));
+  int same_address = 0;
+  COLL_TRY(checked(cudaDeviceGetAttribute(&same_address, cudaDevAttrCanUseHostPointerForRegisteredMem, 0),
+                   "asking how the device reaches pinned memory"));
+  if (same_address == 0) return {collUnsupported, "the device does not reach pinned memory by its address"};
   FlagOrders order;
   COLL_TRY(find_flag_orders(&order));
   *operations = std::make_unique<Operations>(driver, order);

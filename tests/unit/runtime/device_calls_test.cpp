@@ -335,6 +335,45 @@ TEST_F(DeviceCalls, EndWithAnErrorWhenAPeerGivesUp) {
   }
 }
 
+// As MPI: what has been posted may still be written to after a failure.
+class LastingTransport final : public Transport {
+ public:
+  explicit LastingTransport(std::unique_ptr<Transport> real) : real_(std::move(real)) {}
+  std::string_view name() const override { return real_->name(); }
+  bool reaches(int peer) const override { return real_->reaches(peer); }
+  Status send(int peer, uint32_t tag, std::span<const std::byte> message, Request* request) override {
+    return real_->send(peer, tag, message, request);
+  }
+  Status receive(int peer, uint32_t tag, std::span<std::byte> buffer, Request* request) override {
+    return real_->receive(peer, tag, buffer, request);
+  }
+  Status progress(bool* moved) override { return real_->progress(moved); }
+  Status send_control(int peer, const Control& control) override { return real_->send_control(peer, control); }
+  bool poll_control(Control* control) override { return real_->poll_control(control); }
+  bool abandon() override { return static_cast<void>(real_->abandon()), true; }
+  bool any_thread() const override { return true; }
+
+ private:
+  std::unique_ptr<Transport> real_;
+};
+
+TEST_F(DeviceCalls, LetTheirStreamGoOnAlsoWhereMemoryIsGivenUp) {
+  WorldOptions options = options_for(one_node(2), false);
+  options.wrap = [](int, std::unique_ptr<Transport> real) {
+    return std::make_unique<LastingTransport>(std::move(real));
+  };
+  for (const size_t count : {kShort, kLong}) {
+    World world(options);
+    ASSERT_TRUE(world.ok()) << world.why();
+    DeviceBuffer x(*device_, count * sizeof(float));
+    const DeviceStream stream(*device_);
+    ASSERT_EQ(all_reduce(x, x, world.handle(0), stream.get()), collSuccess);
+    ASSERT_EQ(collCommAbort(world.handle(1)), collSuccess);
+    EXPECT_TRUE(stream.synchronize().ok());
+    EXPECT_EQ(all_reduce(x, x, world.handle(0), stream.get()), collRemoteError);
+  }
+}
+
 TEST_F(DeviceCalls, EndWithAnErrorWhenTheirTimeIsUp) {
   World world(options_for(one_node(2), true, 300));
   ASSERT_TRUE(world.ok()) << world.why();
