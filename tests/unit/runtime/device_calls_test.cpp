@@ -357,6 +357,11 @@ class LastingTransport final : public Transport {
   std::unique_ptr<Transport> real_;
 };
 
+// Its name is in lsan.supp.
+[[gnu::noinline]] void abandon_forgets_requests_of(const DeviceBuffer& x, collComm_t comm, collStream_t stream) {
+  EXPECT_EQ(all_reduce(x, x, comm, stream), collSuccess);
+}
+
 TEST_F(DeviceCalls, LetTheirStreamGoOnAlsoWhereMemoryIsGivenUp) {
   WorldOptions options = options_for(one_node(2), false);
   options.wrap = [](int, std::unique_ptr<Transport> real) {
@@ -367,7 +372,7 @@ TEST_F(DeviceCalls, LetTheirStreamGoOnAlsoWhereMemoryIsGivenUp) {
     ASSERT_TRUE(world.ok()) << world.why();
     DeviceBuffer x(*device_, count * sizeof(float));
     const DeviceStream stream(*device_);
-    ASSERT_EQ(all_reduce(x, x, world.handle(0), stream.get()), collSuccess);
+    abandon_forgets_requests_of(x, world.handle(0), stream.get());
     ASSERT_EQ(collCommAbort(world.handle(1)), collSuccess);
     EXPECT_TRUE(stream.synchronize().ok());
     EXPECT_EQ(all_reduce(x, x, world.handle(0), stream.get()), collRemoteError);
