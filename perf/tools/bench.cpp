@@ -94,6 +94,12 @@ Bench::Bench(const Setting& setting, const Input& input, collRedOp_t op, size_t 
             memory_of(setting.options)) {
   const size_t elements = max_count * (setting.collective.send_scaled ? setting.world.size() : 1);
   input_.fill(setting.world.rank(), 0, elements, send_.data());
+  if (setting.device == nullptr) return;
+  const size_t send_bytes = bytes_of(max_count, setting.collective.send_scaled);
+  const size_t recv_bytes = bytes_of(max_count, setting.collective.send_scaled || setting.collective.recv_scaled);
+  device_send_ = std::make_unique<DeviceMemory>(*setting.device, send_bytes);
+  device_recv_ = std::make_unique<DeviceMemory>(*setting.device, recv_bytes);
+  made_ = setting.device->copy(device_send_->data(), send_.data(), send_bytes);
 }
 
 size_t Bench::bytes_of(size_t count, bool scaled) const {
@@ -140,13 +146,26 @@ Problem Bench::prepare(const std::string& spec, size_t count, Contestant* c) con
   return {};
 }
 
-void Bench::restore_input(const Contestant& c) const {
-  if (!c.in_place || has_no_result()) return;
+Problem Bench::restore_input(const Contestant& c) const {
+  if (!c.in_place || has_no_result()) return {};
   const Collective& what = setting_.collective;
   const auto rank = static_cast<size_t>(setting_.world.rank());
   const size_t place = what.recv_scaled ? rank * bytes_of(c.count, false) : 0;
-  if (what.tool.rooted && setting_.options.root != setting_.world.rank()) return;
-  std::memcpy(recv_.data() + place, send_.data(), bytes_of(c.count, what.send_scaled));
+  if (what.tool.rooted && setting_.options.root != setting_.world.rank()) return {};
+  const size_t bytes = bytes_of(c.count, what.send_scaled);
+  if (setting_.device != nullptr) return setting_.device->copy(recv_base() + place, send_base(), bytes);
+  std::memcpy(recv_.data() + place, send_.data(), bytes);
+  return {};
+}
+
+Problem Bench::poison_result(size_t bytes) const {
+  std::memset(recv_.data(), static_cast<int>(kPoison), bytes);
+  return setting_.device != nullptr ? setting_.device->copy(recv_base(), recv_.data(), bytes) : Problem{};
+}
+
+// To where it is judged.
+Problem Bench::fetch_result(size_t bytes) const {
+  return setting_.device != nullptr ? setting_.device->copy(recv_.data(), recv_base(), bytes) : Problem{};
 }
 
 bool Bench::has_no_result() const {
@@ -161,9 +180,9 @@ Problem Bench::call(Contestant* c) const {
   const Collective& what = setting_.collective;
   const World& world = setting_.world;
   const size_t mine = static_cast<size_t>(world.rank()) * bytes_of(c->count, false);
-  std::byte* recv = recv_.data() + (c->in_place && what.send_scaled ? mine : 0);
+  std::byte* recv = recv_base() + (c->in_place && what.send_scaled ? mine : 0);
   const bool in_place = c->in_place && !has_no_result();
-  const std::byte* send = !in_place ? send_.data() : recv_.data() + (what.recv_scaled ? mine : 0);
+  const std::byte* send = !in_place ? send_base() : recv_base() + (what.recv_scaled ? mine : 0);
   if (!c->baseline) {
     const Call call{send,
                     recv,
@@ -178,7 +197,8 @@ Problem Bench::call(Contestant* c) const {
                     world.rank(),
                     world.size()};
     collResult_t result = what.call(call);
-    if (result == collSuccess && call.stream != nullptr) result = collStreamSynchronize(call.stream);
+    const bool on_host_stream = call.stream != nullptr && setting_.device == nullptr;
+    if (result == collSuccess && on_host_stream) result = collStreamSynchronize(call.stream);
     if (result == collSuccess) return {};  // words take as long as a short call
     return library_problem(result, setting_.comm, fmt::format("{} with codec {}", what.tool.name, c->codec));
   }
@@ -246,9 +266,13 @@ Verdict Bench::judge(const Contestant& c) const {
 Problem Bench::verify(Contestant* c) const {
   for (int i = 0; i < setting_.options.check_iters; ++i) {
     const bool scaled = setting_.collective.send_scaled || setting_.collective.recv_scaled;
-    std::memset(recv_.data(), static_cast<int>(kPoison), bytes_of(c->count, scaled));
-    restore_input(*c);
-    if (Problem p = setting_.world.agree(call(c))) return p;
+    const size_t bytes = bytes_of(c->count, scaled);
+    Problem failed = poison_result(bytes);
+    if (!failed) failed = restore_input(*c);
+    double us = 0;
+    if (Problem p = setting_.world.agree(failed)) return p;
+    if (Problem p = setting_.world.agree(timed_call(c, &us))) return p;
+    if (Problem p = setting_.world.agree(fetch_result(bytes))) return p;
     const Verdict found = judge(*c);
     if (!c->verdict) c->verdict = Verdict{};
     c->verdict->wrong += found.wrong;
@@ -259,21 +283,38 @@ Problem Bench::verify(Contestant* c) const {
   return {};
 }
 
+// On a device the stream's time; an error that came later than the call is the communicator's.
+Problem Bench::timed_call(Contestant* c, double* us) const {
+  if (setting_.device == nullptr) {
+    const double start = MPI_Wtime();
+    Problem problem = call(c);
+    *us = (MPI_Wtime() - start) * 1e6;
+    return problem;
+  }
+  if (Problem p = setting_.device->start()) return p;
+  if (Problem p = call(c)) return p;
+  if (Problem p = setting_.device->stop(us)) return p;
+  collResult_t state = collSuccess;
+  collCommGetAsyncError(setting_.comm, &state);
+  return library_problem(state == collInProgress ? collSuccess : state, setting_.comm,
+                         std::string(setting_.collective.tool.name));
+}
+
 Problem Bench::measure(std::vector<Contestant>* contestants, Progress* progress) const {
   Problem problem;
   for (int i = -setting_.options.warmup_iters; i < setting_.options.iters; ++i) {
     for (Contestant& c : *contestants) {
-      restore_input(c);
+      if (!problem) problem = restore_input(c);
       const collStats_t before = stats_of(setting_.comm);
       setting_.world.barrier();
-      const double start = MPI_Wtime();
-      if (!problem) problem = call(&c);  // after a failure only the barriers go on, so that no rank is left waiting
-      const double end = MPI_Wtime();
+      double us = 0;
+      // After a failure only the barriers go on, so that no rank is left waiting.
+      if (!problem) problem = timed_call(&c, &us);
       progress->step(fmt::format("{} {} {}", size_text(static_cast<double>(bytes_of(c.count, false))), c.codec,
                                  c.in_place ? "in place" : "out of place"));
       if (i < 0) continue;
       const collStats_t after = stats_of(setting_.comm);
-      c.times_us.push_back((end - start) * 1e6);
+      c.times_us.push_back(us);
       c.sent_bytes += after.sent_bytes - before.sent_bytes;
       c.exact_bytes += after.exact_bytes - before.exact_bytes;
     }

@@ -57,8 +57,13 @@ void declare(const ToolTraits& tool, Raw* raw, Options* o, CLI::App* app) {
       ->check(CLI::Range(1, std::numeric_limits<int>::max()));
   app->add_option("--join", raw->join, "mpi, or id: the communicator is made without MPI (default mpi)")
       ->check(CLI::IsMember({"mpi", "id"}));
-  app->add_option("--memory", raw->memory, "host, or coll: buffers from collMemAlloc (default host)")
-      ->check(CLI::IsMember({"host", "coll"}));
+  app->add_option("--memory", raw->memory,
+                  "host, coll: buffers from collMemAlloc, or device: of a GPU, with the times of its stream (default "
+                  "host)")
+      ->check(CLI::IsMember({"host", "coll", "device"}));
+  app->add_option("--ranks-per-gpu", o->ranks_per_gpu,
+                  "with --memory device: ranks of a node that share a GPU (default: as few as there are GPUs for)")
+      ->check(CLI::Range(1, 1 << 16));
   app->add_option("--progress", raw->progress, "on, off or auto: progress on stderr (default: where it is a terminal)")
       ->check(CLI::IsMember({"on", "off", "auto"}));
 }
@@ -83,6 +88,14 @@ void read_names(const ToolTraits& tool, const Raw& raw, Options* o) {
   o->codecs = {fallback != nullptr && *fallback != '\0' ? fallback : "none"};
 }
 
+void read_memory(const Raw& raw, const Options& o) {
+  const bool device = raw.memory == "device";
+  if (device && raw.baseline != "none") {
+    throw CLI::ValidationError("--baseline", "the MPI library's calls are measured on host memory alone");
+  }
+  if (!device && o.ranks_per_gpu != 0) throw CLI::ValidationError("--ranks-per-gpu", "it needs --memory device");
+}
+
 }  // namespace
 
 std::string_view name(Average average) {
@@ -99,6 +112,7 @@ Parsed parse_options(const ToolTraits& tool, int argc, const char* const* argv) 
     app.parse(argc, argv);
     static_cast<SizeRange&>(options) = raw.sizes.read(kDefaultBytes);
     read_names(tool, raw, &options);
+    read_memory(raw, options);
   } catch (const CLI::CallForHelp&) {
     return {std::nullopt, app.help(), 0};
   } catch (const CLI::ParseError& error) {
@@ -110,6 +124,7 @@ Parsed parse_options(const ToolTraits& tool, int argc, const char* const* argv) 
   options.in_place = tool.can_be_in_place && raw.place != "out";
   options.out_of_place = !options.in_place || raw.place != "in";
   options.library_memory = raw.memory == "coll";
+  options.device_memory = raw.memory == "device";
   options.join_by_id = raw.join == "id";
   options.progress = raw.progress == "on";
   if (raw.progress == "auto") options.progress = stderr_is_terminal();

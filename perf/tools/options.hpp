@@ -29,6 +29,8 @@ struct Options : SizeRange {
   int timeout_ms = COLL_UNSET;
   bool progress = false;
   bool library_memory = false;  // buffers from collMemAlloc
+  bool device_memory = false;   // ... of a GPU
+  int ranks_per_gpu = 0;        // 0: as few as there are devices for
   bool join_by_id = false;      // false: from the MPI communicator
 };
 

@@ -47,7 +47,7 @@ struct Row {
 
 // What all rows have in common.
 struct Meta {
-  std::string tool, command, library_version, mpi_version, input, average, baseline, time;
+  std::string tool, command, library_version, mpi_version, input, average, baseline, time, memory = "host", device;
   std::vector<std::string> hosts;  // distinct, in rank order
   int nranks = 0;
   int iters = 0, warmup_iters = 0, check_iters = 0;

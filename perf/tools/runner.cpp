@@ -7,6 +7,7 @@
 
 #include "bench.hpp"
 #include "collective.hpp"
+#include "device.hpp"
 #include "files.hpp"
 #include "numbers.hpp"
 #include "plot.hpp"
@@ -22,19 +23,26 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session() {
-    if (stream != nullptr) collStreamDestroy(stream);
+    if (stream != nullptr && !device) collStreamDestroy(stream);
     if (comm != nullptr) collCommDestroy(comm);
   }
 
   Problem open(const Options& options, const World& world) {
+    if (options.device_memory) {
+      DeviceChoice choice{0, 1, options.ranks_per_gpu};
+      world.local(&choice.local_rank, &choice.local_ranks);
+      if (Problem p = Device::open(choice, &device)) return p;
+      stream = device->stream();
+    }
     collConfig_t config = COLL_CONFIG_INITIALIZER;
     config.codec = "none";
     config.timeout_ms = options.timeout_ms;
     if (Problem p = options.join_by_id ? join_by_id(config, world) : join_by_mpi(config)) return p;
-    if (options.blocking) return {};
+    if (options.blocking || device) return {};
     return library_problem(collStreamCreate(&stream), nullptr, "collStreamCreate");
   }
 
+  std::unique_ptr<Device> device;  // NULL: host memory
   collComm_t comm = nullptr;
   collStream_t stream = nullptr;
 
@@ -63,6 +71,7 @@ Meta describe(const Collective& collective, const Options& options, const World&
   meta.check_iters = options.check_iters;
   meta.root = options.root;
   meta.blocking = options.blocking;
+  meta.memory = options.device_memory ? "device" : options.library_memory ? "coll" : "host";
   return meta;
 }
 
@@ -87,6 +96,7 @@ class Run {
     if (Problem p = world_.agree(unreadable)) return p;
     Session session;
     if (Problem p = world_.agree(session.open(options_, world_))) return p;
+    if (session.device) meta_.device = session.device->name();
     for (const collDataType_t type : options_.types) {
       for (const collRedOp_t op : options_.ops) {
         if (Problem p = all_sizes(session, type, op)) return p;
@@ -113,7 +123,7 @@ class Run {
 
  private:
   Problem all_sizes(const Session& session, collDataType_t type, collRedOp_t op) {
-    const Setting setting{collective_, options_, world_, session.comm, session.stream};
+    const Setting setting{collective_, options_, world_, session.comm, session.stream, session.device.get()};
     Input input(type, op);
     std::unique_ptr<Bench> bench;
     Problem problem;
@@ -123,6 +133,7 @@ class Run {
     } catch (const std::bad_alloc&) {
       problem = {fmt::format("not enough memory for {} bytes", options_.max_bytes), kCheckFailed};
     }
+    if (!problem) problem = bench->made();
     if (Problem p = world_.agree(problem)) return p;
     for (const size_t size : options_.sizes()) {
       for (const bool in_place : {false, true}) {
@@ -154,7 +165,7 @@ class Run {
   const Collective& collective_;
   const Options& options_;
   const World& world_;
-  const Meta& meta_;
+  Meta meta_;
   Progress progress_;
   std::vector<Row> rows_;
 };
@@ -167,7 +178,9 @@ int report(const World& world, std::string_view tool, const Problem& problem) {
 }  // namespace
 
 int run_tool(const Collective& collective, int argc, char** argv) {
-  const World world(&argc, &argv);
+  // Calls on a device are moved on by a thread of the library, which may use MPI.
+  const bool threads = parse_options(collective.tool, argc, argv).options.value_or(Options{}).device_memory;
+  const World world(&argc, &argv, threads ? MPI_THREAD_MULTIPLE : MPI_THREAD_SINGLE);
   const Parsed parsed = parse_options(collective.tool, argc, argv);
   if (!parsed.options) {
     if (world.is_root()) std::fputs(parsed.text.c_str(), parsed.status == 0 ? stdout : stderr);

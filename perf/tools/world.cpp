@@ -45,6 +45,14 @@ std::vector<double> World::over_ranks(std::vector<double> times, Average average
   return times;
 }
 
+void World::local(int* rank, int* ranks) const {
+  MPI_Comm node = MPI_COMM_NULL;
+  MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node);
+  MPI_Comm_rank(node, rank);
+  MPI_Comm_size(node, ranks);
+  MPI_Comm_free(&node);
+}
+
 Verdict World::combine(const Verdict& mine, bool same_result, uint64_t hash) const {
   uint64_t first = hash;
   MPI_Bcast(&first, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD);

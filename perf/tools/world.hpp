@@ -35,6 +35,8 @@ class World {
   Verdict combine(const Verdict& mine, bool same_result, uint64_t hash) const;
   uint64_t sum(uint64_t mine) const;
   uint64_t max(uint64_t mine) const;
+  // This rank among those of its node, and how many they are.
+  void local(int* rank, int* ranks) const;
   // Distinct host names, in rank order.
   std::vector<std::string> hosts() const;
 

@@ -67,13 +67,19 @@ std::string lay_out(std::span<const Column> columns, char first, const std::vect
   return line.erase(line.find_last_not_of(' ') + 1) + "\n";
 }
 
+// How calls are made, for people.
+std::string way_of(const Meta& meta) {
+  if (!meta.device.empty()) return "on memory of " + meta.device;
+  return meta.blocking ? "blocking" : "through a host stream";
+}
+
 std::string table_head(const Meta& meta) {
   std::string text =
       fmt::format("# {}: {} ranks on {} node{} ({}), libcoll {}\n", meta.tool, meta.nranks, meta.hosts.size(),
                   meta.hosts.size() == 1 ? "" : "s", fmt::join(meta.hosts, " "), meta.library_version);
-  text += fmt::format("# {} calls after {} to warm up, {}; a call's time is the {} of the ranks'; input: {}\n",
-                      meta.iters, meta.warmup_iters, meta.blocking ? "blocking" : "through a host stream", meta.average,
-                      meta.input.empty() ? "made up" : meta.input);
+  text +=
+      fmt::format("# {} calls after {} to warm up, {}; a call's time is the {} of the ranks'; input: {}\n", meta.iters,
+                  meta.warmup_iters, way_of(meta), meta.average, meta.input.empty() ? "made up" : meta.input);
   if (!meta.baseline.empty()) {
     text += fmt::format("# baseline: {} of {}, in turn with ours\n", meta.baseline, meta.mpi_version);
   }
@@ -124,6 +130,8 @@ std::string to_json(const Meta& meta, std::span<const Row> rows) {
       {"check_iters", meta.check_iters},
       {"root", meta.root},
       {"blocking", meta.blocking},
+      {"memory", meta.memory},
+      {"device", meta.device},
       {"average", meta.average},
       {"input", meta.input},
       {"baseline", meta.baseline},

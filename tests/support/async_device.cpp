@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstring>
 #include <utility>
 
@@ -58,6 +59,43 @@ class AsyncDevice::Mark final : public DeviceMark {
   std::mutex mutex_;
   std::shared_ptr<WorkQueues::Moment> latest_;
 };
+
+// Moments as the thread that does the work comes to them.
+class AsyncDevice::Timer final : public DeviceTimer {
+ public:
+  explicit Timer(const AsyncDevice& device) : device_(device) {}
+
+  Status start(collStream_t stream) override { return note(stream, begin_); }
+  Status stop(collStream_t stream) override {
+    stopped_ = stream;
+    return note(stream, end_);
+  }
+  Status elapsed_us(double* us) override {
+    COLL_TRY(device_.synchronize(stopped_));
+    *us = std::chrono::duration<double, std::micro>(*end_ - *begin_).count();
+    return {};
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Status note(collStream_t stream, const std::shared_ptr<Clock::time_point>& moment) const {
+    const auto act = [moment] {
+      *moment = Clock::now();
+      return Status();
+    };
+    return device_.queue(stream, {.act = act});
+  }
+
+  const AsyncDevice& device_;
+  collStream_t stopped_ = nullptr;
+  std::shared_ptr<Clock::time_point> begin_ = std::make_shared<Clock::time_point>();
+  std::shared_ptr<Clock::time_point> end_ = std::make_shared<Clock::time_point>();
+};
+
+Status AsyncDevice::make_timer(std::unique_ptr<DeviceTimer>* timer) const {
+  *timer = std::make_unique<Timer>(*this);
+  return {};
+}
 
 AsyncDevice::AsyncDevice() : state_(std::make_unique<State>()) {
   for (int device = 0; device < kDevices; ++device) {

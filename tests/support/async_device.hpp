@@ -44,7 +44,7 @@ class AsyncDevice final : public DeviceOperations {
   Status release_pinned(void* memory) const override;
   Status allocate(size_t bytes, void** memory) const override;
   Status release(void* memory) const override;
-  Status make_timer(std::unique_ptr<DeviceTimer>*) const override { return {collUnsupported, "nothing to time"}; }
+  Status make_timer(std::unique_ptr<DeviceTimer>* timer) const override;
   void tune(int, int) override {}
 
   // What follows is for tests.
@@ -76,6 +76,7 @@ class AsyncDevice final : public DeviceOperations {
  private:
   struct State;
   class Mark;
+  class Timer;
 
   Status queue(collStream_t stream, WorkQueues::Work work) const;
   Status find_stream(collStream_t stream, uintptr_t* handle, int* device) const;

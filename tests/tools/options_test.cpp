@@ -91,6 +91,19 @@ TEST(Options, MistakesAreNamedAndEndWithStatus2) {
   EXPECT_EQ(parse({"--help"}).status, 0);
 }
 
+TEST(Options, KindsOfMemory) {
+  EXPECT_TRUE(parse({"--memory", "coll"}).options->library_memory);
+  EXPECT_FALSE(parse({"--memory", "coll"}).options->device_memory);
+  const Parsed device = parse({"--memory", "device", "--ranks-per-gpu", "2"});
+  ASSERT_TRUE(device.options) << device.text;
+  EXPECT_TRUE(device.options->device_memory);
+  EXPECT_EQ(device.options->ranks_per_gpu, 2);
+  for (const std::vector<const char*>& refused : std::vector<std::vector<const char*>>{
+           {"--memory", "gpu"}, {"--ranks-per-gpu", "2"}, {"--memory", "device", "--baseline", "mpi"}}) {
+    EXPECT_EQ(parse(refused).status, 2) << parse(refused).text;
+  }
+}
+
 TEST(Options, EnvironmentNamesTheCodecWhereNoFlagDoes) {
   setenv("COLL_CODEC", "int4", 1);
   EXPECT_EQ(parse({}).options->codecs, std::vector<std::string>{"int4"});
