@@ -116,6 +116,7 @@ collResult_t collCommAbort(collComm_t comm) {
 collResult_t collCommGetAsyncError(collComm_t comm, collResult_t* async_error) {
   return with_comm("collCommGetAsyncError", comm, [&](Communicator& communicator) {
     COLL_TRY(not_null(async_error, "async_error"));
+    static_cast<void>(communicator.look_at_devices());
     const std::shared_ptr<Process> process = Process::acquire();
     const auto visit = process->visit();
     bool moved = false;
@@ -145,7 +146,7 @@ collResult_t collCommUserRank(collComm_t comm, int* rank) {
 collResult_t collCommMemUsage(collComm_t comm, size_t* host_bytes, size_t* device_bytes) {
   return with_comm("collCommMemUsage", comm, [&](Communicator& communicator) {
     if (host_bytes != nullptr) *host_bytes = communicator.memory_bytes();
-    if (device_bytes != nullptr) *device_bytes = 0;
+    if (device_bytes != nullptr) *device_bytes = communicator.device_bytes();
     return Status();
   });
 }

@@ -14,7 +14,7 @@ Status stream_of(collStream_t handle, std::shared_ptr<Stream>* stream) {
   if (handle == nullptr) return {};
   const HostStream* host = host_stream(handle);
   if (host == nullptr) {
-    return {collInvalidArgument,
+    return {collUnsupported,
             "this is none of collStreamCreate()'s streams; ask CUDA about its own (cudaStreamSynchronize(), "
             "cudaStreamQuery())"};
   }

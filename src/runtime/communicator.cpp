@@ -68,6 +68,8 @@ Communicator::Communicator(Foundation foundation)
 }
 
 Communicator::~Communicator() {
+  // A device's stream may be past a call that still has to be struck off here.
+  if (!lines_.empty()) static_cast<void>(finalize());
   for (const auto& [stream, line] : lines_) line->close(memory_still_accessed_);
 }
 
@@ -95,9 +97,9 @@ Status Communicator::run(const Call& call, const std::shared_ptr<Stream>& stream
     COLL_TRY(place(nullptr, &placed, &line));
     if (line) return run(placed, line);
   }
+  if (DeviceLine* const line = stream ? stream->device_line() : nullptr) return run_on_line(call, *line);
   const auto visit = base_.process->visit();
   const std::lock_guard lock(busy_);
-  if (DeviceLine* const line = stream ? stream->device_line() : nullptr) return run_on_line(call, *line);
   std::unique_ptr<Operation> operation;
   COLL_TRY(begin(call, &operation));
   if (!stream) return complete(*operation);
@@ -178,7 +180,8 @@ Status Communicator::move_on(Operation& operation, bool* moved) {
   }
   COLL_TRY(operation.execution_->advance(moved));
   if (operation.gone_ || !operation.execution_->done()) return {};
-  return operation.device_call_->leave(moved, &operation.gone_);
+  operation.device_call_->leave(moved, &operation.gone_);
+  return {};
 }
 
 bool Operation::any_mover() const { return device_call_ || communicator_.progress_thread_allowed(); }

@@ -129,6 +129,9 @@ class Communicator {
   Status query_plan(const Call& call, std::string* json);
   collStats_t stats();
   size_t memory_bytes() const;
+  size_t device_bytes() const;
+  // What went wrong with the work of its devices, which it can no longer be used after. Asks the devices.
+  Status look_at_devices();
   int device() const { return device_; }  // of its device buffers; -1: it has had none
   const Config& config() const { return base_.config; }
   const std::string& simulated_host() const { return base_.simulated_host; }
@@ -153,6 +156,8 @@ class Communicator {
   Status make_execution(const Call& call, uint64_t sequence, bool agree, std::unique_ptr<Execution>* execution);
   Status move_on(Operation& operation, bool* moved);
   // Calls on devices, in device_calls.cpp.
+  std::vector<std::shared_ptr<DeviceLine>> lines() const;
+  void forget_idle_lines();
   Status locate(const DeviceOperations& operations, Call* call, int* device) const;
   Status find_line(int device, collStream_t handle, std::shared_ptr<DeviceLine>* line);
   Status may_use_device(int device) const;
@@ -201,6 +206,7 @@ class Communicator {
   std::vector<Lane> receives_;
   int device_ = -1;
   std::set<std::shared_ptr<const Plan>> prepared_;  // whose kernels are ready
+  mutable std::mutex lines_mutex_;                  // any thread may ask for the devices' failures
   std::map<collStream_t, std::shared_ptr<DeviceLine>> lines_;
   std::vector<TransferInLane> transfers_;  // that go the short way at the moment
   std::atomic<int> pending_{0};

@@ -32,63 +32,50 @@ DeviceCall::DeviceCall(const Call& call, bool staged, int nranks, std::shared_pt
       batch_(std::move(batch)),
       host_(call) {}
 
+// However it ends: what comes behind it on the device waits for that.
+DeviceCall::~DeviceCall() {
+  if (added_) batch_->finish(number_);
+}
+
 Status DeviceCall::prepare() {
   const auto place = [this](size_t bytes, std::byte** at) {
     if (bytes > 0) *at = batch_->take_pinned(padded(bytes));
     return bytes == 0 || *at != nullptr;
   };
-  if (!place(input_bytes_, &input_) || !place(output_bytes_, &output_) || !place(scalar_bytes_, &scalar_))
+  std::byte *input = nullptr, *output = nullptr, *scalar = nullptr;
+  if (!place(input_bytes_, &input) || !place(output_bytes_, &output) || !place(scalar_bytes_, &scalar))
     return {collInternalError, "a call on a device has less pinned memory than was reserved"};
-  if (input_ != nullptr) host_.send = input_;
-  if (output_ != nullptr) host_.recv = output_;
-  if (scalar_ != nullptr) {
+  std::vector<StagedCopy> inputs;
+  if (input != nullptr) {
+    inputs.push_back({input, user_.send, input_bytes_});
+    host_.send = input;
+  }
+  if (scalar != nullptr) {
+    inputs.push_back({scalar, user_.scale->at, scalar_bytes_});
     auto scale = std::make_shared<Scale>(*user_.scale);
-    scale->at = scalar_;
+    scale->at = scalar;
     host_.scale = std::move(scale);
   }
+  StagedCopy result;
+  if (output != nullptr) {
+    result = {user_.recv, output, output_bytes_};
+    host_.recv = output;
+  }
+  number_ = batch_->add(std::move(inputs), result);
+  added_ = true;
   return {};
 }
 
 Status DeviceCall::arrive(bool* moved, bool* here) {
-  if (!arrived_) {
-    if (!noted_) COLL_TRY(bring_input());
-    COLL_TRY(settle(moved, &arrived_));
-  }
-  *here = arrived_;
+  COLL_TRY(batch_->arrived(here));
+  *moved |= *here;
   return {};
 }
 
-Status DeviceCall::bring_input() {
-  DeviceLine& line = batch_->line();
-  COLL_TRY(batch_->hold());
-  if (input_ != nullptr) COLL_TRY(line.copy(input_, user_.send, input_bytes_));
-  if (scalar_ != nullptr) COLL_TRY(line.copy(scalar_, user_.scale->at, scalar_bytes_));
-  noted_ = true;
-  return line.note(&ticket_);
-}
-
-Status DeviceCall::leave(bool* moved, bool* gone) {
-  if (output_ == nullptr) left_ = true;
-  if (!left_) {
-    if (!noted_) COLL_TRY(bring_output());
-    COLL_TRY(settle(moved, &left_));
-  }
-  *gone = left_;
-  return {};
-}
-
-Status DeviceCall::bring_output() {
-  COLL_TRY(batch_->line().copy(user_.recv, output_, output_bytes_));
-  noted_ = true;
-  return batch_->line().note(&ticket_);
-}
-
-Status DeviceCall::settle(bool* moved, bool* passed) {
-  COLL_TRY(batch_->line().reached(ticket_, passed));
-  if (!*passed) return {};
-  noted_ = false;
-  *moved = true;
-  return {};
+void DeviceCall::leave(bool* moved, bool* gone) {
+  batch_->finish(number_);
+  *gone = batch_->left(number_);
+  *moved |= *gone;
 }
 
 }  // namespace coll

@@ -148,40 +148,72 @@ Status Communicator::may_use_device(int device) const {
   return {};
 }
 
-Status Communicator::find_line(int device, collStream_t handle, std::shared_ptr<DeviceLine>* line) {
-  COLL_TRY(failure());
-  COLL_TRY(may_use_device(device));
-  const auto known = lines_.find(handle);
-  if (known != lines_.end()) {
-    *line = known->second;
-    return {};
+std::vector<std::shared_ptr<DeviceLine>> Communicator::lines() const {
+  const std::lock_guard lock(lines_mutex_);
+  std::vector<std::shared_ptr<DeviceLine>> all;
+  for (const auto& [stream, line] : lines_) all.push_back(line);
+  return all;
+}
+
+// Only the program's threads ask: a thread that moves calls on must not wait for the driver.
+Status Communicator::look_at_devices() {
+  for (const auto& line : lines()) {
+    const Status status = line->failure();
+    if (status.ok()) continue;
+    const std::lock_guard lock(busy_);
+    return poison(status, true);
   }
-  if (lines_.size() >= kMostLines) {
-    std::erase_if(lines_, [](const auto& each) {
-      if (!each.second->empty() || each.second.use_count() > 1) return false;  // a group may have calls for it
-      each.second->close(false);
-      return true;
-    });
-  }
-  auto made = std::make_shared<DeviceLine>(base_.process->devices(), device, handle, base_.config.env.max_ctas);
-  COLL_TRY(made->open());
-  base_.process->add(made);
-  lines_[handle] = made;
-  device_ = device;
-  *line = std::move(made);
   return {};
 }
 
+Status Communicator::find_line(int device, collStream_t handle, std::shared_ptr<DeviceLine>* line) {
+  COLL_TRY(failure());
+  COLL_TRY(look_at_devices());
+  COLL_TRY(may_use_device(device));
+  if (const auto known = lines_.find(handle); known != lines_.end()) {
+    *line = known->second;
+    return {};
+  }
+  if (lines_.size() >= kMostLines) forget_idle_lines();
+  auto made = std::make_shared<DeviceLine>(base_.process->devices(), device, handle, base_.config.env.max_ctas);
+  COLL_TRY(made->open());
+  base_.process->add(made);
+  device_ = device;
+  *line = made;
+  const std::lock_guard lock(lines_mutex_);
+  lines_[handle] = std::move(made);
+  return {};
+}
+
+void Communicator::forget_idle_lines() {
+  std::vector<std::shared_ptr<DeviceLine>> idle;
+  {
+    const std::lock_guard lock(lines_mutex_);
+    std::erase_if(lines_, [&](const auto& each) {
+      if (!each.second->empty() || each.second.use_count() > 1) return false;  // a group may have calls for it
+      idle.push_back(each.second);
+      return true;
+    });
+  }
+  for (const auto& each : idle) each->close(false);
+}
+
+// The device is asked and told without the communicator's lock, and outside of visits: calls that came before may have
+// to be moved on meanwhile.
 Status Communicator::run_on_line(const Call& call, DeviceLine& line) {
   if (line.batch() != nullptr) return enqueue_on_line(call, line);  // one of a group's calls
   OpenBatch batch(line);
   COLL_TRY(batch.open());
   const Status status = enqueue_on_line(call, line);
   const Status closed = batch.close();
-  return status.ok() ? closed : status;
+  if (!status.ok() || closed.ok()) return status;
+  const std::lock_guard lock(busy_);
+  return poison(closed, true);  // the peers wait for the call
 }
 
 Status Communicator::enqueue_on_line(const Call& call, DeviceLine& line) {
+  const auto visit = base_.process->visit();
+  const std::lock_guard lock(busy_);
   std::unique_ptr<Operation> operation;
   Selection selection;
   const bool staged = !selects_device(call, &selection);
@@ -200,9 +232,15 @@ Status Communicator::enqueue_on_line(const Call& call, DeviceLine& line) {
   return {};
 }
 
+size_t Communicator::device_bytes() const {
+  size_t bytes = 0;
+  for (const auto& line : lines()) bytes += line->device_bytes();
+  return bytes;
+}
+
 size_t Communicator::memory_bytes() const {
   size_t bytes = base_.fabric->memory_bytes() + base_.process->staging()->held_bytes();
-  for (const auto& [stream, line] : lines_) bytes += line->pinned_bytes();
+  for (const auto& line : lines()) bytes += line->pinned_bytes();
   return bytes;
 }
 

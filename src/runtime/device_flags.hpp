@@ -1,7 +1,7 @@
 // Words of pinned memory by which streams of a device and the host tell each other how far they are.
 //
-// A pair outlives its user: a stream of the program's may still have to look at it when its communicator is gone. So
-// pairs are never freed, only handed on, and their numbers go on counting: who looks late sees more than it waits for.
+// They outlive their user: a stream may still have to look at one when its communicator is gone. So they are never
+// freed, only handed on, and their numbers go on counting: who looks late sees more than it waits for.
 #pragma once
 
 #include <cstdint>
@@ -12,10 +12,11 @@
 
 namespace coll {
 
-// Each word in a cache line of its own.
+// Each in a cache line of its own.
 struct DeviceFlags {
-  alignas(64) uint32_t ended;    // set by the host, awaited by the program's stream
-  alignas(64) uint32_t reached;  // set by the library's stream, read by the host
+  alignas(64) uint32_t ready;   // calls that the host is through with; awaited by the stream that keeps the order
+  alignas(64) uint32_t passed;  // how far that stream is
+  alignas(64) uint32_t worked;  // how far the stream of the kernels is
 };
 
 class DeviceFlagPool {

@@ -5,8 +5,15 @@
 namespace coll {
 
 namespace {
-constexpr int kLooksPerQuery = 1024;
+
+uint32_t read(const uint32_t& flag) {
+  return std::atomic_ref<uint32_t>(const_cast<uint32_t&>(flag)).load(std::memory_order_acquire);
 }
+
+// Numbers count modulo 2^32.
+bool has_come_to(uint32_t now, uint32_t then) { return static_cast<int32_t>(now - then) >= 0; }
+
+}  // namespace
 
 DeviceLine::DeviceLine(DevicePort& port, int device, collStream_t stream, int max_ctas)
     : port_(port),
@@ -21,23 +28,35 @@ DeviceLine::~DeviceLine() = default;
 
 Status DeviceLine::open() {
   return on_device(operations_, device_, [&] {
-    COLL_TRY(operations_.make_stream(&own_));
+    COLL_TRY(operations_.make_stream(&order_));
+    COLL_TRY(operations_.make_stream(&work_));
     COLL_TRY(port_.flags().take(operations_, &flags_));
-    turns_ = flags_->ended;
-    tickets_ = flags_->reached;
+    calls_ = read(flags_->ready);
+    passes_ = read(flags_->passed);
+    works_ = read(flags_->worked);
     return Status();
   });
 }
 
-// Where work of a call that failed is still to come, what it would write to is given up.
+bool DeviceLine::is_idle() const {
+  for (const collStream_t stream : {order_, work_}) {
+    if (stream != nullptr && operations_.query(stream).code() == collInProgress) return false;
+  }
+  return true;
+}
+
 void DeviceLine::close(bool leak) {
-  const bool idle = own_ == nullptr || operations_.query(own_).code() != collInProgress;
+  const bool idle = is_idle();
   pinned_.close(leak || !idle);
   device_memory_.close(leak || !idle);
-  if (flags_ != nullptr && idle && flags_->reached == tickets_) port_.flags().give_back(flags_);
+  // A stream that has failed has left numbers out, which the next user would wait for.
+  const bool whole = flags_ != nullptr && idle && read(flags_->passed) == passes_ && read(flags_->worked) == works_;
+  if (whole && read(flags_->ready) == calls_) port_.flags().give_back(flags_);
   flags_ = nullptr;
-  if (own_ != nullptr) static_cast<void>(operations_.drop_stream(own_));
-  own_ = nullptr;
+  for (collStream_t* const stream : {&order_, &work_}) {
+    if (*stream != nullptr) static_cast<void>(operations_.drop_stream(*stream));
+    *stream = nullptr;
+  }
 }
 
 Status DeviceLine::reserve(const DeviceRoom& room) {
@@ -56,69 +75,123 @@ Status DeviceLine::open_batch() {
         "the stream is being captured into a graph. The library's part in a call cannot be replayed from one: end the "
         "capture before the call, or make the call on another stream"};
   }
-  std::unique_ptr<DeviceMark> mark;
-  COLL_TRY(make_mark(&mark));
-  batch_ = std::make_shared<DeviceBatch>(shared_from_this(), ++turns_, std::move(mark));
+  std::unique_ptr<DeviceMark> begin;
+  const Status marked = on_device(operations_, device_, [&] {
+    COLL_TRY(operations_.make_mark(&begin));
+    return begin->set(program_);
+  });
+  COLL_TRY(marked);
+  batch_ = std::make_shared<DeviceBatch>(shared_from_this(), std::move(begin));
   pinned_.batch_opened();
   device_memory_.batch_opened();
   return Stream::open_batch();
 }
 
-Status DeviceLine::make_mark(std::unique_ptr<DeviceMark>* mark) const {
-  return on_device(operations_, device_, [&] {
-    COLL_TRY(operations_.make_mark(mark));
-    return (*mark)->set(program_);
-  });
-}
-
 Status DeviceLine::close_batch() {
   const std::shared_ptr<DeviceBatch> closed = std::move(batch_);
   batch_.reset();
+  const Status launched = closed ? closed->launch() : Status();
   COLL_TRY(Stream::close_batch());
-  if (!closed) return {};
-  return on_device(operations_, device_,
-                   [&] { return operations_.await_flag(program_, &flags_->ended, closed->turn()); });
+  return launched;
 }
 
-void DeviceLine::end(uint32_t turn) {
-  const std::atomic_ref<uint32_t> ended(flags_->ended);
-  uint32_t before = ended.load(std::memory_order_relaxed);
-  while (static_cast<int32_t>(turn - before) > 0 &&
-         !ended.compare_exchange_weak(before, turn, std::memory_order_release, std::memory_order_relaxed)) {
+Status DeviceLine::failure() const {
+  for (const collStream_t stream : {order_, work_}) {
+    const Status state = operations_.query(stream);
+    if (!state.ok() && state.code() != collInProgress) return state;
   }
-}
-
-Status DeviceLine::copy(void* to, const void* from, size_t bytes) {
-  return on_device(operations_, device_, [&] { return operations_.copy(to, from, bytes, own_); });
+  return {};
 }
 
 Status DeviceLine::note(uint32_t* ticket) {
-  *ticket = ++tickets_;
-  return on_device(operations_, device_, [&] { return operations_.set_flag(own_, &flags_->reached, *ticket); });
+  *ticket = ++works_;
+  return on_device(operations_, device_, [&] { return operations_.set_flag(work_, &flags_->worked, *ticket); });
 }
 
-// A stream that has failed sets no flag any more.
-Status DeviceLine::reached(uint32_t ticket, bool* done) {
-  const uint32_t now = std::atomic_ref<uint32_t>(flags_->reached).load(std::memory_order_acquire);
-  *done = static_cast<int32_t>(now - ticket) >= 0;
-  if (*done || ++looks_ % kLooksPerQuery != 0) return {};
-  const Status state = operations_.query(own_);
-  return state.code() == collInProgress ? Status() : state;
-}
+bool DeviceLine::reached(uint32_t ticket) const { return has_come_to(read(flags_->worked), ticket); }
 
-DeviceBatch::DeviceBatch(std::shared_ptr<DeviceLine> line, uint32_t turn, std::unique_ptr<DeviceMark> mark)
+// ---- Batches
+
+DeviceBatch::DeviceBatch(std::shared_ptr<DeviceLine> line, std::unique_ptr<DeviceMark> begin)
     : line_(std::move(line)),
-      turn_(turn),
-      mark_(std::move(mark)),
+      begin_(std::move(begin)),
+      first_call_(line_->calls_),
+      first_pass_(line_->passes_),
       pinned_(line_->pinned_.stretch()),
       device_memory_(line_->device_memory_.stretch()) {}
 
-DeviceBatch::~DeviceBatch() { line_->end(turn_); }
-
-Status DeviceBatch::hold() {
-  if (held_) return {};
-  held_ = true;
-  return on_device(line_->operations_, line_->device_, [&] { return mark_->hold(line_->own_); });
+DeviceBatch::~DeviceBatch() {
+  for (size_t i = 0; i < members_.size(); ++i) finish(i);
 }
+
+size_t DeviceBatch::add(std::vector<StagedCopy> inputs, const StagedCopy& result) {
+  const std::lock_guard lock(mutex_);
+  members_.push_back({std::move(inputs), result});
+  ++line_->calls_;
+  return members_.size() - 1;
+}
+
+Status DeviceBatch::launch() {
+  const Status status = on_device(line_->operations_, line_->device_, [this] { return enqueue(); });
+  const std::lock_guard lock(mutex_);
+  state_ = status.ok() ? State::kLaunched : State::kFailed;
+  failure_ = status;
+  return status;
+}
+
+// Members are added by this thread alone, and not any more. All inputs come first: a call of a group may wait for what
+// another rank does after a later one.
+Status DeviceBatch::enqueue() {
+  if (members_.empty()) return {};
+  COLL_TRY(begin_->hold(line_->order_));
+  COLL_TRY(enqueue_inputs());
+  COLL_TRY(enqueue_results());
+  std::unique_ptr<DeviceMark> end;
+  COLL_TRY(line_->operations_.make_mark(&end));
+  COLL_TRY(end->set(line_->order_));
+  return end->hold(line_->program_);
+}
+
+Status DeviceBatch::enqueue_inputs() {
+  for (const Member& member : members_) {
+    for (const StagedCopy& input : member.inputs) {
+      COLL_TRY(line_->operations_.copy(input.to, input.from, input.bytes, line_->order_));
+    }
+  }
+  return line_->operations_.set_flag(line_->order_, &line_->flags_->passed, ++line_->passes_);
+}
+
+Status DeviceBatch::enqueue_results() {
+  uint32_t call = first_call_;
+  for (const Member& member : members_) {
+    COLL_TRY(line_->operations_.await_flag(line_->order_, &line_->flags_->ready, ++call));
+    const StagedCopy& result = member.result;
+    if (result.bytes > 0) COLL_TRY(line_->operations_.copy(result.to, result.from, result.bytes, line_->order_));
+    COLL_TRY(line_->operations_.set_flag(line_->order_, &line_->flags_->passed, ++line_->passes_));
+  }
+  return {};
+}
+
+bool DeviceBatch::has_passed(uint32_t pass) const {
+  return has_come_to(read(line_->flags_->passed), first_pass_ + pass);
+}
+
+Status DeviceBatch::arrived(bool* here) const {
+  const std::lock_guard lock(mutex_);
+  *here = state_ == State::kLaunched && has_passed(1);
+  return failure_;
+}
+
+// Results go back in the order of the calls.
+void DeviceBatch::finish(size_t call) {
+  const std::lock_guard lock(mutex_);
+  members_[call].finished = true;
+  while (finished_ < members_.size() && members_[finished_].finished) ++finished_;
+  const uint32_t ready = first_call_ + static_cast<uint32_t>(finished_);
+  if (has_come_to(read(line_->flags_->ready), ready)) return;
+  std::atomic_ref<uint32_t>(line_->flags_->ready).store(ready, std::memory_order_release);
+}
+
+bool DeviceBatch::left(size_t call) const { return has_passed(static_cast<uint32_t>(call) + 2); }
 
 }  // namespace coll

@@ -1,10 +1,15 @@
 // A communicator's calls on one stream of a device: their order with what else the program has put on that stream.
 //
-// A batch (one call, or those of a group) marks the moment in the program's stream when it is called, and makes that
-// stream wait for a flag. The library's own work, on a stream of its own, waits for the mark; when the batch has ended,
-// however that went, the flag is set. So no call waits for the device, and nothing on the device waits for the host
-// but the program's stream for the batch's end. Batches of a line run one after another, and share its pinned memory.
+// A batch (one call, or those of a group) is given to the device when it is called, all at once: a stream of the
+// library's own waits for the program's, brings the inputs to pinned memory, waits for the host (a flag), brings the
+// results back, and is waited for by the program's. Whoever moves the calls on afterwards makes no call of the device's
+// for that: it looks at flags, and sets one. So it cannot be held up where the program's threads wait for the device
+// inside the driver. What hops of longer calls take are kernels on a second stream, which is given them on the way.
+// Batches of a line run one after another, and share its memory.
 #pragma once
+
+#include <mutex>
+#include <vector>
 
 #include "runtime/device_port.hpp"
 #include "runtime/line_memory.hpp"
@@ -26,7 +31,7 @@ class DeviceLine final : public Stream, public std::enable_shared_from_this<Devi
   DeviceLine(DevicePort& port, int device, collStream_t stream, int max_ctas);
   ~DeviceLine() override;
 
-  // Makes its stream and flags; may wait for the device, as reserve() and close() may. Called once, first.
+  // Makes its streams and flags; may wait for the device, as reserve() and close() may. Called once, first.
   Status open();
   // Frees what it holds, when no batch is left. What the work of one that failed may still write to is given up, and
   // with `leak` everything.
@@ -36,71 +41,101 @@ class DeviceLine final : public Stream, public std::enable_shared_from_this<Devi
   Status reserve(const DeviceRoom& room);
   // collInvalidUsage where the program's stream is being captured.
   Status open_batch() override;
+  // Gives the batch to the device; what goes wrong there ends its calls, too.
   Status close_batch() override;
   DeviceLine* device_line() override { return this; }
   std::shared_ptr<DeviceBatch> batch() const { return batch_; }  // the open one
+  // What went wrong with its streams. Asks the device: for threads of the program.
+  Status failure() const;
 
-  // ---- Of the library's own stream; for whoever moves the line's calls on
-  Status copy(void* to, const void* from, size_t bytes);
-  // body(operations, stream) gives the stream other work.
+  // ---- The stream of kernels, for whoever moves calls on
+  // body(operations, stream) gives it work.
   template <class Body>
   Status give(const Body& body) {
-    return on_device(operations_, device_, [&] { return body(operations_, own_); });
+    return on_device(operations_, device_, [&] { return body(operations_, work_); });
   }
   // A number for all work given so far.
   Status note(uint32_t* ticket);
-  Status reached(uint32_t ticket, bool* done);
+  bool reached(uint32_t ticket) const;
 
-  collStream_t program_stream() const { return program_; }
-  const DeviceOperations& operations() const { return operations_; }
-  int device() const { return device_; }
   int max_ctas() const { return max_ctas_; }
   size_t pinned_bytes() const { return pinned_.bytes(); }
   size_t device_bytes() const { return device_memory_.bytes(); }
 
  private:
   friend class DeviceBatch;
-  Status make_mark(std::unique_ptr<DeviceMark>* mark) const;
-  void end(uint32_t turn);
+  bool is_idle() const;
 
   DevicePort& port_;
   const DeviceOperations& operations_;
   const int device_;
   const collStream_t program_;
   const int max_ctas_;
-  collStream_t own_ = nullptr;
-  DeviceFlags* flags_ = nullptr;        // `ended` counts batches, `reached` tickets
+  collStream_t order_ = nullptr;
+  collStream_t work_ = nullptr;
+  DeviceFlags* flags_ = nullptr;
   std::shared_ptr<DeviceBatch> batch_;  // open
-  uint32_t turns_ = 0;
-  uint32_t tickets_ = 0;
-  int looks_ = 0;  // at `reached` since the stream was last asked whether it has failed
+  uint32_t calls_ = 0;                  // that `ready` counts
+  uint32_t passes_ = 0;                 // ... `passed`
+  uint32_t works_ = 0;                  // ... `worked`
   LineMemory pinned_;
   LineMemory device_memory_;
 };
 
-// Calls between one mark and one flag. It ends with the last reference.
+// What a call has copied: one buffer to or from pinned memory.
+struct StagedCopy {
+  void* to = nullptr;
+  const void* from = nullptr;
+  size_t bytes = 0;
+};
+
+// Calls that are given to the device together.
 class DeviceBatch {
  public:
-  DeviceBatch(std::shared_ptr<DeviceLine> line, uint32_t turn, std::unique_ptr<DeviceMark> mark);
+  // `begin` is the moment in the program's stream.
+  DeviceBatch(std::shared_ptr<DeviceLine> line, std::unique_ptr<DeviceMark> begin);
   ~DeviceBatch();
   DeviceBatch(const DeviceBatch&) = delete;
   DeviceBatch& operator=(const DeviceBatch&) = delete;
 
   DeviceLine& line() { return *line_; }
-  uint32_t turn() const { return turn_; }
-  // The library's stream goes on when the program's has come to the batch. Its first call does that for all.
-  Status hold();
   // Of the memory that was reserved; NULL where less was.
   std::byte* take_pinned(size_t bytes) { return pinned_.take(bytes); }
   std::byte* take_device(size_t bytes) { return device_memory_.take(bytes); }
 
+  // While it is open: one more call, whose input is copied when the program's stream has come to the batch, and whose
+  // result when the call has been finished. Its number in the batch.
+  size_t add(std::vector<StagedCopy> inputs, const StagedCopy& result);
+  Status launch();
+
+  // ---- For whoever moves its calls on; these ask no device
+  Status arrived(bool* here) const;  // all inputs
+  void finish(size_t call);          // the host is through with it, or will never be
+  bool left(size_t call) const;      // a finished call's result
+
  private:
+  struct Member {
+    std::vector<StagedCopy> inputs;
+    StagedCopy result;
+    bool finished = false;
+  };
+  enum class State { kOpen, kLaunched, kFailed };
+  Status enqueue();
+  Status enqueue_inputs();
+  Status enqueue_results();
+  bool has_passed(uint32_t pass) const;
+
   const std::shared_ptr<DeviceLine> line_;
-  const uint32_t turn_;
-  const std::unique_ptr<DeviceMark> mark_;
+  const std::unique_ptr<DeviceMark> begin_;
+  const uint32_t first_call_;  // of the line's, before the batch's own
+  const uint32_t first_pass_;
   LineShare pinned_;
   LineShare device_memory_;
-  bool held_ = false;
+  mutable std::mutex mutex_;  // of what follows
+  std::vector<Member> members_;
+  size_t finished_ = 0;  // calls that are, from the first on
+  State state_ = State::kOpen;
+  Status failure_;
 };
 
 }  // namespace coll

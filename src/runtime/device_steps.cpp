@@ -77,9 +77,7 @@ Status Execution::take_on_device(ChunkRun& run, size_t bytes, bool pinned, Block
 Status Execution::settle_device(ChunkRun& run, bool* moved) {
   while (!run.on_device.empty()) {
     DeviceStep& given = run.on_device.front();
-    bool done = false;
-    COLL_TRY(work_->reached(given.ticket, &done));
-    if (!done) return {};
+    if (!work_->reached(given.ticket)) return {};
     *moved = true;
     for (size_t i = 0; i < given.messages; ++i) {
       Incoming& in = run.incoming[given.first + i];

@@ -148,6 +148,10 @@ Status DeviceWork::run(size_t chunk, const Hop& hop, std::span<const Contributio
   });
 }
 
-Status DeviceWork::copy(void* to, const void* from, size_t bytes) { return batch_->line().copy(to, from, bytes); }
+Status DeviceWork::copy(void* to, const void* from, size_t bytes) {
+  return batch_->line().give([&](const DeviceOperations& operations, collStream_t stream) {
+    return operations.copy(to, from, bytes, stream);
+  });
+}
 
 }  // namespace coll

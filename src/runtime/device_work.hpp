@@ -35,7 +35,7 @@ class DeviceWork {
   Status run(size_t chunk, const Hop& hop, std::span<const Contribution> contributions);
   Status copy(void* to, const void* from, size_t bytes);
   Status note(uint32_t* ticket) { return batch_->line().note(ticket); }
-  Status reached(uint32_t ticket, bool* done) { return batch_->line().reached(ticket, done); }
+  bool reached(uint32_t ticket) const { return batch_->line().reached(ticket); }
 
  private:
   struct Region {

@@ -105,13 +105,17 @@ class Batches {
   std::set<std::shared_ptr<Stream>> streams_;
 };
 
-Status issue_all(const std::vector<Deferred>& calls, const std::shared_ptr<Stream>& waited) {
+// Batches are opened and closed outside of the visit: those of devices may wait for what others have to move on.
+Status issue_all(const std::vector<Deferred>& calls, const std::shared_ptr<Stream>& waited, Process& process) {
   Batches batches;
   Status first;
   for (const Deferred& each : calls) COLL_TRY(batches.open(each.stream ? each.stream : waited));
-  for (const Deferred& each : calls) {
-    const Status status = each.communicator->run(each.call, each.stream ? each.stream : waited);
-    if (!status.ok() && first.ok()) first = status;
+  {
+    const auto visit = process.visit();
+    for (const Deferred& each : calls) {
+      const Status status = each.communicator->run(each.call, each.stream ? each.stream : waited);
+      if (!status.ok() && first.ok()) first = status;
+    }
   }
   const Status closed = batches.close();
   return first.ok() ? closed : first;
@@ -126,10 +130,10 @@ Status issue(std::vector<Deferred>& calls) {
   if (taken) return {};
   put_in_order(&calls);
   const std::shared_ptr<Process> process = Process::acquire();
-  const auto visit = process->visit();
   const auto waited = std::make_shared<Stream>();  // of the calls without one
   process->add(waited);
-  const Status issued = issue_all(calls, waited);
+  const Status issued = issue_all(calls, waited, *process);
+  const auto visit = process->visit();
   const auto oversubscribed = [](const Deferred& each) { return each.communicator->oversubscribed(); };
   Backoff backoff(std::any_of(calls.begin(), calls.end(), oversubscribed));
   while (!waited->empty()) {
