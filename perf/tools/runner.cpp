@@ -31,7 +31,7 @@ class Session {
     if (options.device_memory) {
       DeviceChoice choice{0, 1, options.ranks_per_gpu};
       world.local(&choice.local_rank, &choice.local_ranks);
-      if (Problem p = Device::open(choice, &device)) return p;
+      if (Problem p = world.agree(Device::open(choice, &device))) return p;  // some nodes may have none
       stream = device->stream();
     }
     collConfig_t config = COLL_CONFIG_INITIALIZER;

@@ -177,9 +177,10 @@ constexpr EnvVariable kRegistry[] = {
      "Most blocks of threads that one kernel of a collective takes, so that the program's own kernels keep their share "
      "of the device; 0: as many as it has work for.",
      parse_int<&Env::max_ctas, 0, 65535>, show_int<&Env::max_ctas>},
-    {"COLL_STAGED_BYTES", Scope::kLocal, "bytes", "128K",
-     "Calls on device buffers of at most so many bytes are copied to pinned memory and run on the host, which takes "
-     "less time than starting kernels; longer ones run on the device.",
+    {"COLL_STAGED_BYTES", Scope::kLocal, "bytes", "1024G",
+     "Calls on device buffers of at most so many bytes are copied to pinned memory and run on the host; longer ones "
+     "run "
+     "on the device, as kernels. By default all are staged: see docs/gpu.md.",
      parse_bytes<&Env::staged_bytes, 0>, show_bytes<&Env::staged_bytes>},
     {"COLL_BOOTSTRAP_IFNAME", Scope::kLocal, "interface", "",
      "Network interface whose address `collGetUniqueId` puts into the id.", parse_text<&Env::bootstrap_ifname>,

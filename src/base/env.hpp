@@ -28,7 +28,7 @@ struct Env {
   std::string host_id;            // overrides what decides which ranks share a node
   std::string progress = "auto";  // "auto" | "on" | "off"
   int max_ctas = 0;               // of a kernel; 0: as many as it has work for
-  size_t staged_bytes = 128u << 10;
+  size_t staged_bytes = size_t{1024} << 30;
   std::string bootstrap_ifname;  // interface of the unique id's address; "" the first that is not loopback
   std::string debug = "WARN";    // "NONE" | "WARN" | "INFO" | "TRACE"
   std::string debug_subsys = "ALL";

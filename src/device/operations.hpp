@@ -85,8 +85,8 @@ class DeviceOperations {
   virtual Status drop_stream(collStream_t stream) const = 0;
 
   // These may wait for all work of the device; nobody calls them who has to move that work on.
-  // Gets a hop's kernel ready, so that starting it waits for nothing.
-  virtual Status prepare(const DeviceHop& hop) const = 0;
+  // Loads all kernels on the current device, so that starting one waits for nothing.
+  virtual Status load_kernels() const = 0;
   // Host memory that the device reaches, page-aligned.
   virtual Status allocate_pinned(size_t bytes, void** memory) const = 0;
   virtual Status release_pinned(void* memory) const = 0;

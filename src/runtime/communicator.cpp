@@ -10,8 +10,8 @@ namespace coll {
 namespace {
 
 constexpr uint64_t kCheckedCalls = 16;
-constexpr int kSpins = 2000;      // where every rank has a hardware thread
-constexpr int kMostPending = 16;  // collectives in flight; half of what message tags can tell apart
+constexpr int kSpins = 2000;  // where every rank has a hardware thread
+constexpr int kTurnsPerLook = 1000;
 
 }  // namespace
 
@@ -226,8 +226,11 @@ Status Communicator::step(Operation& operation, bool* moved, bool* done) {
   }
   *moved |= here;
   *done = operation.done();
+  if (operation.lane_ != nullptr && !operation.left_lane_ && operation.execution_->done()) {
+    ++operation.lane_->finished;
+    operation.left_lane_ = true;
+  }
   if (*done) {
-    if (operation.lane_ != nullptr) ++operation.lane_->finished;
     ++stats_.calls;
     ++(operation.execution_->compressed() ? stats_.compressed_calls : stats_.exact_calls);
     return {};
@@ -247,10 +250,11 @@ Status Communicator::finalize() {
   const auto visit = base_.process->visit();
   Backoff backoff(base_.topology.oversubscribed());
   // On a communicator that has failed, every operation fails at once and leaves its stream.
-  while (pending()) {
+  for (int turn = 1; pending(); ++turn) {
     bool moved = false;
     base_.process->advance_streams(&moved);
     backoff.pause(moved);
+    if (turn % kTurnsPerLook == 0) static_cast<void>(look_at_devices());  // what has failed there is not coming
   }
   return failure();
 }

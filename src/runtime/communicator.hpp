@@ -31,6 +31,8 @@ namespace coll {
 class Communicator;
 class Stream;
 
+inline constexpr int kMostPending = 16;  // collectives in flight; half of what message tags can tell apart
+
 // Sends, or receives, between this rank and one other: one after another.
 struct Lane {
   uint64_t issued = 0;
@@ -75,11 +77,12 @@ class Operation {
   bool waits_for_device() const {
     return !here_ || (execution_ && (execution_->waits_for_device() || (execution_->done() && !gone_)));
   }
-  bool has_turn() const { return lane_ == nullptr || lane_->finished == turn_; }
+  bool has_turn() const { return lane_ == nullptr || left_lane_ || lane_->finished == turn_; }
 
   Communicator& communicator_;
   Lane* const lane_ = nullptr;
   const uint64_t turn_ = 0;             // in the lane
+  bool left_lane_ = false;              // the next may go; the result may still be on its way to a device
   const bool numbered_;                 // it has a number among the communicator's collectives
   std::unique_ptr<Settling> settling_;  // before the execution is known
   std::unique_ptr<Execution> execution_;
@@ -161,7 +164,7 @@ class Communicator {
   Status locate(const DeviceOperations& operations, Call* call, int* device) const;
   Status find_line(int device, collStream_t handle, std::shared_ptr<DeviceLine>* line);
   Status may_use_device(int device) const;
-  Status find_room(const Call& call, const DeviceOperations& operations, DeviceRoom* room);
+  DeviceRoom find_room(const Call& call);
   bool selects_device(const Call& call, Selection* selection);
   Status run_on_line(const Call& call, DeviceLine& line);
   Status enqueue_on_line(const Call& call, DeviceLine& line);
@@ -205,8 +208,7 @@ class Communicator {
   std::vector<Lane> sends_;  // by rank
   std::vector<Lane> receives_;
   int device_ = -1;
-  std::set<std::shared_ptr<const Plan>> prepared_;  // whose kernels are ready
-  mutable std::mutex lines_mutex_;                  // any thread may ask for the devices' failures
+  mutable std::mutex lines_mutex_;  // any thread may ask for the devices' failures
   std::map<collStream_t, std::shared_ptr<DeviceLine>> lines_;
   std::vector<TransferInLane> transfers_;  // that go the short way at the moment
   std::atomic<int> pending_{0};

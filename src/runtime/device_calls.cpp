@@ -10,7 +10,6 @@ namespace coll {
 namespace {
 
 constexpr size_t kMostLines = 16;  // kept; of more streams the idle ones are forgotten
-constexpr size_t kMostPrepared = 256;
 
 // One buffer after the other: a call's memory is one device's, the host's, or both.
 class Locator {
@@ -24,17 +23,22 @@ class Locator {
     reached_ &= owner.kind != MemoryKind::kHost;
     *on_device = owner.on_device();
     if (!*on_device) return {};
+    if (owner.kind == MemoryKind::kManaged) {  // any device reaches it
+      managed_ = owner.device;
+      return {};
+    }
     if (device_ < 0) device_ = owner.device;
     if (owner.device == device_) return {};
     return {collInvalidArgument, text(what, " is memory of device ", owner.device, ", and another buffer of device ",
                                       device_, "; a call's buffers have to be on one device")};
   }
-  int device() const { return device_; }
+  int device() const { return device_ >= 0 ? device_ : managed_; }
   bool reached() const { return reached_; }
 
  private:
   const DeviceOperations& operations_;
   int device_ = -1;
+  int managed_ = -1;
   bool reached_ = true;
 };
 
@@ -91,30 +95,24 @@ Status Communicator::place(collStream_t handle, Call* call, std::shared_ptr<Stre
   if (device < 0) COLL_TRY(operations->current(&device));
   std::shared_ptr<DeviceLine> line;
   COLL_TRY(find_line(device, handle, &line));
-  DeviceRoom room;
-  COLL_TRY(find_room(*call, *operations, &room));
-  COLL_TRY(line->reserve(room));
+  COLL_TRY(line->reserve(find_room(*call)));
   *stream = std::move(line);
   return {};
 }
 
 // How the call will run, and the memory that takes.
-Status Communicator::find_room(const Call& call, const DeviceOperations& operations, DeviceRoom* room) {
+DeviceRoom Communicator::find_room(const Call& call) {
+  const DeviceRoom staged{staged_bytes(call, base_.nranks), 0};
   Selection selection;
-  if (!selects_device(call, &selection)) {
-    *room = {staged_bytes(call, base_.nranks), 0};
-    return {};
-  }
-  // Without the lock: getting kernels ready may wait for calls that somebody has to move on.
+  if (!selects_device(call, &selection)) return staged;
   Call settled = call;
   settled.codec = selection.codec;
-  if (prepared_.size() >= kMostPrepared) prepared_.clear();
-  const bool is_new = prepared_.insert(selection.plan).second;
-  COLL_TRY(on_device(operations, device_,
-                     [&] { return device_room(settled, *selection.plan, is_new ? &operations : nullptr, room); }));
+  const DeviceRoom chunk = device_room(settled, *selection.plan);
   const size_t chunks = chunks_in_flight(*selection.plan);
-  *room = {room->pinned * chunks, room->device * chunks};
-  return {};
+  DeviceRoom room{chunk.pinned * chunks, chunk.device * chunks};
+  // Joined with its other half, a transfer to itself may be staged.
+  if (is_transfer(call.function) && call.root == base_.rank) room.pinned += staged.pinned;
+  return room;
 }
 
 // Whether the call's steps run on the device, as `selection` says; else it is staged. What cannot be planned fails when
@@ -176,7 +174,10 @@ Status Communicator::find_line(int device, collStream_t handle, std::shared_ptr<
   }
   if (lines_.size() >= kMostLines) forget_idle_lines();
   auto made = std::make_shared<DeviceLine>(base_.process->devices(), device, handle, base_.config.env.max_ctas);
-  COLL_TRY(made->open());
+  if (Status status = made->open(); !status.ok()) {
+    made->close(true);
+    return status;
+  }
   base_.process->add(made);
   device_ = device;
   *line = made;

@@ -1,6 +1,8 @@
 #include "runtime/device_line.hpp"
 
+#include <algorithm>
 #include <atomic>
+#include <utility>
 
 namespace coll {
 
@@ -28,6 +30,7 @@ DeviceLine::~DeviceLine() = default;
 
 Status DeviceLine::open() {
   return on_device(operations_, device_, [&] {
+    COLL_TRY(operations_.load_kernels());
     COLL_TRY(operations_.make_stream(&order_));
     COLL_TRY(operations_.make_stream(&work_));
     COLL_TRY(port_.flags().take(operations_, &flags_));
@@ -39,8 +42,13 @@ Status DeviceLine::open() {
 }
 
 bool DeviceLine::is_idle() const {
+  // Where all has come to its end, the streams are a moment from theirs.
+  const bool all = flags_ != nullptr && read(flags_->ready) == calls_ && read(flags_->passed) == passes_ &&
+                   read(flags_->worked) == works_;
   for (const collStream_t stream : {order_, work_}) {
-    if (stream != nullptr && operations_.query(stream).code() == collInProgress) return false;
+    if (stream == nullptr) continue;
+    const Status state = all ? operations_.synchronize(stream) : operations_.query(stream);
+    if (state.code() == collInProgress) return false;
   }
   return true;
 }
@@ -51,7 +59,10 @@ void DeviceLine::close(bool leak) {
   device_memory_.close(leak || !idle);
   // A stream that has failed has left numbers out, which the next user would wait for.
   const bool whole = flags_ != nullptr && idle && read(flags_->passed) == passes_ && read(flags_->worked) == works_;
-  if (whole && read(flags_->ready) == calls_) port_.flags().give_back(flags_);
+  if (whole) {
+    std::atomic_ref<uint32_t>(flags_->ready).store(calls_);  // also those that were refused
+    port_.flags().give_back(flags_);
+  }
   flags_ = nullptr;
   for (collStream_t* const stream : {&order_, &work_}) {
     if (*stream != nullptr) static_cast<void>(operations_.drop_stream(*stream));
@@ -81,10 +92,12 @@ Status DeviceLine::open_batch() {
     return begin->set(program_);
   });
   COLL_TRY(marked);
-  batch_ = std::make_shared<DeviceBatch>(shared_from_this(), std::move(begin));
+  auto batch = std::make_shared<DeviceBatch>(shared_from_this(), std::move(begin));
   pinned_.batch_opened();
   device_memory_.batch_opened();
-  return Stream::open_batch();
+  COLL_TRY(Stream::open_batch());
+  batch_ = std::move(batch);
+  return {};
 }
 
 Status DeviceLine::close_batch() {
@@ -132,7 +145,14 @@ size_t DeviceBatch::add(std::vector<StagedCopy> inputs, const StagedCopy& result
 }
 
 Status DeviceBatch::launch() {
+  {
+    // Whoever gives up on a call from here on finds it launched.
+    const std::lock_guard lock(mutex_);
+    for (const size_t call : refused_) members_[call].finished = true;
+    state_ = State::kLaunching;
+  }
   const Status status = on_device(line_->operations_, line_->device_, [this] { return enqueue(); });
+  begin_.reset();  // here, since it calls the driver
   const std::lock_guard lock(mutex_);
   state_ = status.ok() ? State::kLaunched : State::kFailed;
   failure_ = status;
@@ -142,7 +162,7 @@ Status DeviceBatch::launch() {
 // Members are added by this thread alone, and not any more. All inputs come first: a call of a group may wait for what
 // another rank does after a later one.
 Status DeviceBatch::enqueue() {
-  if (members_.empty()) return {};
+  if (std::all_of(members_.begin(), members_.end(), [](const Member& member) { return member.finished; })) return {};
   COLL_TRY(begin_->hold(line_->order_));
   COLL_TRY(enqueue_inputs());
   COLL_TRY(enqueue_results());
@@ -154,6 +174,7 @@ Status DeviceBatch::enqueue() {
 
 Status DeviceBatch::enqueue_inputs() {
   for (const Member& member : members_) {
+    if (member.finished) continue;  // it has been refused
     for (const StagedCopy& input : member.inputs) {
       COLL_TRY(line_->operations_.copy(input.to, input.from, input.bytes, line_->order_));
     }
@@ -164,9 +185,11 @@ Status DeviceBatch::enqueue_inputs() {
 Status DeviceBatch::enqueue_results() {
   uint32_t call = first_call_;
   for (const Member& member : members_) {
-    COLL_TRY(line_->operations_.await_flag(line_->order_, &line_->flags_->ready, ++call));
+    ++call;
+    if (!member.finished) COLL_TRY(line_->operations_.await_flag(line_->order_, &line_->flags_->ready, call));
     const StagedCopy& result = member.result;
-    if (result.bytes > 0) COLL_TRY(line_->operations_.copy(result.to, result.from, result.bytes, line_->order_));
+    if (!member.finished && result.bytes > 0)
+      COLL_TRY(line_->operations_.copy(result.to, result.from, result.bytes, line_->order_));
     COLL_TRY(line_->operations_.set_flag(line_->order_, &line_->flags_->passed, ++line_->passes_));
   }
   return {};
@@ -185,7 +208,11 @@ Status DeviceBatch::arrived(bool* here) const {
 // Results go back in the order of the calls.
 void DeviceBatch::finish(size_t call) {
   const std::lock_guard lock(mutex_);
-  members_[call].finished = true;
+  if (state_ == State::kOpen) {
+    refused_.push_back(call);
+    return;
+  }
+  if (std::exchange(members_[call].finished, true)) return;
   while (finished_ < members_.size() && members_[finished_].finished) ++finished_;
   const uint32_t ready = first_call_ + static_cast<uint32_t>(finished_);
   if (has_come_to(read(line_->flags_->ready), ready)) return;

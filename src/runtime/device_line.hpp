@@ -117,23 +117,24 @@ class DeviceBatch {
   struct Member {
     std::vector<StagedCopy> inputs;
     StagedCopy result;
-    bool finished = false;
+    bool finished = false;  // before it is launched: refused
   };
-  enum class State { kOpen, kLaunched, kFailed };
+  enum class State { kOpen, kLaunching, kLaunched, kFailed };
   Status enqueue();
   Status enqueue_inputs();
   Status enqueue_results();
   bool has_passed(uint32_t pass) const;
 
   const std::shared_ptr<DeviceLine> line_;
-  const std::unique_ptr<DeviceMark> begin_;
-  const uint32_t first_call_;  // of the line's, before the batch's own
+  std::unique_ptr<DeviceMark> begin_;  // until it is launched
+  const uint32_t first_call_;          // of the line's, before the batch's own
   const uint32_t first_pass_;
   LineShare pinned_;
   LineShare device_memory_;
   mutable std::mutex mutex_;  // of what follows
   std::vector<Member> members_;
-  size_t finished_ = 0;  // calls that are, from the first on
+  std::vector<size_t> refused_;  // that were finished while it was open
+  size_t finished_ = 0;          // calls that are, from the first on
   State state_ = State::kOpen;
   Status failure_;
 };

@@ -8,8 +8,7 @@
 namespace coll {
 
 Status Execution::work_on_device(std::shared_ptr<DeviceBatch> batch) {
-  DeviceRoom room;
-  COLL_TRY(device_room(call_, *plan_, nullptr, &room));
+  const DeviceRoom room = device_room(call_, *plan_);
   work_ = std::make_unique<DeviceWork>(std::move(batch), room, chunks_in_flight(*plan_));
   return work_->prepare();
 }

@@ -21,22 +21,20 @@ size_t wire_bytes(const Call& call, Wire wire, size_t elements) {
 // What steps need, found by walking through them as a chunk does, with addresses that stand for memory.
 class RoomFinder {
  public:
-  RoomFinder(const Call& call, const Plan& plan, const DeviceOperations* operations)
-      : call_(call), plan_(plan), operations_(operations) {}
+  RoomFinder(const Call& call, const Plan& plan) : call_(call), plan_(plan) {}
 
-  Status walk() {
+  DeviceRoom walk() {
     for (const Step& step : plan_.steps) {
       for (int round = 0; round < step.rounds; ++round) {
         const Shard part = plan_.part(plan_.shard_of(step, round), 0);  // no chunk's is longer
-        if (part.count > 0) COLL_TRY(add(step, round, part));
+        if (part.count > 0) add(step, round, part);
       }
     }
-    return {};
+    return room_;
   }
-  const DeviceRoom& room() const { return room_; }
 
  private:
-  Status add(const Step& step, int round, const Shard& part) {
+  void add(const Step& step, int round, const Shard& part) {
     const size_t came = wire_bytes(call_, step.from_wire, part.count) + kChecksumBytes;
     std::vector<Contribution> from;
     const bool slot = step.local == Local::kSlot;
@@ -53,9 +51,8 @@ class RoomFinder {
     room_.pinned += messages * padded(came);
     const bool passes_on = !step.reduce && messages == 1;
     if (!passes_on) add_result(step, part.count);
-    if (copies_input(step) && !passes_on) return {};
-    if (passes_on && (!step.to_output || step.from_wire == Wire::kNative)) return {};
-    return add_hop(step, part.count, passes_on, from);
+    const bool copied = passes_on ? !step.to_output || step.from_wire == Wire::kNative : copies_input(step);
+    if (!copied) add_hop(step, part.count, passes_on, from);
   }
 
   void add_result(const Step& step, size_t count) {
@@ -66,7 +63,7 @@ class RoomFinder {
     (sends ? room_.pinned : room_.device) += padded(bytes + kChecksumBytes);
   }
 
-  Status add_hop(const Step& step, size_t count, bool passes_on, std::span<const Contribution> from) {
+  void add_hop(const Step& step, size_t count, bool passes_on, std::span<const Contribution> from) {
     Hop hop{call_.type, call_.op, plan_.nranks, call_.codec.get(), {}, count, !passes_on && step.finish};
     std::byte* const result = const_cast<std::byte*>(kSomewhere) + 2 * kGrain;
     const bool sends = step.to.count > 0 && !passes_on;
@@ -79,16 +76,12 @@ class RoomFinder {
       hop.native = result;
     }
     room_.device += padded(device_scratch_bytes(hop, from));
-    if (operations_ == nullptr) return {};
-    return run_hop_on_device(hop, from, nullptr,
-                             [this](const DeviceHop& kernel) { return operations_->prepare(kernel); });
   }
 
   static inline const std::byte* const kSomewhere = reinterpret_cast<const std::byte*>(uintptr_t{1} << 20);
 
   const Call& call_;
   const Plan& plan_;
-  const DeviceOperations* const operations_;
   DeviceRoom room_;
 };
 
@@ -104,12 +97,7 @@ bool runs_on_device(const Call& call, const Selection& selection, size_t staged_
   return std::none_of(steps.begin(), steps.end(), [](const Step& step) { return step.bundles(); });
 }
 
-Status device_room(const Call& call, const Plan& plan, const DeviceOperations* operations, DeviceRoom* room) {
-  RoomFinder finder(call, plan, operations);
-  COLL_TRY(finder.walk());
-  *room = finder.room();
-  return {};
-}
+DeviceRoom device_room(const Call& call, const Plan& plan) { return RoomFinder(call, plan).walk(); }
 
 DeviceWork::DeviceWork(std::shared_ptr<DeviceBatch> batch, const DeviceRoom& room, size_t chunks_in_flight)
     : batch_(std::move(batch)), room_(room), all_(chunks_in_flight), free_(chunks_in_flight) {}

@@ -17,8 +17,8 @@ namespace coll {
 // Whether the call's steps run on the device: there is something to gain, and every step has its kernels. Else the call
 // is staged, as those of up to `staged_bytes` are.
 bool runs_on_device(const Call& call, const Selection& selection, size_t staged_bytes);
-// What a chunk of it needs. With `operations`, all kernels that its hops take are made ready there, too.
-Status device_room(const Call& call, const Plan& plan, const DeviceOperations* operations, DeviceRoom* room);
+// What a chunk of it needs.
+DeviceRoom device_room(const Call& call, const Plan& plan);
 
 class DeviceWork {
  public:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "runtime/backoff.hpp"
@@ -34,6 +35,7 @@ Status join(const Deferred& send, Deferred* receive) {
   receive->call.function = Function::kSend;
   receive->call.send = send.call.send;
   receive->call.on_device.send = send.call.on_device.send;
+  receive->call.on_device.reached &= send.call.on_device.reached;
   return {};
 }
 
@@ -105,8 +107,20 @@ class Batches {
   std::set<std::shared_ptr<Stream>> streams_;
 };
 
+// The first calls, up to the number that one communicator may have in flight: those of a device's batch begin when it
+// is closed, so that more would wait for ever.
+size_t calls_of_a_batch(std::span<const Deferred> calls) {
+  std::map<const Communicator*, int> numbered;
+  size_t some = 0;
+  while (some < calls.size() &&
+         (is_transfer(calls[some].call.function) || ++numbered[calls[some].communicator] <= kMostPending)) {
+    ++some;
+  }
+  return some;
+}
+
 // Batches are opened and closed outside of the visit: those of devices may wait for what others have to move on.
-Status issue_all(const std::vector<Deferred>& calls, const std::shared_ptr<Stream>& waited, Process& process) {
+Status issue_batch(std::span<const Deferred> calls, const std::shared_ptr<Stream>& waited, Process& process) {
   Batches batches;
   Status first;
   for (const Deferred& each : calls) COLL_TRY(batches.open(each.stream ? each.stream : waited));
@@ -119,6 +133,20 @@ Status issue_all(const std::vector<Deferred>& calls, const std::shared_ptr<Strea
   }
   const Status closed = batches.close();
   return first.ok() ? closed : first;
+}
+
+Status issue_all(std::span<const Deferred> calls, const std::shared_ptr<Stream>& waited, Process& process) {
+  const bool device = std::any_of(calls.begin(), calls.end(), [](const Deferred& each) {
+    return each.stream && each.stream->device_line() != nullptr;
+  });
+  Status first;
+  while (!calls.empty()) {
+    const size_t some = device ? calls_of_a_batch(calls) : calls.size();
+    const Status status = issue_batch(calls.first(some), waited, process);
+    if (first.ok()) first = status;
+    calls = calls.subspan(some);
+  }
+  return first;
 }
 
 Status issue(std::vector<Deferred>& calls) {

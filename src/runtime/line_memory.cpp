@@ -39,7 +39,6 @@ class Stretch {
 };
 
 Status LineMemory::reserve(size_t bytes) {
-  free_retired();
   wanted_ += rounded(bytes);
   if (wanted_ == 0 || (stretch_ && stretch_->bytes() >= wanted_)) return {};
   return grow(std::bit_ceil(std::max(wanted_, kLeast)));
@@ -57,15 +56,6 @@ Status LineMemory::grow(size_t bytes) {
   stretch_ = std::make_shared<Stretch>(operations_, kind_, memory, bytes);
   bytes_ += bytes;
   return {};
-}
-
-// Whoever calls this may wait for the device, as those who end batches may not.
-void LineMemory::free_retired() {
-  std::erase_if(retired_, [this](const auto& each) {
-    if (each.use_count() > 1) return false;
-    bytes_ -= each->bytes();
-    return true;
-  });
 }
 
 void LineMemory::close(bool leak) {

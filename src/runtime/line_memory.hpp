@@ -27,14 +27,14 @@ class LineMemory {
 
  private:
   Status grow(size_t bytes);
-  void free_retired();
 
   const DeviceOperations& operations_;
   const LineMemoryKind kind_;
   size_t wanted_ = 0;
   size_t bytes_ = 0;
   std::shared_ptr<Stretch> stretch_;
-  std::vector<std::shared_ptr<Stretch>> retired_;  // too short, and in use when they were replaced
+  // Too short; kept, as freeing would wait for calls. All together are no longer than the one that is used.
+  std::vector<std::shared_ptr<Stretch>> retired_;
 };
 
 // One batch's part of a stretch, which it gives out piece by piece.

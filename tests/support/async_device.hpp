@@ -39,7 +39,7 @@ class AsyncDevice final : public DeviceOperations {
   Status make_stream(collStream_t* stream) const override;
   Status drop_stream(collStream_t stream) const override;
 
-  Status prepare(const DeviceHop& hop) const override;
+  Status load_kernels() const override;
   Status allocate_pinned(size_t bytes, void** memory) const override;
   Status release_pinned(void* memory) const override;
   Status allocate(size_t bytes, void** memory) const override;

@@ -14,6 +14,7 @@ namespace coll::test {
 
 inline constexpr size_t kShort = 1000;    // floats that are staged
 inline constexpr size_t kLong = 300'007;  // ... that stay on the device
+inline constexpr size_t kStagedBytes = size_t{128} << 10;
 
 class DeviceCalls : public testing::Test {
  protected:
@@ -22,6 +23,7 @@ class DeviceCalls : public testing::Test {
     options.edit = [timeout_ms](int, Config& config) {
       config.env.debug = "NONE";
       config.timeout_ms = timeout_ms;
+      config.env.staged_bytes = kStagedBytes;
     };
     return options;
   }

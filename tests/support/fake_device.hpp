@@ -82,7 +82,7 @@ class FakeDevice final : public DeviceOperations {
     return {};
   }
   Status drop_stream(collStream_t) const override { return {}; }
-  Status prepare(const DeviceHop&) const override { return {}; }
+  Status load_kernels() const override { return {}; }
   Status allocate_pinned(size_t bytes, void** memory) const override { return allocate_aligned(bytes, kPage, memory); }
   Status release_pinned(void* memory) const override { return release(memory); }
   Status allocate(size_t bytes, void** memory) const override { return allocate_aligned(bytes, kAlignment, memory); }

@@ -2,6 +2,9 @@
 #include <cuda_runtime_api.h>
 
 #include <atomic>
+#include <mutex>
+#include <set>
+#include <vector>
 
 #include "device/cuda/error.hpp"
 #include "device/cuda/flags.hpp"
@@ -67,6 +70,34 @@ Status facts_of(int device, DeviceFacts* facts) {
   return {};
 }
 
+// Every hop that there is a kernel for, with addresses that stand for memory; others are refused, which is no failure.
+void load_kernels_of(const CodecKernels& one) {
+  constexpr size_t kMessages[] = {0, 1, 2, 3};  // what dispatch tells apart
+  std::byte* const somewhere = reinterpret_cast<std::byte*>(uintptr_t{1} << 20);
+  for (int type = 0; type < collNumTypes; ++type) {
+    for (int op = 0; op < collNumOps; ++op) {
+      for (const size_t messages : kMessages) {
+        const std::vector<const void*> from(messages, somewhere);
+        DeviceHop hop{one.codec, 128, static_cast<DataType>(type), static_cast<RedOp>(op), 1, 1};
+        hop.messages = from;
+        if (messages == 0) hop.own = somewhere;
+        const auto load = [&one, &hop] { static_cast<void>(one.run(hop, {.load_only = true})); };
+        hop.native = somewhere;
+        load();
+        for (const DataType other : {collFloat16, collBfloat16, collFloat8e4m3, collFloat8e5m2, collFloat32}) {
+          if (one.codec != "none" || messages == 0) break;
+          hop.message_type = other;
+          load();
+        }
+        hop.message_type.reset();
+        hop.native = nullptr;
+        hop.coded = somewhere;
+        load();
+      }
+    }
+  }
+}
+
 class Operations final : public DeviceOperations {
  public:
   Operations(int driver, const FlagOrders& order) : driver_(driver), order_(order) {}
@@ -114,7 +145,16 @@ class Operations final : public DeviceOperations {
   Status run(const DeviceHop& hop, collStream_t stream) const override {
     return start(hop, {stream, threads_.load(), blocks_per_sm_.load(), hop.most_blocks});
   }
-  Status prepare(const DeviceHop& hop) const override { return start(hop, {.load_only = true}); }
+  Status load_kernels() const override {
+    int device = 0;
+    COLL_TRY(current(&device));
+    const std::lock_guard lock(mutex_);
+    if (loaded_.contains(device)) return {};
+    const Uncaptured uncaptured;
+    for (const CodecKernels& one : codec_kernels()) load_kernels_of(one);
+    loaded_.insert(device);
+    return {};
+  }
   Status copy(void* to, const void* from, size_t bytes, collStream_t stream) const override {
     return checked(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream), "copying");
   }
@@ -195,6 +235,8 @@ class Operations final : public DeviceOperations {
   int driver_;
   FlagOrders order_;
   mutable PinnedPages pinned_;
+  mutable std::mutex mutex_;
+  mutable std::set<int> loaded_;  // devices with all kernels
   std::atomic<int> threads_{0}, blocks_per_sm_{0};
 };
 

@@ -135,6 +135,52 @@ TEST_F(DeviceCalls, OfAGroupGoTogether) {
   });
 }
 
+TEST_F(DeviceCalls, OfAGroupMayBeMoreThanAreInFlight) {
+  World world(options_for(one_node(2)));
+  ASSERT_TRUE(world.ok()) << world.why();
+  world.run([&](int rank, Communicator&) {
+    constexpr size_t kCalls = 40, kEach = 10;
+    const DeviceStream stream(*device_);
+    DeviceBuffer x(*device_, kCalls * kEach * sizeof(float)), y(*device_, kCalls * kEach * sizeof(float));
+    fill(&x, static_cast<float>(rank + 1));
+    ASSERT_EQ(collGroupStart(), collSuccess);
+    for (size_t i = 0; i < kCalls; ++i) {
+      const size_t at = i * kEach * sizeof(float);
+      ASSERT_EQ(
+          collAllReduce(x.data() + at, y.data() + at, kEach, collFloat32, collSum, world.handle(rank), stream.get()),
+          collSuccess);
+    }
+    ASSERT_EQ(collGroupEnd(), collSuccess) << collGetLastError(nullptr);
+    ASSERT_TRUE(stream.synchronize().ok());
+    expect_all(y, 3);
+  });
+}
+
+TEST_F(DeviceCalls, OfAGroupMayReceiveBeforeTheySend) {
+  World world(options_for(one_node(2)));
+  ASSERT_TRUE(world.ok()) << world.why();
+  world.run([&](int rank, Communicator&) {
+    const DeviceStream stream(*device_);
+    for (const size_t count : {kShort, kLong}) {
+      DeviceBuffer own(*device_, count * sizeof(float));
+      DeviceBuffer first(*device_, count * sizeof(float)), second(*device_, count * sizeof(float));
+      fill(&own, static_cast<float>(rank + 1));
+      const collComm_t comm = world.handle(rank);
+      ASSERT_EQ(collGroupStart(), collSuccess);
+      for (const DeviceBuffer* into : {&first, &second}) {
+        ASSERT_EQ(collRecv(into->data(), count, collFloat32, 1 - rank, comm, stream.get()), collSuccess);
+      }
+      for (int i = 0; i < 2; ++i) {
+        ASSERT_EQ(collSend(own.data(), count, collFloat32, 1 - rank, comm, stream.get()), collSuccess);
+      }
+      ASSERT_EQ(collGroupEnd(), collSuccess) << collGetLastError(nullptr);
+      ASSERT_TRUE(stream.synchronize().ok());
+      expect_all(first, static_cast<float>(2 - rank));
+      expect_all(second, static_cast<float>(2 - rank));
+    }
+  });
+}
+
 TEST_F(DeviceCalls, MeetCallsOnHostMemory) {
   World world(options_for(one_node(3)));
   ASSERT_TRUE(world.ok()) << world.why();
@@ -210,7 +256,10 @@ TEST_F(DeviceCalls, OnTheDefaultStreamDoNotBlock) {
 
 TEST_F(DeviceCalls, LeaveTheProgramItsShareOfTheDevice) {
   WorldOptions options = options_for(one_node(2));
-  options.edit = [](int, Config& config) { config.env.max_ctas = 3; };
+  options.edit = [](int, Config& config) {
+    config.env.max_ctas = 3;
+    config.env.staged_bytes = kStagedBytes;
+  };
   World world(options);
   ASSERT_TRUE(world.ok()) << world.why();
   world.run([&](int rank, Communicator&) {

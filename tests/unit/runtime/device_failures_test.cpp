@@ -46,6 +46,25 @@ TEST_F(DeviceCalls, AreRefusedWhereNobodyCouldRunThem) {
   ASSERT_TRUE(stream.synchronize().ok());
 }
 
+TEST_F(DeviceCalls, ThatAreRefusedLeaveThoseBeforeThemAlone) {
+  WorldOptions options = options_for(one_node(2));
+  options.edit = [](int, Config& config) { config.env.algo = "ring"; };  // which has no alltoall
+  World world(options);
+  ASSERT_TRUE(world.ok()) << world.why();
+  DeviceBuffer x(*device_, kShort * sizeof(float)), y(*device_, kShort * sizeof(float));
+  fill(&x, 1);
+  fill(&y, 2);
+  const DeviceStream streams[] = {DeviceStream(*device_), DeviceStream(*device_)};
+  ASSERT_EQ(all_reduce(x, x, world.handle(0), streams[0].get()), collSuccess);
+  ASSERT_EQ(collAlltoAll(x.data(), y.data(), kShort / 2, collFloat32, world.handle(0), streams[0].get()),
+            collUnsupported);
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // for a result that would not wait
+  ASSERT_EQ(all_reduce(y, y, world.handle(1), streams[1].get()), collSuccess);
+  for (const DeviceStream& stream : streams) ASSERT_TRUE(stream.synchronize().ok());
+  expect_all(x, 3);
+  expect_all(y, 3);
+}
+
 TEST_F(DeviceCalls, NeedSomebodyWhoMovesThemOn) {
   DeviceBuffer x(*device_, kShort * sizeof(float));
   const DeviceStream stream(*device_);
