@@ -81,8 +81,8 @@ std::string show_int(const Env& env) {
 template <size_t Env::*field, size_t least>
 Status parse_bytes(std::string_view name, std::string_view value, Env* env) {
   size_t bytes = 0;
-  if (!byte_count(value, &bytes) || (bytes != 0 && bytes < least) ||
-      (bytes == 0 && least > 0 && field != &Env::chunk_bytes)) {
+  const bool may_be_0 = field == &Env::chunk_bytes || field == &Env::staged_bytes;
+  if (!byte_count(value, &bytes) || (bytes < least && (bytes != 0 || !may_be_0))) {
     return bad_value(name, value, text("a number of bytes such as 65536, 64K, 16M or 1G, at least ", least));
   }
   env->*field = bytes;
@@ -181,7 +181,7 @@ constexpr EnvVariable kRegistry[] = {
      "Calls on device buffers of at most so many bytes are copied to pinned memory and run on the host; longer ones "
      "run "
      "on the device, as kernels. By default all are staged: see docs/gpu.md.",
-     parse_bytes<&Env::staged_bytes, 0>, show_bytes<&Env::staged_bytes>},
+     parse_bytes<&Env::staged_bytes, 1>, show_bytes<&Env::staged_bytes>},
     {"COLL_BOOTSTRAP_IFNAME", Scope::kLocal, "interface", "",
      "Network interface whose address `collGetUniqueId` puts into the id.", parse_text<&Env::bootstrap_ifname>,
      show_text<&Env::bootstrap_ifname>},

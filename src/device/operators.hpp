@@ -67,8 +67,8 @@ struct ExtremeOp {
   template <typename T>
   COLL_HD T merge(T a, T b) const {
     if constexpr (std::is_floating_point_v<T>) {
-      if (a != a) return a;
-      if (b != b) return b;
+      if (a != a) return a;                           // NOLINT(misc-redundant-expression): a NaN
+      if (b != b) return b;                           // NOLINT(misc-redundant-expression)
       if (a == b) return both_zeros(a, b, smallest);  // equal floats have equal bits, except for the zeros
     }
     return (a < b) == smallest ? a : b;

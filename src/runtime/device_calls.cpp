@@ -205,7 +205,7 @@ Status Communicator::run_on_line(const Call& call, DeviceLine& line) {
   if (line.batch() != nullptr) return enqueue_on_line(call, line);  // one of a group's calls
   OpenBatch batch(line);
   COLL_TRY(batch.open());
-  const Status status = enqueue_on_line(call, line);
+  Status status = enqueue_on_line(call, line);
   const Status closed = batch.close();
   if (!status.ok() || closed.ok()) return status;
   const std::lock_guard lock(busy_);

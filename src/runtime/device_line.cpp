@@ -103,14 +103,14 @@ Status DeviceLine::open_batch() {
 Status DeviceLine::close_batch() {
   const std::shared_ptr<DeviceBatch> closed = std::move(batch_);
   batch_.reset();
-  const Status launched = closed ? closed->launch() : Status();
+  Status launched = closed ? closed->launch() : Status();
   COLL_TRY(Stream::close_batch());
   return launched;
 }
 
 Status DeviceLine::failure() const {
   for (const collStream_t stream : {order_, work_}) {
-    const Status state = operations_.query(stream);
+    Status state = operations_.query(stream);
     if (!state.ok() && state.code() != collInProgress) return state;
   }
   return {};
@@ -146,16 +146,15 @@ size_t DeviceBatch::add(std::vector<StagedCopy> inputs, const StagedCopy& result
 
 Status DeviceBatch::launch() {
   {
-    // Whoever gives up on a call from here on finds it launched.
     const std::lock_guard lock(mutex_);
-    for (const size_t call : refused_) members_[call].finished = true;
-    state_ = State::kLaunching;
+    for (const size_t call : std::exchange(refused_, {})) members_[call].finished = true;
   }
-  const Status status = on_device(line_->operations_, line_->device_, [this] { return enqueue(); });
+  Status status = on_device(line_->operations_, line_->device_, [this] { return enqueue(); });
   begin_.reset();  // here, since it calls the driver
   const std::lock_guard lock(mutex_);
   state_ = status.ok() ? State::kLaunched : State::kFailed;
   failure_ = status;
+  for (const size_t call : refused_) count_finished(call);  // while it was launched
   return status;
 }
 
@@ -212,6 +211,10 @@ void DeviceBatch::finish(size_t call) {
     refused_.push_back(call);
     return;
   }
+  count_finished(call);
+}
+
+void DeviceBatch::count_finished(size_t call) {
   if (std::exchange(members_[call].finished, true)) return;
   while (finished_ < members_.size() && members_[finished_].finished) ++finished_;
   const uint32_t ready = first_call_ + static_cast<uint32_t>(finished_);

@@ -119,8 +119,9 @@ class DeviceBatch {
     StagedCopy result;
     bool finished = false;  // before it is launched: refused
   };
-  enum class State { kOpen, kLaunching, kLaunched, kFailed };
+  enum class State { kOpen, kLaunched, kFailed };
   Status enqueue();
+  void count_finished(size_t call);
   Status enqueue_inputs();
   Status enqueue_results();
   bool has_passed(uint32_t pass) const;

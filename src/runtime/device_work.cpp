@@ -118,7 +118,7 @@ void DeviceWork::start_chunk(size_t chunk) { region(chunk) = all_[chunk % all_.s
 Block DeviceWork::take(std::span<std::byte>* from, size_t bytes) {
   const size_t wanted = padded(bytes);
   if (from->size() < wanted) return {};
-  const Block block = Block::borrowed(from->first(wanted));
+  Block block = Block::borrowed(from->first(wanted));
   *from = from->subspan(wanted);
   return block;
 }

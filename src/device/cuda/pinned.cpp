@@ -14,7 +14,7 @@ Status PinnedPages::allocate(size_t bytes, void** memory) {
   if (pages == MAP_FAILED) return {collSystemError, text("no memory for ", bytes, " bytes to be pinned")};
   ::madvise(pages, bytes, MADV_DONTFORK);  // a child that shared them would make this process's next write go elsewhere
   const Uncaptured uncaptured;
-  const Status pinned = checked(cudaHostRegister(pages, bytes, cudaHostRegisterPortable), "pinning memory");
+  Status pinned = checked(cudaHostRegister(pages, bytes, cudaHostRegisterPortable), "pinning memory");
   if (!pinned.ok()) {
     ::munmap(pages, bytes);
     return pinned;
@@ -35,7 +35,7 @@ Status PinnedPages::release(void* memory) {
     bytes_.erase(found);
   }
   const Uncaptured uncaptured;
-  const Status unpinned = checked(cudaHostUnregister(memory), "unpinning memory");
+  Status unpinned = checked(cudaHostUnregister(memory), "unpinning memory");
   ::munmap(memory, bytes);
   return unpinned;
 }
