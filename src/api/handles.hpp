@@ -48,7 +48,4 @@ inline collStream_t handle_of(HostStream* stream) {
 // An operator as a call takes it: one of the library's, or the sum that a program's own begins with a product.
 Status resolve_op(const collComm& comm, collRedOp_t op, collDataType_t type, Call* call);
 
-// The stream that `handle` names; empty for NULL. Device streams are collUnsupported in a build without CUDA.
-Status stream_of(collStream_t handle, std::shared_ptr<Stream>* stream);
-
 }  // namespace coll::api

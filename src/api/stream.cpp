@@ -8,29 +8,16 @@ using namespace coll;
 using api::guarded;
 using api::HostStream;
 
-namespace coll::api {
-
-Status stream_of(collStream_t handle, std::shared_ptr<Stream>* stream) {
-  if (handle == nullptr) return {};
-  const HostStream* host = host_stream(handle);
-  if (host == nullptr) {
-    return {collUnsupported,
-            "this is none of collStreamCreate()'s streams; ask CUDA about its own (cudaStreamSynchronize(), "
-            "cudaStreamQuery())"};
-  }
-  *stream = host->stream;
-  return {};
-}
-
-}  // namespace coll::api
-
 namespace {
 
 Status existing(collStream_t handle, HostStream** host) {
   COLL_TRY(api::not_null(handle, "stream"));
-  std::shared_ptr<Stream> stream;
-  COLL_TRY(api::stream_of(handle, &stream));
   *host = api::host_stream(handle);
+  if (*host == nullptr) {
+    return {collUnsupported,
+            "this is none of collStreamCreate()'s streams; ask CUDA about its own (cudaStreamSynchronize(), "
+            "cudaStreamQuery())"};
+  }
   return {};
 }
 

@@ -179,8 +179,7 @@ constexpr EnvVariable kRegistry[] = {
      parse_int<&Env::max_ctas, 0, 65535>, show_int<&Env::max_ctas>},
     {"COLL_STAGED_BYTES", Scope::kLocal, "bytes", "1024G",
      "Calls on device buffers of at most so many bytes are copied to pinned memory and run on the host; longer ones "
-     "run "
-     "on the device, as kernels. By default all are staged: see docs/gpu.md.",
+     "run on the device, as kernels. By default all are staged: see docs/gpu.md.",
      parse_bytes<&Env::staged_bytes, 1>, show_bytes<&Env::staged_bytes>},
     {"COLL_BOOTSTRAP_IFNAME", Scope::kLocal, "interface", "",
      "Network interface whose address `collGetUniqueId` puts into the id.", parse_text<&Env::bootstrap_ifname>,

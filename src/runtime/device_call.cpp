@@ -4,12 +4,6 @@ namespace coll {
 
 namespace {
 
-// Where one buffer lies behind the other.
-size_t padded(size_t bytes) {
-  constexpr size_t kLine = 256;
-  return (bytes + kLine - 1) / kLine * kLine;
-}
-
 size_t staged_input(const Call& call, int nranks) {
   return call.on_device.send && call.send != nullptr ? input_bytes(call, nranks) : 0;
 }
@@ -39,7 +33,7 @@ DeviceCall::~DeviceCall() {
 
 Status DeviceCall::prepare() {
   const auto place = [this](size_t bytes, std::byte** at) {
-    if (bytes > 0) *at = batch_->take_pinned(padded(bytes));
+    if (bytes > 0) *at = batch_->take_pinned(bytes);
     return bytes == 0 || *at != nullptr;
   };
   std::byte *input = nullptr, *output = nullptr, *scalar = nullptr;

@@ -78,11 +78,7 @@ Status Execution::settle_device(ChunkRun& run, bool* moved) {
     DeviceStep& given = run.on_device.front();
     if (!work_->reached(given.ticket)) return {};
     *moved = true;
-    for (size_t i = 0; i < given.messages; ++i) {
-      Incoming& in = run.incoming[given.first + i];
-      if (in.request.view != nullptr) COLL_TRY(around_.fabric->to(in.peer).give_back(&in.request));
-      in.block = {};
-    }
+    for (size_t i = 0; i < given.messages; ++i) run.incoming[given.first + i].block = {};
     if (given.step->to.count > 0) {
       COLL_TRY(
           send_all(run, *given.step, given.part, given.round, {seal(given.block, given.message_bytes), given.block}));

@@ -9,15 +9,6 @@ namespace coll {
 
 namespace {
 
-constexpr size_t kGrain = 256;  // that blocks begin at
-
-size_t padded(size_t bytes) { return (bytes + kGrain - 1) / kGrain * kGrain; }
-
-size_t wire_bytes(const Call& call, Wire wire, size_t elements) {
-  if (wire == Wire::kCoded) return call.codec->max_bytes(elements);
-  return elements * size_of(wire == Wire::kPartial ? accumulator_of(call.type) : call.type);
-}
-
 // What steps need, found by walking through them as a chunk does, with addresses that stand for memory.
 class RoomFinder {
  public:
@@ -45,7 +36,7 @@ class RoomFinder {
       const bool is_own = plan_.entry(step.from, round, j) == plan_.rank;
       own_has_place |= is_own;
       messages += is_own ? 0 : 1;
-      from.push_back(is_own ? own : Contribution{step.from_wire, kSomewhere + kGrain});
+      from.push_back(is_own ? own : Contribution{step.from_wire, kSomewhere + kLineGrain});
     }
     if (step.local != Local::kNone && !own_has_place) from.insert(from.begin(), own);
     room_.pinned += messages * padded(came);
@@ -65,13 +56,13 @@ class RoomFinder {
 
   void add_hop(const Step& step, size_t count, bool passes_on, std::span<const Contribution> from) {
     Hop hop{call_.type, call_.op, plan_.nranks, call_.codec.get(), {}, count, !passes_on && step.finish};
-    std::byte* const result = const_cast<std::byte*>(kSomewhere) + 2 * kGrain;
+    std::byte* const result = const_cast<std::byte*>(kSomewhere) + 2 * kLineGrain;
     const bool sends = step.to.count > 0 && !passes_on;
     if (step.to_output) hop.native = result;
     if (step.keep_slot >= 0 || (sends && step.to_wire == Wire::kPartial)) {
-      hop.partial = result + kGrain;
+      hop.partial = result + kLineGrain;
     } else if (sends && step.to_wire == Wire::kCoded) {
-      hop.coded = result + kGrain;
+      hop.coded = result + kLineGrain;
     } else if (hop.native == nullptr) {
       hop.native = result;
     }

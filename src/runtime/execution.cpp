@@ -384,11 +384,6 @@ std::byte* Execution::output(const Shard& part) const {
   return call_.recv + plan_->output_at(part) * size_of(call_.type);
 }
 
-size_t Execution::message_bytes(Wire wire, size_t elements) const {
-  if (wire == Wire::kCoded) return call_.codec->max_bytes(elements);
-  return elements * size_of(wire == Wire::kPartial ? accumulator_of(call_.type) : call_.type);
-}
-
 void Execution::copy_to_output(const std::byte* from, const Shard& part) const {
   reduce::copy_bytes(from, output(part), part.count * size_of(call_.type), streams_);
 }

@@ -44,6 +44,12 @@ inline bool overlap(const std::byte* a, size_t a_bytes, const std::byte* b, size
 class DeviceBatch;
 class DeviceWork;
 
+// Bytes of a message, at most, beside its checksum.
+inline size_t wire_bytes(const Call& call, Wire wire, size_t elements) {
+  if (wire == Wire::kCoded) return call.codec->max_bytes(elements);
+  return elements * size_of(wire == Wire::kPartial ? accumulator_of(call.type) : call.type);
+}
+
 // A step that hands the input on as it is.
 inline bool copies_input(const Step& step) {
   return !step.reduce && step.local == Local::kInput && step.to_wire == Wire::kNative && step.keep_slot < 0;
@@ -163,7 +169,7 @@ class Execution {
 
   const std::byte* input(const Shard& part) const;
   std::byte* output(const Shard& part) const;
-  size_t message_bytes(Wire wire, size_t elements) const;
+  size_t message_bytes(Wire wire, size_t elements) const { return wire_bytes(call_, wire, elements); }
   Status take_block(size_t message_bytes, Block* block) const;
   bool lends_user_memory(const ChunkRun& run, const Step& step, std::span<const std::byte> memory) const;
   bool is_copied(const Step& step) const;

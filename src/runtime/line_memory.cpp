@@ -7,10 +7,7 @@ namespace coll {
 
 namespace {
 
-constexpr size_t kGrain = 256;  // that pieces begin at
 constexpr size_t kLeast = size_t{64} << 10;
-
-size_t rounded(size_t bytes) { return (bytes + kGrain - 1) / kGrain * kGrain; }
 
 }  // namespace
 
@@ -39,7 +36,7 @@ class Stretch {
 };
 
 Status LineMemory::reserve(size_t bytes) {
-  wanted_ += rounded(bytes);
+  wanted_ += padded(bytes);
   if (wanted_ == 0 || (stretch_ && stretch_->bytes() >= wanted_)) return {};
   return grow(std::bit_ceil(std::max(wanted_, kLeast)));
 }
@@ -69,9 +66,9 @@ void LineMemory::close(bool leak) {
 }
 
 std::byte* LineShare::take(size_t bytes) {
-  if (!stretch_ || stretch_->bytes() - taken_ < rounded(bytes)) return nullptr;
+  if (!stretch_ || stretch_->bytes() - taken_ < padded(bytes)) return nullptr;
   std::byte* const piece = stretch_->data() + taken_;
-  taken_ += rounded(bytes);
+  taken_ += padded(bytes);
   return piece;
 }
 

@@ -8,6 +8,10 @@
 
 namespace coll {
 
+// Pieces begin at, and are counted in, multiples of this: no two share a cache line or what a kernel reads at once.
+inline constexpr size_t kLineGrain = 256;
+constexpr size_t padded(size_t bytes) { return (bytes + kLineGrain - 1) / kLineGrain * kLineGrain; }
+
 enum class LineMemoryKind { kPinned, kDevice };
 
 class Stretch;

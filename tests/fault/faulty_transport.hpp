@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "transport/transport.hpp"
+#include "tests/support/forwarding_transport.hpp"
 
 namespace coll::test {
 
@@ -18,32 +18,22 @@ struct Fault {
   size_t least_bytes = 200;  // longer than what ranks compare before a call
 };
 
-class FaultyTransport final : public Transport {
+class FaultyTransport final : public ForwardingTransport {
  public:
-  FaultyTransport(std::unique_ptr<Transport> real, const Fault& fault) : real_(std::move(real)), fault_(fault) {}
+  FaultyTransport(std::unique_ptr<Transport> real, const Fault& fault)
+      : ForwardingTransport(std::move(real)), fault_(fault) {}
 
-  std::string_view name() const override { return real_->name(); }
-  bool reaches(int peer) const override { return real_->reaches(peer); }
   Status send(int peer, uint32_t tag, std::span<const std::byte> message, Request* request) override {
     if (message.size() < fault_.least_bytes || seen_++ != fault_.message)
-      return real_->send(peer, tag, message, request);
+      return real().send(peer, tag, message, request);
     auto& copy = damaged_.emplace_back(message.begin(), message.end());
     if (fault_.damage == Damage::kFlipBit) copy[copy.size() / 2] ^= std::byte{0x10};
     if (fault_.damage == Damage::kTruncate) copy.resize(copy.size() / 2);
     if (fault_.damage == Damage::kExtend) copy.resize(copy.size() + 4);
-    return real_->send(peer, tag, copy, request);
+    return real().send(peer, tag, copy, request);
   }
-  Status receive(int peer, uint32_t tag, std::span<std::byte> buffer, Request* request) override {
-    return real_->receive(peer, tag, buffer, request);
-  }
-  Status progress(bool* moved) override { return real_->progress(moved); }
-  Status send_control(int peer, const Control& control) override { return real_->send_control(peer, control); }
-  bool poll_control(Control* control) override { return real_->poll_control(control); }
-  bool abandon() override { return real_->abandon(); }
-  bool any_thread() const override { return real_->any_thread(); }
 
  private:
-  std::unique_ptr<Transport> real_;
   Fault fault_;
   int seen_ = 0;
   std::deque<std::vector<std::byte>> damaged_;

@@ -8,16 +8,13 @@
 #include <utility>
 #include <vector>
 
-#include "transport/transport.hpp"
+#include "tests/support/forwarding_transport.hpp"
 
 namespace coll::test {
 
-class LateTransport final : public Transport {
+class LateTransport final : public ForwardingTransport {
  public:
-  explicit LateTransport(std::unique_ptr<Transport> inner) : inner_(std::move(inner)) {}
-
-  std::string_view name() const override { return inner_->name(); }
-  bool reaches(int peer) const override { return inner_->reaches(peer); }
+  explicit LateTransport(std::unique_ptr<Transport> real) : ForwardingTransport(std::move(real)) {}
 
   Status send(int peer, uint32_t tag, std::span<const std::byte> message, Request* request) override {
     held_.push_back({peer, tag, message, request});
@@ -25,13 +22,13 @@ class LateTransport final : public Transport {
   }
 
   Status receive(int peer, uint32_t tag, std::span<std::byte> buffer, Request* request) override {
-    COLL_TRY(inner_->receive(peer, tag, buffer, request));
+    COLL_TRY(real().receive(peer, tag, buffer, request));
     if (!request->done) awaited_.push_back(request);  // one that is done may be gone before the next progress()
     return {};
   }
 
   Status progress(bool* moved) override {
-    COLL_TRY(inner_->progress(moved));
+    COLL_TRY(real().progress(moved));
     std::erase_if(awaited_, [](const Request* request) { return request->done; });
     if (held_.empty()) return {};
     ++turns_;
@@ -40,21 +37,17 @@ class LateTransport final : public Transport {
     turns_ = quiet_turns_ = 0;
     for (; !held_.empty(); held_.pop_front()) {
       const Held& next = held_.front();
-      COLL_TRY(inner_->send(next.peer, next.tag, next.message, next.request));
+      COLL_TRY(real().send(next.peer, next.tag, next.message, next.request));
     }
     *moved = true;
     return {};
   }
 
-  Status send_control(int peer, const Control& control) override { return inner_->send_control(peer, control); }
-  bool poll_control(Control* control) override { return inner_->poll_control(control); }
   bool abandon() override {
     held_.clear();
     awaited_.clear();
-    return inner_->abandon();
+    return real().abandon();
   }
-
-  bool any_thread() const override { return inner_->any_thread(); }
 
  private:
   static constexpr int kQuietTurns = 3;   // in between, whoever waits acts on what has come
@@ -66,7 +59,6 @@ class LateTransport final : public Transport {
     Request* request;
   };
 
-  std::unique_ptr<Transport> inner_;
   std::deque<Held> held_;
   std::vector<Request*> awaited_;
   int turns_ = 0;

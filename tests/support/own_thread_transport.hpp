@@ -7,7 +7,7 @@
 #include <thread>
 #include <utility>
 
-#include "transport/transport.hpp"
+#include "tests/support/forwarding_transport.hpp"
 
 namespace coll::test {
 
@@ -27,32 +27,26 @@ class ThreadIds {
   std::set<std::thread::id> ids_;
 };
 
-class OwnThreadTransport final : public Transport {
+class OwnThreadTransport final : public ForwardingTransport {
  public:
   OwnThreadTransport(std::unique_ptr<Transport> real, std::shared_ptr<ThreadIds> visitors)
-      : real_(std::move(real)), visitors_(std::move(visitors)) {}
+      : ForwardingTransport(std::move(real)), visitors_(std::move(visitors)) {}
 
-  std::string_view name() const override { return real_->name(); }
-  bool reaches(int peer) const override { return real_->reaches(peer); }
   Status send(int peer, uint32_t tag, std::span<const std::byte> message, Request* request) override {
     visitors_->note();
-    return real_->send(peer, tag, message, request);
+    return real().send(peer, tag, message, request);
   }
   Status receive(int peer, uint32_t tag, std::span<std::byte> buffer, Request* request) override {
     visitors_->note();
-    return real_->receive(peer, tag, buffer, request);
+    return real().receive(peer, tag, buffer, request);
   }
   Status progress(bool* moved) override {
     visitors_->note();
-    return real_->progress(moved);
+    return real().progress(moved);
   }
-  Status send_control(int peer, const Control& control) override { return real_->send_control(peer, control); }
-  bool poll_control(Control* control) override { return real_->poll_control(control); }
-  bool abandon() override { return real_->abandon(); }
   bool any_thread() const override { return false; }
 
  private:
-  std::unique_ptr<Transport> real_;
   std::shared_ptr<ThreadIds> visitors_;
 };
 

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "tests/support/device_calls.hpp"
+#include "tests/support/forwarding_transport.hpp"
 #include "tests/support/own_thread_transport.hpp"
 
 namespace coll::test {
@@ -115,25 +116,10 @@ TEST_F(DeviceCalls, EndWithAnErrorWhenAPeerGivesUp) {
 }
 
 // As MPI: what has been posted may still be written to after a failure.
-class LastingTransport final : public Transport {
+class LastingTransport final : public ForwardingTransport {
  public:
-  explicit LastingTransport(std::unique_ptr<Transport> real) : real_(std::move(real)) {}
-  std::string_view name() const override { return real_->name(); }
-  bool reaches(int peer) const override { return real_->reaches(peer); }
-  Status send(int peer, uint32_t tag, std::span<const std::byte> message, Request* request) override {
-    return real_->send(peer, tag, message, request);
-  }
-  Status receive(int peer, uint32_t tag, std::span<std::byte> buffer, Request* request) override {
-    return real_->receive(peer, tag, buffer, request);
-  }
-  Status progress(bool* moved) override { return real_->progress(moved); }
-  Status send_control(int peer, const Control& control) override { return real_->send_control(peer, control); }
-  bool poll_control(Control* control) override { return real_->poll_control(control); }
-  bool abandon() override { return static_cast<void>(real_->abandon()), true; }
-  bool any_thread() const override { return true; }
-
- private:
-  std::unique_ptr<Transport> real_;
+  using ForwardingTransport::ForwardingTransport;
+  bool abandon() override { return static_cast<void>(real().abandon()), true; }
 };
 
 // Its name is in lsan.supp.
