@@ -158,8 +158,8 @@ typedef enum {
  * may differ in that. All device buffers of a communicator's calls are on one device (else collInvalidArgument). While
  * the stream is captured into a graph, calls are collInvalidUsage; so they are where the library's progress thread,
  * which moves them on, may not run: with COLL_PROGRESS=off, and over MPI below MPI_THREAD_MULTIPLE (use UCX or shared
- * memory there). What goes wrong after a call has returned shows in collCommGetAsyncError; the stream then goes on, with
- * whatever is in the buffers. Two ranks of one process need streams of their own. At most 16 collectives of a
+ * memory there). What goes wrong after a call has returned shows in collCommGetAsyncError; the stream then goes on,
+ * with whatever is in the buffers. Two ranks of one process need streams of their own. At most 16 collectives of a
  * communicator are in flight; one more waits, moving them on, before it returns.
  *
  * `send` is read only and may equal `recv` where NCCL allows it; any other overlap is collInvalidArgument.
