@@ -91,8 +91,7 @@ Status Communicator::run(const Call& call, const std::shared_ptr<Stream>& stream
     COLL_TRY(run_at_once(call, &done));
     if (done) return {};
   }
-  if (!stream && is_new(call) && base_.process->devices().known() == nullptr &&
-      base_.process->devices().operations() != nullptr) {
+  if (!stream && base_.process->devices().known() == nullptr && base_.process->devices().operations() != nullptr) {
     Call placed = call;  // devices have come since the communicator was made
     std::shared_ptr<Stream> line;
     COLL_TRY(place(nullptr, &placed, &line));
@@ -107,13 +106,6 @@ Status Communicator::run(const Call& call, const std::shared_ptr<Stream>& stream
   stream->enqueue(std::move(operation));
   if (progress_thread_allowed_) base_.process->wake_progress({base_.topology, base_.rank});
   return {};
-}
-
-// Whether no call of its shape has been planned: then there is time to look for a driver, which takes the loader's
-// lock.
-bool Communicator::is_new(const Call& call) {
-  const std::lock_guard lock(busy_);
-  return plans_.find(call) == nullptr;
 }
 
 // With check=1, the ranks' first calls are compared.

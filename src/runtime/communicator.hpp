@@ -180,7 +180,6 @@ class Communicator {
   template <typename Advance, typename Waiting, typename Busy>
   Status wait_for(const Advance& advance, const Waiting& waiting, const Busy& busy_s);
   bool to_check(uint64_t sequence) const;
-  bool is_new(const Call& call);
   Status step(Operation& operation, bool* moved, bool* done);
   Status select(const Call& call, Selection* selection);
   PlanQuery query_of(const Call& call) const;  // but for the codec

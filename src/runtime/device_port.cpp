@@ -1,6 +1,7 @@
 #include "runtime/device_port.hpp"
 
 #include <dlfcn.h>
+#include <link.h>
 
 namespace coll {
 
@@ -13,6 +14,17 @@ bool driver_loaded() {
   void* const driver = ::dlopen(kDriver, RTLD_LAZY | RTLD_NOLOAD);
   if (driver != nullptr) ::dlclose(driver);
   return driver != nullptr;
+}
+
+// Libraries that this process has loaded so far: a counter of the loader's, where looking for one searches folders.
+unsigned long long libraries_loaded() {
+  unsigned long long count = 0;
+  const auto first = [](dl_phdr_info* info, size_t, void* to) {
+    *static_cast<unsigned long long*>(to) = info->dlpi_adds;
+    return 1;  // no further one
+  };
+  ::dl_iterate_phdr(first, &count);
+  return count;
 }
 
 }  // namespace
@@ -39,7 +51,9 @@ DevicePort::DevicePort(std::unique_ptr<DeviceOperations> operations)
 DeviceOperations* DevicePort::operations(std::string* why_not) {
   const std::lock_guard lock(mutex_);
   if (!tried_) {
-    if (!driver_loaded()) {
+    const unsigned long long libraries = libraries_loaded();
+    if (libraries == looked_at_ || !driver_loaded()) {
+      looked_at_ = libraries;
       if (why_not != nullptr) *why_not = text("this process has not loaded ", kDriver);
       return nullptr;
     }

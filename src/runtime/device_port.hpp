@@ -30,6 +30,7 @@ class DevicePort {
  private:
   std::mutex mutex_;
   bool tried_ = false;
+  unsigned long long looked_at_ = 0;  // libraries loaded, none of which was the driver
   Status opened_;
   std::unique_ptr<DeviceOperations> operations_;
   DeviceFlagPool flags_;
