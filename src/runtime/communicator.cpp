@@ -166,10 +166,8 @@ Status Communicator::make_execution(const Call& call, uint64_t sequence, bool ag
 
 Status Communicator::move_on(Operation& operation, bool* moved) {
   if (!operation.has_turn()) return {};
-  if (!operation.here_) {
-    COLL_TRY(operation.device_call_->arrive(moved, &operation.here_));
-    if (!operation.here_) return {};
-  }
+  if (operation.device_call_) COLL_TRY(operation.device_call_->arrive(moved, &operation.here_));
+  if (!operation.here_) return {};
   if (operation.settling_) {
     bool settled = false;
     COLL_TRY(operation.settling_->advance(moved, &settled));

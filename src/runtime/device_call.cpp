@@ -39,7 +39,7 @@ Status DeviceCall::prepare() {
   std::byte *input = nullptr, *output = nullptr, *scalar = nullptr;
   if (!place(input_bytes_, &input) || !place(output_bytes_, &output) || !place(scalar_bytes_, &scalar))
     return {collInternalError, "a call on a device has less pinned memory than was reserved"};
-  std::vector<StagedCopy> inputs;
+  std::vector<DeviceCopy> inputs;
   if (input != nullptr) {
     inputs.push_back({input, user_.send, input_bytes_});
     host_.send = input;
@@ -50,7 +50,7 @@ Status DeviceCall::prepare() {
     scale->at = scalar;
     host_.scale = std::move(scale);
   }
-  StagedCopy result;
+  DeviceCopy result;
   if (output != nullptr) {
     result = {user_.recv, output, output_bytes_};
     host_.recv = output;
@@ -61,8 +61,9 @@ Status DeviceCall::prepare() {
 }
 
 Status DeviceCall::arrive(bool* moved, bool* here) {
+  const bool before = *here;
   COLL_TRY(batch_->arrived(here));
-  *moved |= *here;
+  *moved |= *here && !before;
   return {};
 }
 

@@ -25,7 +25,7 @@ class DeviceCall {
   // The call as the host runs it.
   const Call& on_host() const { return host_; }
 
-  // Whether the input is here; never blocks.
+  // Whether the input is here; never blocks. Asked to the end: what goes wrong with the batch shows here.
   Status arrive(bool* moved, bool* here);
   // After the call has run: whether the result is where it was wanted.
   void leave(bool* moved, bool* gone);

@@ -102,17 +102,12 @@ Status Communicator::place(collStream_t handle, Call* call, std::shared_ptr<Stre
 
 // How the call will run, and the memory that takes.
 DeviceRoom Communicator::find_room(const Call& call) {
-  const DeviceRoom staged{staged_bytes(call, base_.nranks), 0};
+  const DeviceRoom staged{staged_bytes(call, base_.nranks), 0, 0};
   Selection selection;
   if (!selects_device(call, &selection)) return staged;
   Call settled = call;
   settled.codec = selection.codec;
-  const DeviceRoom chunk = device_room(settled, *selection.plan);
-  const size_t chunks = chunks_in_flight(*selection.plan);
-  DeviceRoom room{chunk.pinned * chunks, chunk.device * chunks};
-  // Joined with its other half, a transfer to itself may be staged.
-  if (is_transfer(call.function) && call.root == base_.rank) room.pinned += staged.pinned;
-  return room;
+  return device_room(settled, selection.plan);
 }
 
 // Whether the call's steps run on the device, as `selection` says; else it is staged. What cannot be planned fails when

@@ -1,21 +1,11 @@
 #include "runtime/device_line.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <utility>
 
+#include "runtime/device_work.hpp"
+
 namespace coll {
-
-namespace {
-
-uint32_t read(const uint32_t& flag) {
-  return std::atomic_ref<uint32_t>(const_cast<uint32_t&>(flag)).load(std::memory_order_acquire);
-}
-
-// Numbers count modulo 2^32.
-bool has_come_to(uint32_t now, uint32_t then) { return static_cast<int32_t>(now - then) >= 0; }
-
-}  // namespace
 
 DeviceLine::DeviceLine(DevicePort& port, int device, collStream_t stream, int max_ctas)
     : port_(port),
@@ -30,23 +20,23 @@ DeviceLine::~DeviceLine() = default;
 
 Status DeviceLine::open() {
   return on_device(operations_, device_, [&] {
-    COLL_TRY(operations_.load_kernels());
     COLL_TRY(operations_.make_stream(&order_));
-    COLL_TRY(operations_.make_stream(&work_));
-    COLL_TRY(port_.flags().take(operations_, &flags_));
-    calls_ = read(flags_->ready);
-    passes_ = read(flags_->passed);
-    works_ = read(flags_->worked);
+    COLL_TRY(port_.gates().take(operations_, &gate_));
+    calls_ = passes_ = gate_->now_passed();
     return Status();
   });
 }
 
+std::vector<collStream_t> DeviceLine::streams() const {
+  std::vector<collStream_t> all = work_;
+  if (order_ != nullptr) all.push_back(order_);
+  return all;
+}
+
 bool DeviceLine::is_idle() const {
   // Where all has come to its end, the streams are a moment from theirs.
-  const bool all = flags_ != nullptr && read(flags_->ready) == calls_ && read(flags_->passed) == passes_ &&
-                   read(flags_->worked) == works_;
-  for (const collStream_t stream : {order_, work_}) {
-    if (stream == nullptr) continue;
+  const bool all = gate_ != nullptr && gate_->now_passed() == passes_;
+  for (const collStream_t stream : streams()) {
     const Status state = all ? operations_.synchronize(stream) : operations_.query(stream);
     if (state.code() == collInProgress) return false;
   }
@@ -58,23 +48,51 @@ void DeviceLine::close(bool leak) {
   pinned_.close(leak || !idle);
   device_memory_.close(leak || !idle);
   // A stream that has failed has left numbers out, which the next user would wait for.
-  const bool whole = flags_ != nullptr && idle && read(flags_->passed) == passes_ && read(flags_->worked) == works_;
-  if (whole) {
-    std::atomic_ref<uint32_t>(flags_->ready).store(calls_);  // also those that were refused
-    port_.flags().give_back(flags_);
-  }
-  flags_ = nullptr;
-  for (collStream_t* const stream : {&order_, &work_}) {
-    if (*stream != nullptr) static_cast<void>(operations_.drop_stream(*stream));
-    *stream = nullptr;
-  }
+  if (gate_ != nullptr && idle && gate_->now_passed() == passes_) reserved_.push_back(gate_);
+  gate_ = nullptr;
+  for (DeviceGate* const gate : std::exchange(reserved_, {})) gates().give_back(gate);
+  for (const collStream_t stream : streams()) static_cast<void>(operations_.drop_stream(stream));
+  order_ = nullptr;
+  work_.clear();
 }
 
 Status DeviceLine::reserve(const DeviceRoom& room) {
   return on_device(operations_, device_, [&] {
+    if (room.streams > 0) COLL_TRY(reserve_streams(room.streams));
     COLL_TRY(pinned_.reserve(room.pinned));
     return device_memory_.reserve(room.device);
   });
+}
+
+// A kernel that is loaded at its first start waits for the device, whose streams may wait for other ranks: all are
+// loaded before the first.
+Status DeviceLine::reserve_streams(size_t streams) {
+  if (work_.empty()) COLL_TRY(operations_.load_kernels());
+  while (work_.size() < streams) {
+    collStream_t made = nullptr;
+    COLL_TRY(operations_.make_stream(&made));
+    work_.push_back(made);
+  }
+  wanted_gates_ += streams;
+  while (reserved_.size() < wanted_gates_) {
+    DeviceGate* gate = nullptr;
+    COLL_TRY(gates().take(operations_, &gate));
+    reserved_.push_back(gate);
+  }
+  return {};
+}
+
+void DeviceLine::forget_reserved() {
+  wanted_gates_ = 0;
+  pinned_.forget_reserved();
+  device_memory_.forget_reserved();
+}
+
+DeviceGate* DeviceLine::take_gate() {
+  if (reserved_.empty()) return nullptr;
+  DeviceGate* const gate = reserved_.back();
+  reserved_.pop_back();
+  return gate;
 }
 
 Status DeviceLine::open_batch() {
@@ -93,8 +111,7 @@ Status DeviceLine::open_batch() {
   });
   COLL_TRY(marked);
   auto batch = std::make_shared<DeviceBatch>(shared_from_this(), std::move(begin));
-  pinned_.batch_opened();
-  device_memory_.batch_opened();
+  forget_reserved();  // it is this batch's
   COLL_TRY(Stream::open_batch());
   batch_ = std::move(batch);
   return {};
@@ -109,19 +126,12 @@ Status DeviceLine::close_batch() {
 }
 
 Status DeviceLine::failure() const {
-  for (const collStream_t stream : {order_, work_}) {
+  for (const collStream_t stream : streams()) {
     Status state = operations_.query(stream);
     if (!state.ok() && state.code() != collInProgress) return state;
   }
   return {};
 }
-
-Status DeviceLine::note(uint32_t* ticket) {
-  *ticket = ++works_;
-  return on_device(operations_, device_, [&] { return operations_.set_flag(work_, &flags_->worked, *ticket); });
-}
-
-bool DeviceLine::reached(uint32_t ticket) const { return has_come_to(read(flags_->worked), ticket); }
 
 // ---- Batches
 
@@ -137,20 +147,26 @@ DeviceBatch::~DeviceBatch() {
   for (size_t i = 0; i < members_.size(); ++i) finish(i);
 }
 
-size_t DeviceBatch::add(std::vector<StagedCopy> inputs, const StagedCopy& result) {
+size_t DeviceBatch::add(std::vector<DeviceCopy> inputs, const DeviceCopy& result) {
   const std::lock_guard lock(mutex_);
   members_.push_back({std::move(inputs), result});
   ++line_->calls_;
   return members_.size() - 1;
 }
 
+void DeviceBatch::add(std::shared_ptr<DeviceWork> work) {
+  const std::lock_guard lock(mutex_);
+  works_.push_back(std::move(work));
+}
+
 Status DeviceBatch::launch() {
   {
     const std::lock_guard lock(mutex_);
-    for (const size_t call : std::exchange(refused_, {})) members_[call].finished = true;
+    for (const size_t call : std::exchange(refused_, {})) members_[call].refused = members_[call].finished = true;
   }
   Status status = on_device(line_->operations_, line_->device_, [this] { return enqueue(); });
   begin_.reset();  // here, since it calls the driver
+  works_.clear();
   const std::lock_guard lock(mutex_);
   state_ = status.ok() ? State::kLaunched : State::kFailed;
   failure_ = status;
@@ -159,43 +175,61 @@ Status DeviceBatch::launch() {
 }
 
 // Members are added by this thread alone, and not any more. All inputs come first: a call of a group may wait for what
-// another rank does after a later one.
+// another rank does after a later one. From then on calls are moved on: a device that has been given too much to take
+// more may need that.
 Status DeviceBatch::enqueue() {
-  if (std::all_of(members_.begin(), members_.end(), [](const Member& member) { return member.finished; })) return {};
+  if (std::all_of(members_.begin(), members_.end(), [](const Member& member) { return member.refused; })) return {};
   COLL_TRY(begin_->hold(line_->order_));
   COLL_TRY(enqueue_inputs());
+  {
+    const std::lock_guard lock(mutex_);
+    state_ = State::kLaunched;
+  }
+  COLL_TRY(enqueue_works());
   COLL_TRY(enqueue_results());
-  std::unique_ptr<DeviceMark> end;
-  COLL_TRY(line_->operations_.make_mark(&end));
-  COLL_TRY(end->set(line_->order_));
-  return end->hold(line_->program_);
+  return join(line_->order_, line_->program_);
 }
 
 Status DeviceBatch::enqueue_inputs() {
   for (const Member& member : members_) {
-    if (member.finished) continue;  // it has been refused
-    for (const StagedCopy& input : member.inputs) {
+    if (member.refused) continue;
+    for (const DeviceCopy& input : member.inputs) {
       COLL_TRY(line_->operations_.copy(input.to, input.from, input.bytes, line_->order_));
     }
   }
-  return line_->operations_.set_flag(line_->order_, &line_->flags_->passed, ++line_->passes_);
+  return line_->operations_.set_flag(line_->order_, &line_->gate_->passed, ++line_->passes_);
+}
+
+// Whatever becomes of the calls, what comes behind them in the program's stream waits for their last kernel.
+Status DeviceBatch::enqueue_works() {
+  size_t streams = 0;
+  for (const auto& work : works_) {
+    COLL_TRY(work->give());
+    streams = std::max(streams, work->streams());
+  }
+  for (size_t i = 0; i < streams; ++i) COLL_TRY(join(line_->work_stream(i), line_->order_));
+  return {};
+}
+
+// What `to` is given from now on waits for what `from` has been given.
+Status DeviceBatch::join(collStream_t from, collStream_t to) const {
+  std::unique_ptr<DeviceMark> mark;
+  COLL_TRY(line_->operations_.make_mark(&mark));
+  COLL_TRY(mark->set(from));
+  return mark->hold(to);
 }
 
 Status DeviceBatch::enqueue_results() {
   uint32_t call = first_call_;
   for (const Member& member : members_) {
     ++call;
-    if (!member.finished) COLL_TRY(line_->operations_.await_flag(line_->order_, &line_->flags_->ready, call));
-    const StagedCopy& result = member.result;
-    if (!member.finished && result.bytes > 0)
+    if (!member.refused) COLL_TRY(line_->operations_.await_flag(line_->order_, &line_->gate_->opened, call));
+    const DeviceCopy& result = member.result;
+    if (!member.refused && result.bytes > 0)
       COLL_TRY(line_->operations_.copy(result.to, result.from, result.bytes, line_->order_));
-    COLL_TRY(line_->operations_.set_flag(line_->order_, &line_->flags_->passed, ++line_->passes_));
+    COLL_TRY(line_->operations_.set_flag(line_->order_, &line_->gate_->passed, ++line_->passes_));
   }
   return {};
-}
-
-bool DeviceBatch::has_passed(uint32_t pass) const {
-  return has_come_to(read(line_->flags_->passed), first_pass_ + pass);
 }
 
 Status DeviceBatch::arrived(bool* here) const {
@@ -217,9 +251,7 @@ void DeviceBatch::finish(size_t call) {
 void DeviceBatch::count_finished(size_t call) {
   if (std::exchange(members_[call].finished, true)) return;
   while (finished_ < members_.size() && members_[finished_].finished) ++finished_;
-  const uint32_t ready = first_call_ + static_cast<uint32_t>(finished_);
-  if (has_come_to(read(line_->flags_->ready), ready)) return;
-  std::atomic_ref<uint32_t>(line_->flags_->ready).store(ready, std::memory_order_release);
+  line_->gate_->open(first_call_ + static_cast<uint32_t>(finished_));
 }
 
 bool DeviceBatch::left(size_t call) const { return has_passed(static_cast<uint32_t>(call) + 2); }

@@ -4,8 +4,8 @@
 // library's own waits for the program's, brings the inputs to pinned memory, waits for the host (a flag), brings the
 // results back, and is waited for by the program's. Whoever moves the calls on afterwards makes no call of the device's
 // for that: it looks at flags, and sets one. So it cannot be held up where the program's threads wait for the device
-// inside the driver. What hops of longer calls take are kernels on a second stream, which is given them on the way.
-// Batches of a line run one after another, and share its memory.
+// inside the driver. Longer calls run on the device: their kernels are given with the batch, too, to streams of their
+// own (device_work.hpp). Batches of a line run one after another, and share its memory.
 #pragma once
 
 #include <mutex>
@@ -18,11 +18,13 @@
 namespace coll {
 
 class DeviceBatch;
+class DeviceWork;
 
-// Memory beside the program's buffers.
+// What calls need beside the program's buffers.
 struct DeviceRoom {
-  size_t pinned = 0;
+  size_t pinned = 0;  // memory, bytes
   size_t device = 0;
+  size_t streams = 0;  // that kernels are given to
 };
 
 class DeviceLine final : public Stream, public std::enable_shared_from_this<DeviceLine> {
@@ -31,14 +33,15 @@ class DeviceLine final : public Stream, public std::enable_shared_from_this<Devi
   DeviceLine(DevicePort& port, int device, collStream_t stream, int max_ctas);
   ~DeviceLine() override;
 
-  // Makes its streams and flags; may wait for the device, as reserve() and close() may. Called once, first.
+  // Makes its stream and gate; may wait for the device, as reserve() and close() may. Called once, first.
   Status open();
   // Frees what it holds, when no batch is left. What the work of one that failed may still write to is given up, and
   // with `leak` everything.
   void close(bool leak);
 
-  // The next batch to be opened will need so much memory more.
+  // The next batch to be opened will need so much memory more, and so many streams.
   Status reserve(const DeviceRoom& room);
+  void forget_reserved();  // that batch does not come
   // collInvalidUsage where the program's stream is being captured.
   Status open_batch() override;
   // Gives the batch to the device; what goes wrong there ends its calls, too.
@@ -48,22 +51,21 @@ class DeviceLine final : public Stream, public std::enable_shared_from_this<Devi
   // What went wrong with its streams. Asks the device: for threads of the program.
   Status failure() const;
 
-  // ---- The stream of kernels, for whoever moves calls on
-  // body(operations, stream) gives it work.
-  template <class Body>
-  Status give(const Body& body) {
-    return on_device(operations_, device_, [&] { return body(operations_, work_); });
-  }
-  // A number for all work given so far.
-  Status note(uint32_t* ticket);
-  bool reached(uint32_t ticket) const;
+  // Of kernels: one for each chunk in flight, as reserved.
+  collStream_t work_stream(size_t i) const { return work_[i]; }
+  // Of those that were reserved; NULL where fewer were.
+  DeviceGate* take_gate();
+  DeviceGatePool& gates() const { return port_.gates(); }
 
+  const DeviceOperations& operations() const { return operations_; }
   int max_ctas() const { return max_ctas_; }
   size_t pinned_bytes() const { return pinned_.bytes(); }
   size_t device_bytes() const { return device_memory_.bytes(); }
 
  private:
   friend class DeviceBatch;
+  Status reserve_streams(size_t streams);
+  std::vector<collStream_t> streams() const;
   bool is_idle() const;
 
   DevicePort& port_;
@@ -72,18 +74,19 @@ class DeviceLine final : public Stream, public std::enable_shared_from_this<Devi
   const collStream_t program_;
   const int max_ctas_;
   collStream_t order_ = nullptr;
-  collStream_t work_ = nullptr;
-  DeviceFlags* flags_ = nullptr;
+  std::vector<collStream_t> work_;
+  DeviceGate* gate_ = nullptr;          // of order_
+  std::vector<DeviceGate*> reserved_;   // of streams of kernels, call by call
+  size_t wanted_gates_ = 0;             // of them, by the next batch
   std::shared_ptr<DeviceBatch> batch_;  // open
-  uint32_t calls_ = 0;                  // that `ready` counts
-  uint32_t passes_ = 0;                 // ... `passed`
-  uint32_t works_ = 0;                  // ... `worked`
+  uint32_t calls_ = 0;                  // that the gate opens for
+  uint32_t passes_ = 0;                 // ... that are passed: one more for each batch
   LineMemory pinned_;
   LineMemory device_memory_;
 };
 
-// What a call has copied: one buffer to or from pinned memory.
-struct StagedCopy {
+// What is copied for a call: one buffer, or a part of it, to or from pinned memory.
+struct DeviceCopy {
   void* to = nullptr;
   const void* from = nullptr;
   size_t bytes = 0;
@@ -105,26 +108,31 @@ class DeviceBatch {
 
   // While it is open: one more call, whose input is copied when the program's stream has come to the batch, and whose
   // result when the call has been finished. Its number in the batch.
-  size_t add(std::vector<StagedCopy> inputs, const StagedCopy& result);
+  size_t add(std::vector<DeviceCopy> inputs, const DeviceCopy& result);
+  // ... and what such a call has done on the device.
+  void add(std::shared_ptr<DeviceWork> work);
   Status launch();
 
   // ---- For whoever moves its calls on; these ask no device
-  Status arrived(bool* here) const;  // all inputs
+  Status arrived(bool* here) const;  // all inputs; what went wrong when the batch was given to the device
   void finish(size_t call);          // the host is through with it, or will never be
   bool left(size_t call) const;      // a finished call's result
 
  private:
   struct Member {
-    std::vector<StagedCopy> inputs;
-    StagedCopy result;
-    bool finished = false;  // before it is launched: refused
+    std::vector<DeviceCopy> inputs;
+    DeviceCopy result;
+    bool refused = false;  // before the batch was launched
+    bool finished = false;
   };
   enum class State { kOpen, kLaunched, kFailed };
   Status enqueue();
   void count_finished(size_t call);
   Status enqueue_inputs();
+  Status enqueue_works();
   Status enqueue_results();
-  bool has_passed(uint32_t pass) const;
+  Status join(collStream_t from, collStream_t to) const;
+  bool has_passed(uint32_t pass) const { return line_->gate_->has_passed(first_pass_ + pass); }
 
   const std::shared_ptr<DeviceLine> line_;
   std::unique_ptr<DeviceMark> begin_;  // until it is launched
@@ -134,6 +142,7 @@ class DeviceBatch {
   LineShare device_memory_;
   mutable std::mutex mutex_;  // of what follows
   std::vector<Member> members_;
+  std::vector<std::shared_ptr<DeviceWork>> works_;  // until they have been given
   std::vector<size_t> refused_;  // that were finished while it was open
   size_t finished_ = 0;          // calls that are, from the first on
   State state_ = State::kOpen;

@@ -6,7 +6,7 @@
 #include <mutex>
 
 #include "device/operations.hpp"
-#include "runtime/device_flags.hpp"
+#include "runtime/device_gates.hpp"
 
 namespace coll {
 
@@ -25,7 +25,7 @@ class DevicePort {
   DeviceOperations* operations(std::string* why_not = nullptr);
   // As operations(), without looking for what has not been found yet: costs next to nothing.
   DeviceOperations* known() const { return known_.load(std::memory_order_acquire); }
-  DeviceFlagPool& flags() { return flags_; }
+  DeviceGatePool& gates() { return gates_; }
 
  private:
   std::mutex mutex_;
@@ -33,7 +33,7 @@ class DevicePort {
   unsigned long long looked_at_ = 0;  // libraries loaded, none of which was the driver
   Status opened_;
   std::unique_ptr<DeviceOperations> operations_;
-  DeviceFlagPool flags_;
+  DeviceGatePool gates_;
   std::atomic<DeviceOperations*> known_{nullptr};
 };
 

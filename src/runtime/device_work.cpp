@@ -9,128 +9,106 @@ namespace coll {
 
 namespace {
 
-// What steps need, found by walking through them as a chunk does, with addresses that stand for memory.
-class RoomFinder {
- public:
-  RoomFinder(const Call& call, const Plan& plan) : call_(call), plan_(plan) {}
-
-  DeviceRoom walk() {
-    for (const Step& step : plan_.steps) {
-      for (int round = 0; round < step.rounds; ++round) {
-        const Shard part = plan_.part(plan_.shard_of(step, round), 0);  // no chunk's is longer
-        if (part.count > 0) add(step, round, part);
-      }
-    }
-    return room_;
-  }
-
- private:
-  void add(const Step& step, int round, const Shard& part) {
-    const size_t came = wire_bytes(call_, step.from_wire, part.count) + kChecksumBytes;
-    std::vector<Contribution> from;
-    const bool slot = step.local == Local::kSlot;
-    const Contribution own{slot ? Wire::kPartial : Wire::kNative, kSomewhere, !slot && step.code_local};
-    bool own_has_place = false;
-    size_t messages = 0;
-    for (int j = 0; j < step.from.count; ++j) {
-      const bool is_own = plan_.entry(step.from, round, j) == plan_.rank;
-      own_has_place |= is_own;
-      messages += is_own ? 0 : 1;
-      from.push_back(is_own ? own : Contribution{step.from_wire, kSomewhere + kLineGrain});
-    }
-    if (step.local != Local::kNone && !own_has_place) from.insert(from.begin(), own);
-    room_.pinned += messages * padded(came);
-    const bool passes_on = !step.reduce && messages == 1;
-    if (!passes_on) add_result(step, part.count);
-    const bool copied = passes_on ? !step.to_output || step.from_wire == Wire::kNative : copies_input(step);
-    if (!copied) add_hop(step, part.count, passes_on, from);
-  }
-
-  void add_result(const Step& step, size_t count) {
-    const bool sends = step.to.count > 0;
-    if (!sends && step.keep_slot < 0) return;
-    const bool partial = step.keep_slot >= 0 || step.to_wire == Wire::kPartial;
-    const size_t bytes = wire_bytes(call_, partial && !copies_input(step) ? Wire::kPartial : step.to_wire, count);
-    (sends ? room_.pinned : room_.device) += padded(bytes + kChecksumBytes);
-  }
-
-  void add_hop(const Step& step, size_t count, bool passes_on, std::span<const Contribution> from) {
-    Hop hop{call_.type, call_.op, plan_.nranks, call_.codec.get(), {}, count, !passes_on && step.finish};
-    std::byte* const result = const_cast<std::byte*>(kSomewhere) + 2 * kLineGrain;
-    const bool sends = step.to.count > 0 && !passes_on;
-    if (step.to_output) hop.native = result;
-    if (step.keep_slot >= 0 || (sends && step.to_wire == Wire::kPartial)) {
-      hop.partial = result + kLineGrain;
-    } else if (sends && step.to_wire == Wire::kCoded) {
-      hop.coded = result + kLineGrain;
-    } else if (hop.native == nullptr) {
-      hop.native = result;
-    }
-    room_.device += padded(device_scratch_bytes(hop, from));
-  }
-
-  static inline const std::byte* const kSomewhere = reinterpret_cast<const std::byte*>(uintptr_t{1} << 20);
-
-  const Call& call_;
-  const Plan& plan_;
-  DeviceRoom room_;
-};
+// Steps that a stream may be given at once. Each takes three orders or a few more, and a stream of CUDA's about 1,000;
+// whoever gives it another waits for the device, and with it perhaps for calls that the same thread is about to make.
+constexpr size_t kMostSteps = 256;
 
 }  // namespace
 
 bool runs_on_device(const Call& call, const Selection& selection, size_t staged_bytes) {
   if (!selection.plan || selection.plan->on_board || call.scale || !call.on_device.reached) return false;
-  const int nranks = selection.plan->nranks;
-  const size_t bytes = std::max(input_bytes(call, nranks), output_bytes(call, nranks));
-  if (bytes <= staged_bytes || (is_transfer(call.function) && bytes <= Introduction::kMostCarriedBytes)) return false;
+  // A group's sends and receives go side by side, and have no arithmetic.
+  if (is_transfer(call.function)) return false;
+  const Plan& plan = *selection.plan;
+  if (std::max(input_bytes(call, plan.nranks), output_bytes(call, plan.nranks)) <= staged_bytes) return false;
   if (selection.codec && !selection.codec->traits().fixed_size) return false;
-  const auto& steps = selection.plan->steps;
-  return std::none_of(steps.begin(), steps.end(), [](const Step& step) { return step.bundles(); });
+  if (std::any_of(plan.steps.begin(), plan.steps.end(), [](const Step& step) { return step.bundles(); })) return false;
+  const size_t lanes = chunks_in_flight(plan);
+  return (plan.chunks + lanes - 1) / lanes * steps_of_a_chunk(plan) <= kMostSteps;
 }
 
-DeviceRoom device_room(const Call& call, const Plan& plan) { return RoomFinder(call, plan).walk(); }
+DeviceRoom device_room(const Call& call, std::shared_ptr<const Plan> plan) {
+  const size_t lanes = chunks_in_flight(*plan);
+  const DeviceRoom chunk = DeviceLayout(call, std::move(plan)).room();
+  return {lanes * chunk.pinned, lanes * chunk.device, lanes};
+}
 
-DeviceWork::DeviceWork(std::shared_ptr<DeviceBatch> batch, const DeviceRoom& room, size_t chunks_in_flight)
-    : batch_(std::move(batch)), room_(room), all_(chunks_in_flight), free_(chunks_in_flight) {}
+DeviceWork::DeviceWork(std::shared_ptr<DeviceBatch> batch, const Call& call, std::shared_ptr<const Plan> plan)
+    : batch_(std::move(batch)), layout_(call, std::move(plan)), lanes_(chunks_in_flight(layout_.plan())) {}
+
+DeviceWork::~DeviceWork() {
+  DeviceGatePool& gates = batch_->line().gates();
+  const auto is_over = [](const Lane& lane) { return lane.gate == nullptr || lane.gate->now_passed() == lane.given; };
+  if (!all_given_ || !std::all_of(lanes_.begin(), lanes_.end(), is_over)) {
+    give_up();  // the gates stay the streams'
+    return;
+  }
+  for (const Lane& lane : lanes_) {
+    if (lane.gate != nullptr) gates.give_back(lane.gate);
+  }
+}
 
 Status DeviceWork::prepare() {
-  for (Region& each : all_) {
-    std::byte* const pinned = room_.pinned > 0 ? batch_->take_pinned(room_.pinned) : nullptr;
-    std::byte* const device = room_.device > 0 ? batch_->take_device(room_.device) : nullptr;
-    if ((room_.pinned > 0 && pinned == nullptr) || (room_.device > 0 && device == nullptr))
-      return {collInternalError, "a call on a device has less memory than was reserved"};
-    each = {{pinned, room_.pinned}, {device, room_.device}};
+  const DeviceRoom room = layout_.room();
+  for (Lane& lane : lanes_) {
+    lane.pinned = room.pinned > 0 ? batch_->take_pinned(room.pinned) : nullptr;
+    lane.device = room.device > 0 ? batch_->take_device(room.device) : nullptr;
+    lane.gate = batch_->line().take_gate();
+    if ((room.pinned > 0 && lane.pinned == nullptr) || (room.device > 0 && lane.device == nullptr) ||
+        lane.gate == nullptr) {
+      return {collInternalError, "a call on a device has less memory, or fewer gates, than were reserved"};
+    }
+    lane.given = lane.released = lane.gate->now_passed();
   }
   return {};
 }
 
-void DeviceWork::start_chunk(size_t chunk) { region(chunk) = all_[chunk % all_.size()]; }
-
-Block DeviceWork::take(std::span<std::byte>* from, size_t bytes) {
-  const size_t wanted = padded(bytes);
-  if (from->size() < wanted) return {};
-  Block block = Block::borrowed(from->first(wanted));
-  *from = from->subspan(wanted);
-  return block;
+Status DeviceWork::give() {
+  for (size_t chunk = 0; chunk < layout_.plan().chunks; ++chunk) COLL_TRY(give_chunk(chunk));
+  all_given_ = !given_up_.load();
+  return {};
 }
 
-Status DeviceWork::run(size_t chunk, const Hop& hop, std::span<const Contribution> contributions) {
-  const size_t bytes = device_scratch_bytes(hop, contributions);
-  const Block scratch = bytes > 0 ? take_device(chunk, bytes) : Block();
-  if (bytes > 0 && !scratch) return {collInternalError, "a hop on a device needs more scratch than was reserved"};
-  DeviceLine& line = batch_->line();
-  return line.give([&](const DeviceOperations& operations, collStream_t stream) {
-    return run_hop_on_device(hop, contributions, scratch.data(), [&](DeviceHop kernel) {
-      kernel.most_blocks = line.max_ctas();
-      return operations.run(kernel, stream);
-    });
-  });
+Status DeviceWork::give_chunk(size_t chunk) {
+  const collStream_t stream = batch_->line().work_stream(chunk % lanes_.size());
+  for (const DeviceStep& step : this->chunk(chunk).steps) {
+    if (given_up_.load()) return {};
+    if (step.has_work()) COLL_TRY(give_step(step, stream, &lane(chunk)));
+  }
+  return {};
 }
 
-Status DeviceWork::copy(void* to, const void* from, size_t bytes) {
-  return batch_->line().give([&](const DeviceOperations& operations, collStream_t stream) {
-    return operations.copy(to, from, bytes, stream);
-  });
+Status DeviceWork::give_step(const DeviceStep& step, collStream_t stream, Lane* lane) const {
+  const DeviceOperations& device = batch_->line().operations();
+  const uint32_t number = ++lane->given;
+  COLL_TRY(device.await_flag(stream, &lane->gate->opened, number));
+  if (step.hop) {
+    const auto run = [&](DeviceHop kernel) {
+      kernel.most_blocks = batch_->line().max_ctas();
+      return device.run(kernel, stream);
+    };
+    COLL_TRY(run_hop_on_device(*step.hop, step.contributions, step.scratch, run));
+  }
+  for (const DeviceCopy& copy : step.copies) COLL_TRY(device.copy(copy.to, copy.from, copy.bytes, stream));
+  return device.set_flag(stream, &lane->gate->passed, number);
+}
+
+DeviceChunk DeviceWork::chunk(size_t chunk) const {
+  return layout_.chunk(chunk, lane(chunk).pinned, lane(chunk).device);
+}
+
+uint32_t DeviceWork::release(size_t chunk) {
+  Lane& its = lane(chunk);
+  its.gate->open(++its.released);
+  return its.released;
+}
+
+void DeviceWork::give_up() {
+  constexpr uint32_t kFar = uint32_t{1} << 30;  // beyond all that is given, and still ahead
+  given_up_ = true;
+  for (const Lane& lane : lanes_) {
+    if (lane.gate != nullptr) lane.gate->open(lane.released + kFar);
+  }
 }
 
 }  // namespace coll

@@ -1,52 +1,67 @@
-// An execution's part on a device: its hops are kernels on the line's stream, its messages lie in pinned memory, which
-// kernels read and write in place. Every chunk in flight has a region of both kinds of memory, which is its own until
-// it has finished.
+// An execution's part on a device: its hops are kernels, its messages lie in pinned memory, which kernels read and write
+// in place.
+//
+// All of it is given to the device when the call is: each chunk in flight has a stream of its own, on which every step
+// waits at a gate, runs, and says that it has passed. Whoever moves the execution on opens the gate when the step's
+// messages are there, and calls no function of the device's.
 #pragma once
 
+#include <atomic>
 #include <memory>
-#include <span>
 #include <vector>
 
-#include "runtime/device_line.hpp"
-#include "runtime/hop.hpp"
+#include "runtime/device_layout.hpp"
 #include "runtime/plan_cache.hpp"
-#include "runtime/staging.hpp"
 
 namespace coll {
 
-// Whether the call's steps run on the device: there is something to gain, and every step has its kernels. Else the call
-// is staged, as those of up to `staged_bytes` are.
+// Whether the call's steps run on the device: there is something to gain, every step has its kernels, and the device
+// can be given them all at once. Else the call is staged, as those of up to `staged_bytes` are.
 bool runs_on_device(const Call& call, const Selection& selection, size_t staged_bytes);
-// What a chunk of it needs.
-DeviceRoom device_room(const Call& call, const Plan& plan);
+// What it needs for that.
+DeviceRoom device_room(const Call& call, std::shared_ptr<const Plan> plan);
 
 class DeviceWork {
  public:
-  DeviceWork(std::shared_ptr<DeviceBatch> batch, const DeviceRoom& room, size_t chunks_in_flight);
-  // Takes the memory that was reserved.
+  DeviceWork(std::shared_ptr<DeviceBatch> batch, const Call& call, std::shared_ptr<const Plan> plan);
+  ~DeviceWork();
+  DeviceWork(const DeviceWork&) = delete;
+  DeviceWork& operator=(const DeviceWork&) = delete;
+
+  // Takes the memory and the gates that were reserved.
   Status prepare();
+  // Gives the device all steps of all chunks; on the line's device, and in the order of the line's calls.
+  Status give();
+  size_t streams() const { return lanes_.size(); }
 
-  void start_chunk(size_t chunk);  // its region is free again
-  // Empty where the region has no room left.
-  Block take_pinned(size_t chunk, size_t bytes) { return take(&region(chunk).pinned, bytes); }
-  Block take_device(size_t chunk, size_t bytes) { return take(&region(chunk).device, bytes); }
-
-  // These only enqueue; what they read and write is theirs until a later ticket has been reached.
-  Status run(size_t chunk, const Hop& hop, std::span<const Contribution> contributions);
-  Status copy(void* to, const void* from, size_t bytes);
-  Status note(uint32_t* ticket) { return batch_->line().note(ticket); }
-  bool reached(uint32_t ticket) const { return batch_->line().reached(ticket); }
+  // ---- For whoever moves the execution on; these ask no device
+  DeviceChunk chunk(size_t chunk) const;
+  // The chunk's next step that has work may begin. The number that stands for its end.
+  uint32_t release(size_t chunk);
+  uint32_t released(size_t chunk) const { return lane(chunk).released; }  // ... of the latest of them
+  bool reached(size_t chunk, uint32_t number) const { return lane(chunk).gate->has_passed(number); }
+  // Nobody will release what is left: it runs as it is, on whatever is there, so that the streams come to their end.
+  void give_up();
 
  private:
-  struct Region {
-    std::span<std::byte> pinned, device;  // what is free of them
+  // Of one chunk in flight: a stream, and what is the chunk's own until it has finished.
+  struct Lane {
+    DeviceGate* gate = nullptr;
+    uint32_t given = 0;     // by the thread that gives
+    uint32_t released = 0;  // by whoever moves on
+    std::byte* pinned = nullptr;
+    std::byte* device = nullptr;
   };
-  Region& region(size_t chunk) { return free_[chunk % free_.size()]; }
-  static Block take(std::span<std::byte>* from, size_t bytes);
+  Lane& lane(size_t chunk) { return lanes_[chunk % lanes_.size()]; }
+  const Lane& lane(size_t chunk) const { return lanes_[chunk % lanes_.size()]; }
+  Status give_chunk(size_t chunk);
+  Status give_step(const DeviceStep& step, collStream_t stream, Lane* lane) const;
 
   const std::shared_ptr<DeviceBatch> batch_;
-  const DeviceRoom room_;
-  std::vector<Region> all_, free_;  // by chunk in flight
+  const DeviceLayout layout_;
+  std::vector<Lane> lanes_;
+  bool all_given_ = false;
+  std::atomic<bool> given_up_{false};
 };
 
 }  // namespace coll

@@ -48,7 +48,9 @@ Execution::Execution(const Surroundings& around, const Call& call, Selection sel
   }
 }
 
-Execution::~Execution() = default;
+Execution::~Execution() {
+  if (!done_) leave_device();
+}
 
 Status Execution::advance(bool* moved) {
   if (done_) return {};
@@ -111,7 +113,7 @@ Status Execution::start_chunk() {
   ChunkRun& run = running_.emplace_back();
   run.chunk = next_chunk_++;
   run.slots.resize(static_cast<size_t>(plan_->slots));
-  if (work_) work_->start_chunk(run.chunk);
+  if (work_) run.on_device = work_->chunk(run.chunk);
   return post_receives(run);
 }
 
@@ -139,9 +141,9 @@ Status Execution::post_receive(ChunkRun& run, const Step& step, int peer, int sh
   in.request.may_view = !work_ && (step.reduce || (step.to.count == 0 && (step.to_output || !step.hold)));
   size_t room = message_bytes(step.from_wire, part.count);
   if (work_) {
-    COLL_TRY(take_on_device(run, room, true, &in.block));
-    in.place = in.block.data();
-    room = in.block.capacity();
+    const std::span<std::byte> place = run.on_device.places[run.incoming.size() - 1];
+    in.place = place.data();
+    room = place.size();
   } else if (received_in_output(step, part, peer)) {
     in.place = output(part);
   } else {
@@ -161,7 +163,7 @@ Status Execution::advance_chunk(ChunkRun& run, bool* moved) {
     const size_t messages = messages_of(step, run.round, part);
     if (!ready(run, step, messages)) return {};
     if (part.count > 0) {
-      COLL_TRY(work_ ? perform_on_device(run, step, part, messages) : perform(run, step, part, messages));
+      COLL_TRY(work_ ? perform_on_device(run, messages) : perform(run, step, part, messages));
     }
     run.taken += messages;
     if (++run.round == step.rounds) {
@@ -349,7 +351,7 @@ Status Execution::send_all(ChunkRun& run, const Step& step, const Shard& part, i
 }
 
 bool Execution::finished(const ChunkRun& run) const {
-  return run.step == plan_->steps.size() && run.on_device.empty() &&
+  return run.step == plan_->steps.size() && run.settled == run.numbers.size() &&
          std::all_of(run.outgoing.begin(), run.outgoing.end(), [](const Outgoing& out) { return out.request.done; });
 }
 

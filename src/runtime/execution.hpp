@@ -13,6 +13,7 @@
 #include "runtime/agreement.hpp"
 #include "runtime/board_call.hpp"
 #include "runtime/call.hpp"
+#include "runtime/device_layout.hpp"
 #include "runtime/fabric.hpp"
 #include "runtime/hop.hpp"
 #include "runtime/introduction.hpp"
@@ -41,7 +42,6 @@ inline bool overlap(const std::byte* a, size_t a_bytes, const std::byte* b, size
   return a < b + b_bytes && b < a + a_bytes;
 }
 
-class DeviceBatch;
 class DeviceWork;
 
 // Bytes of a message, at most, beside its checksum.
@@ -64,8 +64,7 @@ class Execution {
   Execution(const Execution&) = delete;
   Execution& operator=(const Execution&) = delete;
 
-  // Its steps are to run on the batch's device, which has reserved what device_room() says for each of the
-  // chunks_in_flight(); before it is first advanced.
+  // Its steps are to run on the batch's device, which has reserved what device_room() says; before it is first advanced.
   Status work_on_device(std::shared_ptr<DeviceBatch> batch);
   void leave_device();  // before an execution that has failed is given up
 
@@ -102,16 +101,6 @@ class Execution {
     Wire wire = Wire::kNative;
     size_t count = 0;
   };
-  // A step that the device has been given.
-  struct DeviceStep {
-    const Step* step;
-    Shard part;
-    int round;
-    size_t first, messages;  // of what came, that it uses
-    Block block;             // of what it hands on
-    size_t message_bytes;    // of that
-    uint32_t ticket;
-  };
   // One chunk's walk through the steps.
   struct ChunkRun {
     size_t chunk = 0;
@@ -122,7 +111,9 @@ class Execution {
     std::deque<Outgoing> outgoing;
     std::vector<Block> slots;
     std::vector<Held> held;            // by shard, where the plan holds any
-    std::deque<DeviceStep> on_device;  // that are not known to be done
+    DeviceChunk on_device;             // its steps, where they run there
+    std::vector<uint32_t> numbers;     // by step that may run: what stands for its end
+    size_t settled = 0;                // steps that have ended
   };
   // The value a step hands on.
   struct Value {
@@ -159,10 +150,7 @@ class Execution {
   Status send_all(ChunkRun& run, const Step& step, const Shard& part, int round, const Value& value);
   Hop hop_of(const Step& step, const Shard& part) const;
   // Steps on a device, in device_steps.cpp.
-  Status perform_on_device(ChunkRun& run, const Step& step, const Shard& part, size_t messages);
-  Status pass_on_device(ChunkRun& run, const Step& step, const Shard& part, DeviceStep* given);
-  Status produce_on_device(ChunkRun& run, const Step& step, const Shard& part, DeviceStep* given);
-  Status take_on_device(ChunkRun& run, size_t bytes, bool pinned, Block* block);
+  Status perform_on_device(ChunkRun& run, size_t messages);
   Status settle_device(ChunkRun& run, bool* moved);
   bool finished(const ChunkRun& run) const;
   bool may_write(const ChunkRun& run, const Shard& part) const;
@@ -192,7 +180,7 @@ class Execution {
   std::optional<Agreement> agreement_;
   std::optional<Introduction> introduction_;  // of a transfer
   std::unique_ptr<BoardCall> board_call_;     // where the plan goes over the board
-  std::unique_ptr<DeviceWork> work_;          // where its steps run on a device
+  std::shared_ptr<DeviceWork> work_;          // where its steps run on a device
   std::deque<ChunkRun> running_;
   size_t next_chunk_ = 0;
   bool done_ = false;

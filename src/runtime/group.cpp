@@ -192,7 +192,11 @@ Status Group::end() {
     ~Emptying() { calls.clear(); }
   } const emptying{calls_};
   const Status refused = std::exchange(refused_, Status());
-  return refused.ok() ? issue(calls_) : refused;
+  if (refused.ok()) return issue(calls_);
+  for (const Deferred& each : calls_) {
+    if (each.stream && each.stream->device_line() != nullptr) each.stream->device_line()->forget_reserved();
+  }
+  return refused;
 }
 
 }  // namespace coll

@@ -24,7 +24,7 @@ class LineMemory {
   Status reserve(size_t bytes);
   // What batches take from: it stays as long as somebody holds it.
   std::shared_ptr<Stretch> stretch() const { return stretch_; }
-  void batch_opened() { wanted_ = 0; }
+  void forget_reserved() { wanted_ = 0; }
   size_t bytes() const { return bytes_; }
   // Frees all; gives it up where somebody may still write to it.
   void close(bool leak);
