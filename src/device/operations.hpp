@@ -17,7 +17,7 @@
 
 namespace coll {
 
-inline constexpr int kDeviceAbi = COLL_VERSION_CODE * 100 + 2;
+inline constexpr int kDeviceAbi = COLL_VERSION_CODE * 100 + 3;
 
 enum class MemoryKind { kHost, kPinned, kManaged, kDevice };
 
@@ -80,6 +80,9 @@ class DeviceOperations {
   // The stream goes on when *flag is `value` or more; they count modulo 2^32.
   virtual Status await_flag(collStream_t stream, const uint32_t* flag, uint32_t value) const = 0;
   virtual Status set_flag(collStream_t stream, uint32_t* flag, uint32_t value) const = 0;
+  // set_flag(), then await_flag(), as one order: a stream takes only so many at a time.
+  virtual Status set_then_await(collStream_t stream, uint32_t* flag, uint32_t value, const uint32_t* awaited,
+                                uint32_t until) const = 0;
   // A stream of the library's own on the current device; it waits for no other unless it is told to.
   virtual Status make_stream(collStream_t* stream) const = 0;
   virtual Status drop_stream(collStream_t stream) const = 0;

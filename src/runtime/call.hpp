@@ -47,6 +47,7 @@ struct DeviceBuffers {
   bool recv = false;
   bool scalar = false;  // of an operator that multiplies first
   bool reached = true;  // whether the device reaches all of the call's buffers
+  bool steps = false;   // the plan's steps run there, too; else the call is staged
   bool any() const { return send || recv || scalar; }
 };
 

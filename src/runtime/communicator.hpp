@@ -164,7 +164,7 @@ class Communicator {
   Status locate(const DeviceOperations& operations, Call* call, int* device) const;
   Status find_line(int device, collStream_t handle, std::shared_ptr<DeviceLine>* line);
   Status may_use_device(int device) const;
-  DeviceRoom find_room(const Call& call);
+  DeviceRoom find_room(const DeviceLine& line, Call* call);
   bool selects_device(const Call& call, Selection* selection);
   Status run_on_line(const Call& call, DeviceLine& line);
   Status enqueue_on_line(const Call& call, DeviceLine& line);

@@ -18,11 +18,11 @@ size_t staged_bytes(const Call& call, int nranks) {
   return padded(staged_input(call, nranks)) + padded(staged_output(call, nranks)) + padded(staged_scalar(call));
 }
 
-DeviceCall::DeviceCall(const Call& call, bool staged, int nranks, std::shared_ptr<DeviceBatch> batch)
+DeviceCall::DeviceCall(const Call& call, int nranks, std::shared_ptr<DeviceBatch> batch)
     : user_(call),
-      input_bytes_(staged ? staged_input(call, nranks) : 0),
-      output_bytes_(staged ? staged_output(call, nranks) : 0),
-      scalar_bytes_(staged ? staged_scalar(call) : 0),
+      input_bytes_(!call.on_device.steps ? staged_input(call, nranks) : 0),
+      output_bytes_(!call.on_device.steps ? staged_output(call, nranks) : 0),
+      scalar_bytes_(!call.on_device.steps ? staged_scalar(call) : 0),
       batch_(std::move(batch)),
       host_(call) {}
 

@@ -14,8 +14,8 @@ size_t staged_bytes(const Call& call, int nranks);
 
 class DeviceCall {
  public:
-  // Not `staged`: its steps run on the device, and it has to wait for its turn alone.
-  DeviceCall(const Call& call, bool staged, int nranks, std::shared_ptr<DeviceBatch> batch);
+  // Where its steps run on the device, it has to wait for its turn alone.
+  DeviceCall(const Call& call, int nranks, std::shared_ptr<DeviceBatch> batch);
   ~DeviceCall();
   DeviceCall(const DeviceCall&) = delete;
   DeviceCall& operator=(const DeviceCall&) = delete;

@@ -95,23 +95,24 @@ Status Communicator::place(collStream_t handle, Call* call, std::shared_ptr<Stre
   if (device < 0) COLL_TRY(operations->current(&device));
   std::shared_ptr<DeviceLine> line;
   COLL_TRY(find_line(device, handle, &line));
-  COLL_TRY(line->reserve(find_room(*call)));
+  COLL_TRY(line->reserve(find_room(*line, call)));
   *stream = std::move(line);
   return {};
 }
 
-// How the call will run, and the memory that takes.
-DeviceRoom Communicator::find_room(const Call& call) {
-  const DeviceRoom staged{staged_bytes(call, base_.nranks), 0, 0};
+// How the call will run, and what that takes.
+DeviceRoom Communicator::find_room(const DeviceLine& line, Call* call) {
   Selection selection;
-  if (!selects_device(call, &selection)) return staged;
-  Call settled = call;
-  settled.codec = selection.codec;
-  return device_room(settled, selection.plan);
+  if (selects_device(*call, &selection)) {
+    const DeviceRoom room = device_room(*call, selection);
+    call->on_device.steps = line.takes(room.orders);
+    if (call->on_device.steps) return room;
+  }
+  return {.pinned = staged_bytes(*call, base_.nranks)};
 }
 
-// Whether the call's steps run on the device, as `selection` says; else it is staged. What cannot be planned fails when
-// the call begins.
+// Whether the call's steps may run on the device, as `selection` says. What cannot be planned fails when the call
+// begins.
 bool Communicator::selects_device(const Call& call, Selection* selection) {
   if (!call.on_device.any() || call.count == 0 || call.function == Function::kBarrier) return false;
   if (needs_settling(call, base_.nranks) && !base_.config.deterministic) return false;
@@ -211,12 +212,10 @@ Status Communicator::enqueue_on_line(const Call& call, DeviceLine& line) {
   const auto visit = base_.process->visit();
   const std::lock_guard lock(busy_);
   std::unique_ptr<Operation> operation;
-  Selection selection;
-  const bool staged = !selects_device(call, &selection);
-  auto device_call = std::make_unique<DeviceCall>(call, staged, base_.nranks, line.batch());
+  auto device_call = std::make_unique<DeviceCall>(call, base_.nranks, line.batch());
   COLL_TRY(device_call->prepare());
   COLL_TRY(begin(device_call->on_host(), &operation));
-  if (!staged) {
+  if (call.on_device.steps) {
     // The call has its number, so that the peers wait for it.
     const Status status = operation->execution_->work_on_device(line.batch());
     if (!status.ok()) return poison(status, true);

@@ -203,12 +203,17 @@ class Stages {
 
 }  // namespace
 
-size_t device_scratch_bytes(const Hop& hop, std::span<const Contribution> contributions) {
-  if (hop.count == 0) return 0;
-  const Runner nothing = [](const DeviceHop&) { return Status(); };
-  Stages stages(hop, nullptr, nothing);
+DeviceHopCost device_hop_cost(const Hop& hop, std::span<const Contribution> contributions) {
+  DeviceHopCost cost;
+  if (hop.count == 0) return cost;
+  const Runner count = [&cost](const DeviceHop&) {
+    ++cost.kernels;
+    return Status();
+  };
+  Stages stages(hop, nullptr, count);
   static_cast<void>(stages.run(contributions));
-  return stages.scratch_bytes();
+  cost.scratch_bytes = stages.scratch_bytes();
+  return cost;
 }
 
 Status run_hop_on_device(const Hop& hop, std::span<const Contribution> contributions, std::byte* scratch,

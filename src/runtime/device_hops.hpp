@@ -12,11 +12,15 @@
 
 namespace coll {
 
-// Device memory that the hop needs besides; mostly none. Asks what contributions and outputs there are, not where.
-size_t device_scratch_bytes(const Hop& hop, std::span<const Contribution> contributions);
+struct DeviceHopCost {
+  size_t kernels = 0;        // mostly one
+  size_t scratch_bytes = 0;  // device memory besides; mostly none
+};
+// Asks what contributions and outputs there are, not where.
+DeviceHopCost device_hop_cost(const Hop& hop, std::span<const Contribution> contributions);
 
 // Calls run(device_hop) for one kernel after another, which have to run in this order; what it is given is only lent.
-// All memory is the device's, or such that it reaches; `scratch` has device_scratch_bytes(), and may be NULL where
+// All memory is the device's, or such that it reaches; `scratch` has device_hop_cost()'s bytes, and may be NULL where
 // kernels are not run but got ready. Results are run_hop()'s to the bit; in partials, NaN may be another one.
 // A codec has messages of fixed size. `native` may be a contribution of native elements, `partial` and `coded` may not
 // be one.

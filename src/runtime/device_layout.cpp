@@ -35,7 +35,7 @@ class Walk {
     each_part([this](const Step& step, int round, const Shard& part) { add_step(step, round, part); });
     return std::move(made_);
   }
-  DeviceRoom taken() const { return {pinned_.taken(), device_.taken()}; }
+  DeviceRoom taken() const { return {pinned_.taken(), device_.taken(), 1, orders_}; }
 
  private:
   template <class F>
@@ -69,6 +69,7 @@ class Walk {
       produce(&made);
     }
     taken_ += made.messages;
+    if (made.has_work()) orders_ += 1 + made.copies.size();  // and the hop's kernels
   }
 
   void pass_on(DeviceStep* made) {
@@ -146,10 +147,11 @@ class Walk {
     return {call_.type, call_.op, plan_.nranks, call_.codec.get(), {}, count, finish};
   }
   void set_hop(DeviceStep* made, const Hop& hop, std::vector<Contribution> contributions) {
+    const DeviceHopCost cost = device_hop_cost(hop, contributions);
     made->hop = hop;
     made->contributions = std::move(contributions);
-    const size_t scratch = device_scratch_bytes(hop, made->contributions);
-    if (scratch > 0) made->scratch = device_.take(scratch).data();
+    if (cost.scratch_bytes > 0) made->scratch = device_.take(cost.scratch_bytes).data();
+    orders_ += cost.kernels;
   }
 
   size_t native_bytes(const Shard& part) const { return part.count * size_of(call_.type); }
@@ -161,7 +163,8 @@ class Walk {
   const size_t chunk_;
   Pieces pinned_, device_;
   DeviceChunk made_;
-  size_t taken_ = 0;  // messages, by the steps before
+  size_t taken_ = 0;   // messages, by the steps before
+  size_t orders_ = 0;  // that a stream is given for the chunk
   std::vector<std::byte*> slots_;
 };
 
@@ -176,12 +179,6 @@ DeviceRoom DeviceLayout::room() const {
   Walk walk(call_, *plan_, 0, somewhere, somewhere);
   static_cast<void>(walk.lay_out());
   return walk.taken();
-}
-
-size_t steps_of_a_chunk(const Plan& plan) {
-  size_t steps = 0;
-  for (const Step& step : plan.steps) steps += static_cast<size_t>(step.rounds);
-  return steps;
 }
 
 }  // namespace coll

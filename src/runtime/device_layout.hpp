@@ -37,7 +37,7 @@ class DeviceLayout {
   // The call's codec is settled, and has messages of fixed size; the plan works on no bundles.
   DeviceLayout(const Call& call, std::shared_ptr<const Plan> plan) : call_(call), plan_(std::move(plan)) {}
 
-  // What a chunk needs; no other needs more than the first.
+  // What a chunk needs, with one stream; no other needs more than the first.
   DeviceRoom room() const;
   // The steps of a chunk, in memory of that size.
   DeviceChunk chunk(size_t chunk, std::byte* pinned, std::byte* device) const;
@@ -47,8 +47,5 @@ class DeviceLayout {
   Call call_;
   std::shared_ptr<const Plan> plan_;
 };
-
-// How many steps a chunk has, at most.
-size_t steps_of_a_chunk(const Plan& plan);
 
 }  // namespace coll

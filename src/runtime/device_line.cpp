@@ -57,11 +57,24 @@ void DeviceLine::close(bool leak) {
 }
 
 Status DeviceLine::reserve(const DeviceRoom& room) {
-  return on_device(operations_, device_, [&] {
+  COLL_TRY(refuse_capture());
+  wanted_orders_ += room.orders;
+  Status reserved = on_device(operations_, device_, [&] {
     if (room.streams > 0) COLL_TRY(reserve_streams(room.streams));
     COLL_TRY(pinned_.reserve(room.pinned));
     return device_memory_.reserve(room.device);
   });
+  if (!reserved.ok()) forget_reserved();
+  return reserved;
+}
+
+Status DeviceLine::refuse_capture() const {
+  bool captured = false;
+  COLL_TRY(operations_.is_captured(program_, &captured));
+  if (!captured) return {};
+  return {collInvalidUsage,
+          "the stream is being captured into a graph. The library's part in a call cannot be replayed from one: end the "
+          "capture before the call, or make the call on another stream"};
 }
 
 // A kernel that is loaded at its first start waits for the device, whose streams may wait for other ranks: all are
@@ -83,7 +96,7 @@ Status DeviceLine::reserve_streams(size_t streams) {
 }
 
 void DeviceLine::forget_reserved() {
-  wanted_gates_ = 0;
+  wanted_gates_ = wanted_orders_ = 0;
   pinned_.forget_reserved();
   device_memory_.forget_reserved();
 }
@@ -96,14 +109,7 @@ DeviceGate* DeviceLine::take_gate() {
 }
 
 Status DeviceLine::open_batch() {
-  bool captured = false;
-  COLL_TRY(operations_.is_captured(program_, &captured));
-  if (captured) {
-    return {
-        collInvalidUsage,
-        "the stream is being captured into a graph. The library's part in a call cannot be replayed from one: end the "
-        "capture before the call, or make the call on another stream"};
-  }
+  COLL_TRY(refuse_capture());
   std::unique_ptr<DeviceMark> begin;
   const Status marked = on_device(operations_, device_, [&] {
     COLL_TRY(operations_.make_mark(&begin));

@@ -25,6 +25,7 @@ struct DeviceRoom {
   size_t pinned = 0;  // memory, bytes
   size_t device = 0;
   size_t streams = 0;  // that kernels are given to
+  size_t orders = 0;   // that each of them is given, at most
 };
 
 class DeviceLine final : public Stream, public std::enable_shared_from_this<DeviceLine> {
@@ -39,7 +40,10 @@ class DeviceLine final : public Stream, public std::enable_shared_from_this<Devi
   // with `leak` everything.
   void close(bool leak);
 
-  // The next batch to be opened will need so much memory more, and so many streams.
+  // Whether the next batch's streams of kernels take so many orders more. CUDA's take about 1,000 at a time; whoever
+  // gives another waits for the device, and with it perhaps for calls that the same thread is about to make.
+  bool takes(size_t orders) const { return wanted_orders_ + orders <= kMostOrders; }
+  // The next batch to be opened will need so much more. collInvalidUsage where the program's stream is being captured.
   Status reserve(const DeviceRoom& room);
   void forget_reserved();  // that batch does not come
   // collInvalidUsage where the program's stream is being captured.
@@ -63,7 +67,9 @@ class DeviceLine final : public Stream, public std::enable_shared_from_this<Devi
   size_t device_bytes() const { return device_memory_.bytes(); }
 
  private:
+  static constexpr size_t kMostOrders = 800;
   friend class DeviceBatch;
+  Status refuse_capture() const;
   Status reserve_streams(size_t streams);
   std::vector<collStream_t> streams() const;
   bool is_idle() const;
@@ -78,6 +84,7 @@ class DeviceLine final : public Stream, public std::enable_shared_from_this<Devi
   DeviceGate* gate_ = nullptr;          // of order_
   std::vector<DeviceGate*> reserved_;   // of streams of kernels, call by call
   size_t wanted_gates_ = 0;             // of them, by the next batch
+  size_t wanted_orders_ = 0;            // of each stream of kernels, by the next batch
   std::shared_ptr<DeviceBatch> batch_;  // open
   uint32_t calls_ = 0;                  // that the gate opens for
   uint32_t passes_ = 0;                 // ... that are passed: one more for each batch

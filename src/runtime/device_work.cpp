@@ -7,14 +7,6 @@
 
 namespace coll {
 
-namespace {
-
-// Steps that a stream may be given at once. Each takes three orders or a few more, and a stream of CUDA's about 1,000;
-// whoever gives it another waits for the device, and with it perhaps for calls that the same thread is about to make.
-constexpr size_t kMostSteps = 256;
-
-}  // namespace
-
 bool runs_on_device(const Call& call, const Selection& selection, size_t staged_bytes) {
   if (!selection.plan || selection.plan->on_board || call.scale || !call.on_device.reached) return false;
   // A group's sends and receives go side by side, and have no arithmetic.
@@ -22,15 +14,16 @@ bool runs_on_device(const Call& call, const Selection& selection, size_t staged_
   const Plan& plan = *selection.plan;
   if (std::max(input_bytes(call, plan.nranks), output_bytes(call, plan.nranks)) <= staged_bytes) return false;
   if (selection.codec && !selection.codec->traits().fixed_size) return false;
-  if (std::any_of(plan.steps.begin(), plan.steps.end(), [](const Step& step) { return step.bundles(); })) return false;
-  const size_t lanes = chunks_in_flight(plan);
-  return (plan.chunks + lanes - 1) / lanes * steps_of_a_chunk(plan) <= kMostSteps;
+  return std::none_of(plan.steps.begin(), plan.steps.end(), [](const Step& step) { return step.bundles(); });
 }
 
-DeviceRoom device_room(const Call& call, std::shared_ptr<const Plan> plan) {
-  const size_t lanes = chunks_in_flight(*plan);
-  const DeviceRoom chunk = DeviceLayout(call, std::move(plan)).room();
-  return {lanes * chunk.pinned, lanes * chunk.device, lanes};
+DeviceRoom device_room(const Call& call, const Selection& selection) {
+  Call settled = call;
+  settled.codec = selection.codec;
+  const DeviceRoom chunk = DeviceLayout(settled, selection.plan).room();
+  const size_t streams = chunks_in_flight(*selection.plan);
+  const size_t turns = (selection.plan->chunks + streams - 1) / streams;
+  return {streams * chunk.pinned, streams * chunk.device, streams, turns * chunk.orders};
 }
 
 DeviceWork::DeviceWork(std::shared_ptr<DeviceBatch> batch, const Call& call, std::shared_ptr<const Plan> plan)
@@ -58,13 +51,14 @@ Status DeviceWork::prepare() {
         lane.gate == nullptr) {
       return {collInternalError, "a call on a device has less memory, or fewer gates, than were reserved"};
     }
-    lane.given = lane.released = lane.gate->now_passed();
+    lane.begin = lane.given = lane.released = lane.gate->now_passed();
   }
   return {};
 }
 
 Status DeviceWork::give() {
   for (size_t chunk = 0; chunk < layout_.plan().chunks; ++chunk) COLL_TRY(give_chunk(chunk));
+  for (size_t i = 0; i < lanes_.size(); ++i) COLL_TRY(end_step(batch_->line().work_stream(i), lanes_[i]));
   all_given_ = !given_up_.load();
   return {};
 }
@@ -73,15 +67,29 @@ Status DeviceWork::give_chunk(size_t chunk) {
   const collStream_t stream = batch_->line().work_stream(chunk % lanes_.size());
   for (const DeviceStep& step : this->chunk(chunk).steps) {
     if (given_up_.load()) return {};
-    if (step.has_work()) COLL_TRY(give_step(step, stream, &lane(chunk)));
+    if (!step.has_work()) continue;
+    COLL_TRY(begin_step(stream, &lane(chunk)));
+    COLL_TRY(give_step(step, stream));
   }
   return {};
 }
 
-Status DeviceWork::give_step(const DeviceStep& step, collStream_t stream, Lane* lane) const {
+// The end of the step before is said with the same order.
+Status DeviceWork::begin_step(collStream_t stream, Lane* lane) const {
   const DeviceOperations& device = batch_->line().operations();
-  const uint32_t number = ++lane->given;
-  COLL_TRY(device.await_flag(stream, &lane->gate->opened, number));
+  const uint32_t before = lane->given++;
+  DeviceGate& gate = *lane->gate;
+  if (before == lane->begin) return device.await_flag(stream, &gate.opened, lane->given);
+  return device.set_then_await(stream, &gate.passed, before, &gate.opened, lane->given);
+}
+
+Status DeviceWork::end_step(collStream_t stream, const Lane& lane) const {
+  if (lane.given == lane.begin) return {};
+  return batch_->line().operations().set_flag(stream, &lane.gate->passed, lane.given);
+}
+
+Status DeviceWork::give_step(const DeviceStep& step, collStream_t stream) const {
+  const DeviceOperations& device = batch_->line().operations();
   if (step.hop) {
     const auto run = [&](DeviceHop kernel) {
       kernel.most_blocks = batch_->line().max_ctas();
@@ -90,7 +98,7 @@ Status DeviceWork::give_step(const DeviceStep& step, collStream_t stream, Lane* 
     COLL_TRY(run_hop_on_device(*step.hop, step.contributions, step.scratch, run));
   }
   for (const DeviceCopy& copy : step.copies) COLL_TRY(device.copy(copy.to, copy.from, copy.bytes, stream));
-  return device.set_flag(stream, &lane->gate->passed, number);
+  return {};
 }
 
 DeviceChunk DeviceWork::chunk(size_t chunk) const {

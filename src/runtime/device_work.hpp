@@ -15,11 +15,11 @@
 
 namespace coll {
 
-// Whether the call's steps run on the device: there is something to gain, every step has its kernels, and the device
-// can be given them all at once. Else the call is staged, as those of up to `staged_bytes` are.
+// Whether the call's steps may run on the device: there is something to gain, and every step has its kernels. Else the
+// call is staged, as those of up to `staged_bytes` are.
 bool runs_on_device(const Call& call, const Selection& selection, size_t staged_bytes);
 // What it needs for that.
-DeviceRoom device_room(const Call& call, std::shared_ptr<const Plan> plan);
+DeviceRoom device_room(const Call& call, const Selection& selection);
 
 class DeviceWork {
  public:
@@ -47,7 +47,8 @@ class DeviceWork {
   // Of one chunk in flight: a stream, and what is the chunk's own until it has finished.
   struct Lane {
     DeviceGate* gate = nullptr;
-    uint32_t given = 0;     // by the thread that gives
+    uint32_t begin = 0;     // what the gate has passed before
+    uint32_t given = 0;     // steps, by the thread that gives
     uint32_t released = 0;  // by whoever moves on
     std::byte* pinned = nullptr;
     std::byte* device = nullptr;
@@ -55,7 +56,9 @@ class DeviceWork {
   Lane& lane(size_t chunk) { return lanes_[chunk % lanes_.size()]; }
   const Lane& lane(size_t chunk) const { return lanes_[chunk % lanes_.size()]; }
   Status give_chunk(size_t chunk);
-  Status give_step(const DeviceStep& step, collStream_t stream, Lane* lane) const;
+  Status begin_step(collStream_t stream, Lane* lane) const;
+  Status end_step(collStream_t stream, const Lane& lane) const;
+  Status give_step(const DeviceStep& step, collStream_t stream) const;
 
   const std::shared_ptr<DeviceBatch> batch_;
   const DeviceLayout layout_;

@@ -23,11 +23,12 @@ collStream_t stream_of(uintptr_t handle) { return reinterpret_cast<collStream_t>
 
 struct AsyncDevice::State {
   HiddenMemory memory;
-  std::atomic<int> hops{0}, copies{0}, most_blocks{0}, prepared{0}, allocations{0};
+  std::atomic<int> hops{0}, hops_done{0}, copies{0}, most_blocks{0}, prepared{0}, allocations{0};
   std::atomic<size_t> copied_bytes{0};
   std::mutex mutex;
   Status failure;  // of the next hop or copy
   std::set<uintptr_t> captured, own_streams;
+  std::set<std::thread::id> callers;
   uintptr_t next_stream = kOwnStreams;
   WorkQueues queues;  // ends before what its work uses
 };
@@ -134,8 +135,10 @@ Status AsyncDevice::run(const DeviceHop& hop, collStream_t stream) const {
   if (device != current_device) return {collUnhandledCudaError, "a hop on a stream of another than the current device"};
   ++state_->hops;
   state_->most_blocks = hop.most_blocks;
-  const auto act = [memory = &state_->memory, stored = StoredHop(hop), device, failure = take_failure()]() -> Status {
-    return failure.ok() ? stored.run(*memory, device) : failure;
+  const auto act = [state = state_.get(), stored = StoredHop(hop), device, failure = take_failure()]() -> Status {
+    const Status status = failure.ok() ? stored.run(state->memory, device) : failure;
+    ++state->hops_done;
+    return status;
   };
   return queue(stream, {.act = act});
 }
@@ -190,6 +193,15 @@ Status AsyncDevice::await_flag(collStream_t stream, const uint32_t* flag, uint32
 Status AsyncDevice::set_flag(collStream_t stream, uint32_t* flag, uint32_t value) const {
   const auto act = [memory = &state_->memory, flag, value] { return write_flag(*memory, flag, value); };
   return queue(stream, {.act = act});
+}
+
+Status AsyncDevice::set_then_await(collStream_t stream, uint32_t* flag, uint32_t value, const uint32_t* awaited,
+                                   uint32_t until) const {
+  const auto ready = [memory = &state_->memory, flag, value, awaited, until, set = false](bool* is) mutable -> Status {
+    if (!std::exchange(set, true)) COLL_TRY(write_flag(*memory, flag, value));
+    return look_at_flag(*memory, awaited, until, is);
+  };
+  return queue(stream, {.ready = ready});
 }
 
 Status AsyncDevice::make_stream(collStream_t* stream) const {
@@ -278,9 +290,15 @@ void AsyncDevice::download(void* host, const void* device, size_t bytes) {
 }
 
 int AsyncDevice::hops() const { return state_->hops; }
+int AsyncDevice::hops_done() const { return state_->hops_done; }
 int AsyncDevice::copies() const { return state_->copies; }
 size_t AsyncDevice::copied_bytes() const { return state_->copied_bytes; }
 int AsyncDevice::most_blocks() const { return state_->most_blocks; }
+size_t AsyncDevice::take_longest_queue() { return state_->queues.take_longest(); }
+std::set<std::thread::id> AsyncDevice::take_callers() {
+  const std::lock_guard lock(state_->mutex);
+  return std::exchange(state_->callers, {});
+}
 int AsyncDevice::prepared() const { return state_->prepared; }
 int AsyncDevice::allocations() const { return state_->allocations; }
 
@@ -299,6 +317,10 @@ Status AsyncDevice::queue(collStream_t stream, WorkQueues::Work work) const {
 Status AsyncDevice::find_stream(collStream_t stream, uintptr_t* handle, int* device) const {
   *handle = stream != nullptr ? reinterpret_cast<uintptr_t>(stream)
                               : kDefaultStreams + kApart * static_cast<uintptr_t>(current_device);
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->callers.insert(std::this_thread::get_id());
+  }
   return state_->queues.device_of(*handle, device);
 }
 

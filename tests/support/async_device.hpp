@@ -7,6 +7,7 @@
 #include <atomic>
 #include <mutex>
 #include <set>
+#include <thread>
 
 #include "support/hidden_memory.hpp"
 #include "support/work_queues.hpp"
@@ -36,6 +37,8 @@ class AsyncDevice final : public DeviceOperations {
   Status make_mark(std::unique_ptr<DeviceMark>* mark) const override;
   Status await_flag(collStream_t stream, const uint32_t* flag, uint32_t value) const override;
   Status set_flag(collStream_t stream, uint32_t* flag, uint32_t value) const override;
+  Status set_then_await(collStream_t stream, uint32_t* flag, uint32_t value, const uint32_t* awaited,
+                        uint32_t until) const override;
   Status make_stream(collStream_t* stream) const override;
   Status drop_stream(collStream_t stream) const override;
 
@@ -63,11 +66,17 @@ class AsyncDevice final : public DeviceOperations {
   void upload(void* device, const void* host, size_t bytes);
   void download(void* host, const void* device, size_t bytes);
 
+  // The most orders that a stream has had at once since the last call.
+  size_t take_longest_queue();
+
   // How much has been queued.
   int hops() const;
+  int hops_done() const;  // of them
   int copies() const;
   size_t copied_bytes() const;
   int most_blocks() const;  // of the last hop
+  // Threads that have given streams work, or asked about them, since the last call.
+  std::set<std::thread::id> take_callers();
   int prepared() const;
   int allocations() const;  // calls that allocate or release memory of either kind
   // Allocations of either kind and streams that have not been given back.

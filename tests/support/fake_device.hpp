@@ -77,6 +77,11 @@ class FakeDevice final : public DeviceOperations {
     __atomic_store_n(flag, value, __ATOMIC_RELEASE);
     return {};
   }
+  Status set_then_await(collStream_t stream, uint32_t* flag, uint32_t value, const uint32_t* awaited,
+                        uint32_t until) const override {
+    COLL_TRY(set_flag(stream, flag, value));
+    return await_flag(stream, awaited, until);
+  }
   Status make_stream(collStream_t* stream) const override {
     *stream = reinterpret_cast<collStream_t>(uintptr_t{1} << 41);
     return {};

@@ -56,6 +56,7 @@ Status WorkQueues::add(uintptr_t handle, Work work) {
   const std::lock_guard lock(mutex_);
   COLL_TRY(find(handle, &queue));
   queue->work.push_back(std::move(work));
+  longest_ = std::max(longest_, queue->work.size());
   if (!queue->failure.ok()) fail(queue.get(), queue->failure);
   if (asleep_) changed_.notify_all();
   return {};
@@ -74,6 +75,11 @@ Status WorkQueues::wait(uintptr_t handle) const {
   COLL_TRY(find(handle, &queue));
   idle_.wait(lock, [&] { return queue->idle(); });
   return queue->failure;
+}
+
+size_t WorkQueues::take_longest() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(longest_, 0);
 }
 
 void WorkQueues::hold_all(bool held) {

@@ -45,6 +45,9 @@ class WorkQueues {
   Status query(uintptr_t handle) const;
   Status wait(uintptr_t handle) const;
 
+  // The most work that a queue has had at once since the last call.
+  size_t take_longest();
+
   // Nothing more is started while true.
   void hold_all(bool held);
 
@@ -72,6 +75,7 @@ class WorkQueues {
   mutable std::condition_variable idle_;  // for those who wait for a queue
   std::map<uintptr_t, std::shared_ptr<Queue>> open_;
   std::deque<std::shared_ptr<Queue>> all_;  // also closed ones that have work left
+  size_t longest_ = 0;
   bool held_ = false;
   bool asleep_ = false;
   bool stopping_ = false;

@@ -189,6 +189,10 @@ class Operations final : public DeviceOperations {
   Status set_flag(collStream_t stream, uint32_t* flag, uint32_t value) const override {
     return order_.set_flag(stream, flag, value);
   }
+  Status set_then_await(collStream_t stream, uint32_t* flag, uint32_t value, const uint32_t* awaited,
+                        uint32_t until) const override {
+    return order_.set_then_await(stream, flag, value, awaited, until);
+  }
   Status make_stream(collStream_t* stream) const override {
     const Uncaptured uncaptured;
     return checked(cudaStreamCreateWithFlags(stream, cudaStreamNonBlocking), "creating a stream");

@@ -29,12 +29,14 @@ Cost cost_of(const std::string& spec, DataType type, const std::vector<Part>& pa
   if (wanted.find('c') != std::string::npos) hop.coded = &coded;
   std::vector<Contribution> contributions;
   for (const Part& part : parts) contributions.push_back({part.wire, nullptr, part.recode});
-  Cost cost{0, device_scratch_bytes(hop, contributions)};
+  const DeviceHopCost known = device_hop_cost(hop, contributions);
+  Cost cost{0, known.scratch_bytes};
   const auto count = [&cost](const DeviceHop&) {
     ++cost.hops;
     return Status();
   };
   EXPECT_TRUE(run_hop_on_device(hop, contributions, nullptr, count).ok());
+  EXPECT_EQ(static_cast<size_t>(cost.hops), known.kernels);
   return cost;
 }
 
@@ -74,7 +76,7 @@ TEST(DeviceHop, OfNothingIsNothing) {
   float element = 1;
   hop.native = reinterpret_cast<std::byte*>(&element);
   const Contribution only{Wire::kNative, hop.native};
-  EXPECT_EQ(device_scratch_bytes(hop, {&only, 1}), 0u);
+  EXPECT_EQ(device_hop_cost(hop, {&only, 1}).kernels, 0u);
   const auto fail = [](const DeviceHop&) { return Status(collInternalError, "nothing to do"); };
   EXPECT_TRUE(run_hop_on_device(hop, {&only, 1}, nullptr, fail).ok());
 }

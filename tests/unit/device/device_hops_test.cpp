@@ -141,7 +141,7 @@ std::string compare_with_host(const Case& c) {
   Side host(c, *codec, inputs, 0), device(c, *codec, inputs, c.offset);
   run_hop(host.hop, host.contributions);
 
-  GuardedBuffer scratch(device_scratch_bytes(device.hop, device.contributions), c.offset);
+  GuardedBuffer scratch(device_hop_cost(device.hop, device.contributions).scratch_bytes, c.offset);
   Machine machine{device.hop, {1 + c.seed % 3, 1 + c.seed % 4}};
   const Status status = run_hop_on_device(device.hop, device.contributions, scratch.data(), std::ref(machine));
   if (!status.ok()) return status.message();

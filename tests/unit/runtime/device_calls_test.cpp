@@ -2,6 +2,7 @@
 // host faults where it touches device memory.
 #include <atomic>
 #include <chrono>
+#include <deque>
 #include <thread>
 
 #include "tests/support/device_calls.hpp"
@@ -271,6 +272,67 @@ TEST_F(DeviceCalls, LeaveTheProgramItsShareOfTheDevice) {
   EXPECT_GT(device_->hops(), 0);
   EXPECT_GT(device_->prepared(), 0);
   EXPECT_EQ(device_->most_blocks(), 3);
+}
+
+// A thread that moves calls on must not wait inside the driver: whoever holds the driver's lock may wait for these calls.
+TEST_F(DeviceCalls, AreMovedOnWithoutTheDriver) {
+  World world(options_for(blocks({2, 1})));
+  ASSERT_TRUE(world.ok()) << world.why();
+  for (const size_t count : {kShort, kLong}) {
+    const DeviceStream streams[] = {DeviceStream(*device_), DeviceStream(*device_), DeviceStream(*device_)};
+    std::deque<DeviceBuffer> buffers;
+    device_->take_callers();
+    for (int rank = 0; rank < 3; ++rank) {
+      DeviceBuffer& x = buffers.emplace_back(*device_, count * sizeof(float));
+      fill(&x, 1);
+      ASSERT_EQ(all_reduce(x, x, world.handle(rank), streams[rank].get()), collSuccess) << collGetLastError(nullptr);
+    }
+    for (const DeviceStream& stream : streams) ASSERT_TRUE(stream.synchronize().ok());
+    for (const DeviceBuffer& x : buffers) expect_all(x, 3);
+    EXPECT_EQ(device_->take_callers(), std::set{std::this_thread::get_id()});
+  }
+}
+
+// One thread makes the calls of both ranks: it must not have to wait for the first rank's before it makes the second's.
+TEST_F(DeviceCalls, GiveTheirStreamsNoMoreThanTheseTake) {
+  WorldOptions options = options_for(one_node(2));
+  options.edit = [](int, Config& config) {
+    config.env.staged_bytes = 0;
+    config.env.algo = "ring";
+    config.env.chunk_bytes = 4096;
+  };
+  World world(options);
+  ASSERT_TRUE(world.ok()) << world.why();
+  struct Size {
+    size_t count;
+    bool on_device;
+  };
+  for (const Size& size : {Size{100'000, true}, Size{4'000'000, false}}) {
+    DeviceBuffer x(*device_, size.count * sizeof(float)), y(*device_, size.count * sizeof(float));
+    fill(&x, 1);
+    fill(&y, 2);
+    const DeviceStream streams[] = {DeviceStream(*device_), DeviceStream(*device_)};
+    for (const size_t calls : {size_t{1}, size_t{12}}) {
+      device_->take_longest_queue();
+      device_->hold_all(true);
+      const int hops = device_->hops();
+      for (int rank = 0; rank < 2; ++rank) {
+        const DeviceBuffer& own = rank == 0 ? x : y;
+        ASSERT_EQ(collGroupStart(), collSuccess);
+        for (size_t i = 0; i < calls; ++i) {
+          const size_t part = own.bytes() / calls / sizeof(float);
+          std::byte* const at = own.data() + i * part * sizeof(float);
+          ASSERT_EQ(collAllReduce(at, at, part, collFloat32, collSum, world.handle(rank), streams[rank].get()),
+                    collSuccess);
+        }
+        ASSERT_EQ(collGroupEnd(), collSuccess) << collGetLastError(nullptr);
+      }
+      EXPECT_EQ(device_->hops() > hops, size.on_device || calls > 1) << calls << " of " << size.count;
+      EXPECT_LT(device_->take_longest_queue(), 1000u) << calls << " of " << size.count;
+      device_->hold_all(false);
+      for (const DeviceStream& stream : streams) ASSERT_TRUE(stream.synchronize().ok());
+    }
+  }
 }
 
 TEST_F(DeviceCalls, GiveBackWhatTheyTook) {

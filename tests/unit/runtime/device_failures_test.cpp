@@ -115,6 +115,26 @@ TEST_F(DeviceCalls, EndWithAnErrorWhenAPeerGivesUp) {
   }
 }
 
+// What comes behind a failed call may use its buffers: no kernel of the call writes there any more.
+TEST_F(DeviceCalls, ThatHaveFailedLeaveTheirBuffersAlone) {
+  for (int turn = 0; turn < 5; ++turn) {
+    World world(options_for(one_node(2)));
+    ASSERT_TRUE(world.ok()) << world.why();
+    DeviceBuffer x(*device_, kLong * sizeof(float)), y(*device_, kLong * sizeof(float));
+    fill(&x, 1);
+    const DeviceStream stream(*device_);
+    ASSERT_EQ(all_reduce(x, y, world.handle(0), stream.get()), collSuccess);
+    if (turn > 0) std::this_thread::sleep_for(std::chrono::milliseconds(turn));
+    ASSERT_EQ(collCommAbort(world.handle(1)), collSuccess);
+    ASSERT_TRUE(stream.synchronize().ok());
+    const int done = device_->hops_done();
+    EXPECT_EQ(done, device_->hops());
+    fill(&y, 7);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));  // for a kernel that would come late
+    expect_all(y, 7);
+  }
+}
+
 // As MPI: what has been posted may still be written to after a failure.
 class LastingTransport final : public ForwardingTransport {
  public:
