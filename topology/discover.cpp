@@ -7,21 +7,16 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <thread>
 
 #include "base/status.hpp"
+#include "topology/gpus.hpp"
 #include "topology/machine.hpp"
+#include "topology/nvml.hpp"
 
 namespace coll::topo {
 
 namespace {
-
-constexpr unsigned kClassDisplay = 0x03;  // PCI base class; 0x0300 VGA, 0x0302 3D
-constexpr unsigned kClass3d = 0x0302;
-constexpr unsigned kClassAccelerator = 0x12;
-constexpr unsigned kGpuVendors[] = {0x10de, 0x1002,
-                                    0x8086};  // whose VGA devices compute: not a board's management chip
 
 int count(hwloc_topology_t machine, hwloc_obj_type_t type) {
   return std::max(0, hwloc_get_nbobjs_by_type(machine, type));
@@ -36,40 +31,6 @@ size_t cache_bytes(hwloc_topology_t machine, hwloc_obj_type_t type) {
   }
   return bytes;
 }
-
-std::string text_of(const char* text) { return text != nullptr ? text : ""; }
-
-std::string gpu_name(hwloc_obj_t device) {
-  const auto& pci = device->attr->pcidev;
-  if (!text_of(device->name).empty()) return device->name;
-  char text[64];
-  std::snprintf(text, sizeof(text), "pci %04x:%02x:%02x.%x %04x:%04x", pci.domain, pci.bus, pci.dev, pci.func,
-                pci.vendor_id, pci.device_id);
-  return text;
-}
-
-bool computes(hwloc_obj_t device) {
-  const auto& pci = device->attr->pcidev;
-  if (pci.class_id >> 8 == kClassAccelerator || pci.class_id == kClass3d) return true;
-  return pci.class_id >> 8 == kClassDisplay &&
-         std::find(std::begin(kGpuVendors), std::end(kGpuVendors), pci.vendor_id) != std::end(kGpuVendors);
-}
-
-void find_gpus(hwloc_topology_t machine, Node* node) {
-  hwloc_obj_t device = nullptr;
-  while ((device = hwloc_get_next_pcidev(machine, device)) != nullptr) {
-    if (computes(device)) node->gpus.push_back({gpu_name(device), numa_of(machine, device)});
-  }
-  // As libcoll writes them, which knows no PCI address.
-  while ((device = hwloc_get_next_osdev(machine, device)) != nullptr) {
-    if (device->attr->osdev.type == HWLOC_OBJ_OSDEV_GPU && device->parent->type != HWLOC_OBJ_PCI_DEVICE) {
-      node->gpus.push_back({text_of(device->name), numa_of(machine, device)});
-    }
-  }
-}
-
-// What a name of libcoll's own says in the file.
-std::string info_of(hwloc_obj_t object, const char* name) { return text_of(hwloc_obj_get_info_by_name(object, name)); }
 
 size_t bytes_of(const std::string& digits) {
   size_t bytes = 0;
@@ -88,7 +49,8 @@ void find_interfaces(hwloc_topology_t machine, std::span<const Interface> interf
   for (const Interface& interface : usable_interfaces(interfaces)) {
     const hwloc_obj_t device =
         interface.bus.empty() ? nullptr : hwloc_get_pcidev_by_busidstring(machine, interface.bus.c_str());
-    node->nics.push_back({interface.name, interface.gbits, numa_of(machine, device), interface.fabric});
+    node->nics.push_back(
+        {interface.name, interface.gbits, numa_of(machine, device), interface.fabric, path_of(device)});
   }
 }
 
@@ -125,18 +87,19 @@ std::vector<Nic> nics_of(hwloc_topology* machine) {
   hwloc_obj_t device = nullptr;
   while ((device = hwloc_get_next_osdev(machine, device)) != nullptr) {
     const bool fabric = device->attr->osdev.type == HWLOC_OBJ_OSDEV_OPENFABRICS;
-    const std::string name = text_of(device->name);
+    const std::string name = device->name != nullptr ? device->name : "";
     if ((!fabric && device->attr->osdev.type != HWLOC_OBJ_OSDEV_NETWORK) || name.empty() || name == "lo") continue;
     const bool real = device->parent->type == HWLOC_OBJ_PCI_DEVICE || !info_of(device, kGbitsInfo).empty() ||
                       hwloc_get_non_io_ancestor_obj(machine, device) != hwloc_get_root_obj(machine);
-    (real ? devices : virtuals).push_back({name, gbits_of(device), numa_of(machine, device), fabric});
+    (real ? devices : virtuals).push_back({name, gbits_of(device), numa_of(machine, device), fabric, path_of(device)});
   }
   std::vector<Nic>& found = devices.empty() ? virtuals : devices;
   std::stable_sort(found.begin(), found.end(), [](const Nic& a, const Nic& b) { return a.fabric && !b.fabric; });
   return std::move(found);
 }
 
-Node discover_from(hwloc_topology* machine, std::span<const Interface> interfaces, std::string* warning) {
+Node discover_from(hwloc_topology* machine, std::span<const Interface> interfaces, std::string* warning,
+                   const std::string& nvml_library) {
   std::vector<std::string> missing;
   Node node;
   node.packages = count(machine, HWLOC_OBJ_PACKAGE);
@@ -158,7 +121,8 @@ Node discover_from(hwloc_topology* machine, std::span<const Interface> interface
   node.host = info_of(root, "HostName");
   node.domains = domains_of(machine);
   find_interfaces(machine, interfaces, &node);
-  find_gpus(machine, &node);
+  node.gpus = gpus_of(machine);
+  if (!nvml_library.empty()) add_nvml_facts(machine, nvml_library, &node.gpus, &missing);
   if (hwloc_get_next_pcidev(machine, nullptr) == nullptr && hwloc_get_next_osdev(machine, nullptr) == nullptr) {
     missing.emplace_back("no PCI devices are visible, so GPUs and the places of NICs are unknown");
   }
@@ -170,12 +134,12 @@ Node discover_node(std::string* warning) {
   const std::vector<Interface> interfaces = read_interfaces();
   Node node;
   if (const Machinery machine = load_this_machine(); machine != nullptr) {
-    node = discover_from(machine.get(), interfaces, warning);
+    node = discover_from(machine.get(), interfaces, warning, kNvmlLibrary);
     node.pus = allowed_pus();
   } else {
     node = plain_node(allowed_pus());
     for (const Interface& interface : usable_interfaces(interfaces)) {
-      node.nics.push_back({interface.name, interface.gbits, -1, interface.fabric});
+      node.nics.push_back({interface.name, interface.gbits, -1, interface.fabric, {}});
     }
     *warning =
         missing_text({text("hwloc cannot read this machine, so it counts as one package of ", node.pus, " PUs")});

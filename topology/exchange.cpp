@@ -111,6 +111,46 @@ std::string field_text(const char (&field)[size]) {
   return {field, strnlen(field, size)};
 }
 
+NodeCard::PathCard pack(const PciPath& path) {
+  NodeCard::PathCard card{};
+  card.count = std::min(path.size(), kMostPciSteps);
+  for (size_t i = 0; i < card.count; ++i) card.steps[i] = path[i].bits;
+  if (!path.empty()) card.steps[card.count - 1] = path.back().bits;
+  return card;
+}
+
+PciPath unpack(const NodeCard::PathCard& card) {
+  PciPath path;
+  for (size_t i = 0; i < std::min<size_t>(card.count, kMostPciSteps); ++i) path.push_back({card.steps[i]});
+  return path;
+}
+
+void pack(const Gpu& gpu, NodeCard::GpuCard* card) {
+  copy_text(gpu.name, card->name);
+  card->numa = gpu.numa;
+  copy_text(gpu.facts.product, card->product);
+  card->pcie_bytes_per_s = gpu.facts.pcie_bytes_per_s;
+  card->path = pack(gpu.path);
+  card->nvlink_count = std::min(gpu.facts.nvlinks.size(), NodeCard::kMostNvLinks);
+  for (size_t i = 0; i < card->nvlink_count; ++i) {
+    const NvLinkPeer& peer = gpu.facts.nvlinks[i];
+    card->nvlinks[i] = {peer.gpu.has_value() ? 1u : 0u, peer.gpu.value_or(PciAddress()).bits, peer.bytes_per_s};
+  }
+}
+
+Gpu unpack(const NodeCard::GpuCard& card) {
+  Gpu gpu{field_text(card.name), card.numa, unpack(card.path), {}};
+  gpu.facts.product = field_text(card.product);
+  gpu.facts.pcie_bytes_per_s = card.pcie_bytes_per_s;
+  for (size_t i = 0; i < std::min<size_t>(card.nvlink_count, NodeCard::kMostNvLinks); ++i) {
+    const NodeCard::NvLinkCard& from = card.nvlinks[i];
+    NvLinkPeer& peer = gpu.facts.nvlinks.emplace_back();
+    if (from.to_gpu != 0) peer.gpu = PciAddress{from.gpu};
+    peer.bytes_per_s = from.bytes_per_s;
+  }
+  return gpu;
+}
+
 void pack_domains(const Node& node, NodeCard* card) {
   size_t runs = 0;
   for (const Domain& domain : node.domains) runs += domain.runs.size();
@@ -203,12 +243,10 @@ NodeCard pack(const Node& node, const Tuning& tuning) {
     card.nics[i].gbits = node.nics[i].gbits;
     card.nics[i].numa = node.nics[i].numa;
     card.nics[i].fabric = node.nics[i].fabric ? 1 : 0;
+    card.nics[i].path = pack(node.nics[i].path);
   }
   card.gpu_count = static_cast<uint32_t>(std::min(node.gpus.size(), NodeCard::kMostGpus));
-  for (size_t i = 0; i < card.gpu_count; ++i) {
-    copy_text(node.gpus[i].name, card.gpus[i].name);
-    card.gpus[i].numa = node.gpus[i].numa;
-  }
+  for (size_t i = 0; i < card.gpu_count; ++i) pack(node.gpus[i], &card.gpus[i]);
   pack_domains(node, &card);
   card.tuning = pack(tuning);
   return card;
@@ -227,10 +265,10 @@ Node unpack(const NodeCard& card) {
   node.memory_bytes = card.memory_bytes;
   for (size_t i = 0; i < std::min<size_t>(card.nic_count, NodeCard::kMostNics); ++i) {
     const auto& nic = card.nics[i];
-    node.nics.push_back({field_text(nic.name), nic.gbits, nic.numa, nic.fabric != 0});
+    node.nics.push_back({field_text(nic.name), nic.gbits, nic.numa, nic.fabric != 0, unpack(nic.path)});
   }
   for (size_t i = 0; i < std::min<size_t>(card.gpu_count, NodeCard::kMostGpus); ++i) {
-    node.gpus.push_back({field_text(card.gpus[i].name), card.gpus[i].numa});
+    node.gpus.push_back(unpack(card.gpus[i]));
   }
   node.domains = unpack_domains(card);
   return node;

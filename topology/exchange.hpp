@@ -52,16 +52,32 @@ struct NodeCard {
   static constexpr size_t kMostNics = 16;
   static constexpr size_t kMostGpus = 16;
   static constexpr size_t kMostDomains = 32;
-  static constexpr size_t kMostRuns = 64;  // of all domains
+  static constexpr size_t kMostRuns = 64;            // of all domains
+  static constexpr size_t kMostNvLinks = kMostGpus;  // peers of a GPU
+  struct PathCard {
+    uint64_t count;
+    uint64_t steps[kMostPciSteps];  // PciAddress::bits
+  };
   struct NicCard {
     char name[16];
     double gbits;
     int32_t numa;
     uint32_t fabric;
+    PathCard path;
+  };
+  struct NvLinkCard {
+    uint64_t to_gpu;  // 0: to switches
+    uint64_t gpu;     // its address
+    uint64_t bytes_per_s;
   };
   struct GpuCard {
     char name[60];
     int32_t numa;
+    char product[48];
+    uint64_t pcie_bytes_per_s;
+    uint64_t nvlink_count;
+    PathCard path;
+    NvLinkCard nvlinks[kMostNvLinks];
   };
   struct DomainCard {
     uint64_t memory_bytes;
@@ -84,8 +100,8 @@ struct NodeCard {
   TuningCard tuning;
 };
 
-// What does not fit a card is cut: long names, devices beyond kMostNics and kMostGpus, and the domains where there are
-// more of them or of their runs.
+// What does not fit a card is cut: long names, devices beyond kMostNics and kMostGpus and peers beyond kMostNvLinks,
+// the bridges of a path that are nearest to its device, and the domains where there are more of them or of their runs.
 NodeCard pack(const Node& node, const Tuning& tuning);
 Node unpack(const NodeCard& card);
 

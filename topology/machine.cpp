@@ -119,6 +119,11 @@ int numa_of(hwloc_topology* machine, hwloc_obj* device) {
   return hwloc_bitmap_first(near->nodeset);
 }
 
+std::string info_of(hwloc_obj* object, const char* name) {
+  const char* const value = hwloc_obj_get_info_by_name(object, name);
+  return value != nullptr ? value : "";
+}
+
 std::vector<Domain> domains_of(hwloc_topology* machine) {
   std::vector<Domain> domains;
   const int packages = std::max(0, hwloc_get_nbobjs_by_type(machine, HWLOC_OBJ_PACKAGE));

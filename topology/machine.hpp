@@ -24,6 +24,9 @@ Machinery load_xml(const std::string& xml);
 // The one NUMA node that an I/O device is next to, or -1; -1 for none.
 int numa_of(hwloc_topology* machine, hwloc_obj* device);
 
+// What a name of libcoll's own, or of hwloc's, says of it in the file; "" where nothing.
+std::string info_of(hwloc_obj* object, const char* name);
+
 // Packages, NUMA nodes and cores, ordered by package.
 std::vector<Domain> domains_of(hwloc_topology* machine);
 

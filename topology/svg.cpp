@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/status.hpp"
+#include "topology/chips.hpp"
 #include "topology/drawing.hpp"
 #include "topology/place.hpp"
 #include "topology/views.hpp"
@@ -19,7 +20,7 @@ using drawing::Style;
 
 constexpr double kWidth = 1200, kMargin = 20, kBus = 34, kPad = 8, kGap = 8;
 constexpr double kHeading = 18, kCell = 24, kChip = 20;
-constexpr double kLeastCell = 26, kMostCell = 74, kLeastDomain = 210, kLeastPackage = 250;
+constexpr double kLeastCell = 26, kMostCell = 74, kLeastDomain = 210, kLeastPackage = 250, kLeastSwitch = 190;
 constexpr size_t kMostKinds = 12;  // of nodes that are drawn
 
 // Told apart by people with any kind of colour sight (Okabe and Ito).
@@ -30,9 +31,7 @@ constexpr Style kCoreStyle = {"#e9e9e9", "#c8c8c8", "#6b6b6b"};
 constexpr Style kTakenStyle = {"#0072b2", "#004c78", "#ffffff"};
 constexpr Style kCrowdedStyle = {"#d55e00", "#8f3f00", "#ffffff"};
 constexpr Style kRanksStyle = {"#d3e9f7", "#0072b2"};
-constexpr Style kGpuStyle = {"#009e73", "#006b4e", "#ffffff"};
-constexpr Style kNicStyle = {"#f3c35b", "#b37a00"};
-constexpr Style kFabricStyle = {"#e0a8c8", "#a0527f"};
+constexpr Style kSwitchStyle = {"#f7f7f7", "#8aa0b5"};
 constexpr std::string_view kInk = "#222222", kGrey = "#6b6b6b";
 
 // What has been drawn below each other from some place on.
@@ -78,7 +77,9 @@ class NodeDrawing {
         grid(packages.size(), kLeastPackage, kPackageStyle, {area.x, all.bottom, area.width, 0}, std::move(all.shapes),
              [&](size_t i, const Box& box) { return package(packages[i].first, packages[i].second, box); });
     const Box rest{area.x, all.bottom + kGap, area.width, 0};
-    return devices(-1, rest, std::move(all));
+    all = devices(-1, rest, std::move(all));
+    const Box below{area.x, all.bottom + kGap, area.width, 0};
+    return row(nvlink_chips(node_), below, std::move(all));
   }
 
  private:
@@ -165,27 +166,30 @@ class NodeDrawing {
   // Those drawn in the box of that NUMA node; -1: in the node's own.
   Drawn devices(int numa, const Box& area, Drawn all) const {
     if (numa >= 0 && box_of(numa) < 0) return all;
-    const auto here = [&](int place) { return box_of(place) == numa; };
-    std::vector<std::string> words;
-    std::vector<std::string> wholes;
-    std::vector<Style> styles;
-    for (const Gpu& gpu : node_.gpus) {
-      if (!here(gpu.numa)) continue;
-      words.push_back(gpu_label(gpu.name));
-      wholes.push_back(describe(gpu));
-      styles.push_back(kGpuStyle);
+    const DeviceChips chips = device_chips(node_, [&](int place) { return box_of(place) == numa; });
+    Box rest = area;
+    if (!chips.switches.empty()) {
+      all = grid(chips.switches.size(), kLeastSwitch, kSwitchStyle, area, std::move(all.shapes),
+                 [&](size_t i, const Box& box) { return pci_switch(chips.switches[i], box); });
+      rest.y = all.bottom + 6;
     }
-    for (const Nic& nic : node_.nics) {
-      if (!here(nic.numa)) continue;
-      words.push_back(text(nic.name, nic.gbits > 0 ? text(" ", number(nic.gbits), " Gbit/s") : std::string(" rate ?")));
-      wholes.push_back(describe(nic));
-      styles.push_back(nic.fabric ? kFabricStyle : kNicStyle);
-    }
-    if (words.empty()) return all;
+    return row(chips.others, rest, std::move(all));
+  }
+
+  static Drawn pci_switch(const DeviceChips::Switch& one, const Box& area) {
+    const std::string words = text("PCI switch ", pci_text(one.address));
+    return row(one.chips, {area.x, area.y + kHeading + 2, area.width, 0}, {heading(area, words, false), area.y});
+  }
+
+  // Chips side by side, in as many rows as they take.
+  static Drawn row(const std::vector<Chip>& chips, const Box& area, Drawn all) {
+    if (chips.empty()) return all;
     std::vector<double> widths;
-    for (const std::string& one : words) widths.push_back(drawing::width_of(one, drawing::kSmall) + 12);
+    for (const Chip& one : chips) widths.push_back(drawing::width_of(one.words, drawing::kSmall) + 12);
     const std::vector<Box> boxes = drawing::flow(widths, area, kChip, &all.bottom);
-    for (size_t i = 0; i < boxes.size(); ++i) all.shapes += drawing::labelled(boxes[i], styles[i], words[i], wholes[i]);
+    for (size_t i = 0; i < boxes.size(); ++i) {
+      all.shapes += drawing::labelled(boxes[i], chips[i].style, chips[i].words, chips[i].whole);
+    }
     return all;
   }
 
@@ -210,12 +214,6 @@ class NodeDrawing {
     if (ranks.size() == 1) return text("r", ranks[0]);
     if (ranks.size() == 2) return text("r", ranks[0], " r", ranks[1]);
     return text(ranks.size(), " ranks");
-  }
-  // "GPU 14:00.0" of "pci 0000:14:00.0 10de:2330".
-  static std::string gpu_label(const std::string& name) {
-    if (!name.starts_with("pci ")) return text("GPU ", name);
-    const std::string address = name.substr(4, name.find(' ', 4) - 4);
-    return text("GPU ", address.starts_with("0000:") ? address.substr(5) : address);
   }
 
   const Topology& topology_;
@@ -288,6 +286,7 @@ Drawn legend(double x, double y) {
                                                    {kCrowdedStyle, "more ranks than its hardware threads"},
                                                    {kRanksStyle, "ranks bound to more than a core"},
                                                    {kGpuStyle, "GPU"},
+                                                   {kNvLinkStyle, "NVLink"},
                                                    {kNicStyle, "network device"},
                                                    {kFabricStyle, "fabric adapter"}};
   Drawn all{"", y + 14};

@@ -6,10 +6,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "topology/pci.hpp"
 #include "topology/rates.hpp"
 
 namespace coll::topo {
@@ -44,11 +46,27 @@ struct Nic {
   double gbits = 0;     // link rate; 0 where the system does not tell
   int numa = -1;        // NUMA node it hangs off; -1 where unknown
   bool fabric = false;  // InfiniBand and its like: the adapter moves the data, latency is low
+  PciPath path = {};
+};
+
+// What a GPU's NVLinks lead to.
+struct NvLinkPeer {
+  std::optional<PciAddress> gpu;  // none: NVSwitches, which join all GPUs of the node that have links to them
+  uint64_t bytes_per_s = 0;       // of all links to it, in one direction; 0 where unknown
+};
+
+// What its maker's library tells of a GPU.
+struct GpuFacts {
+  std::string product;            // "NVIDIA H200"; "" where unknown
+  uint64_t pcie_bytes_per_s = 0;  // in one direction, at the link's highest generation and width; 0 where unknown
+  std::vector<NvLinkPeer> nvlinks;
 };
 
 struct Gpu {
   std::string name;
   int numa = -1;
+  PciPath path = {};
+  GpuFacts facts = {};
 };
 
 // Cores that the system numbers evenly: the hardware threads of core i are first + i * step + j * stride.

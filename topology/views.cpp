@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/status.hpp"
+#include "topology/gpus.hpp"
 #include "topology/place.hpp"
 #include "topology/words.hpp"
 
@@ -42,6 +43,39 @@ std::string array(const Items& items, const Show& show) {
 std::string device_json(const std::string& name, const std::string& more, int numa) {
   return text("{\"name\":", quoted(name), more, ",\"numa\":", numa < 0 ? std::string("null") : std::to_string(numa),
               "}");
+}
+
+std::string quoted_or_null(const std::string& value) { return value.empty() ? "null" : quoted(value); }
+
+// A device's address, and the bridges above it from the host's down.
+std::string path_json(const PciPath& path) {
+  const std::span bridges(path.data(), path.empty() ? 0 : path.size() - 1);
+  return text(",\"pci\":", path.empty() ? "null" : quoted(pci_text(path.back())),
+              ",\"bridges\":", array(bridges, [](PciAddress bridge) { return quoted(pci_text(bridge)); }));
+}
+
+std::string nic_json(const Nic& nic) {
+  return device_json(nic.name,
+                     text(",\"gbits\":", nic.gbits > 0 ? number(nic.gbits) : "null",
+                          ",\"fabric\":", nic.fabric ? "true" : "false", path_json(nic.path)),
+                     nic.numa);
+}
+
+std::string gpu_json(const Node& node, const Gpu& gpu) {
+  const auto rate = [](uint64_t bytes_per_s) { return bytes_per_s > 0 ? std::to_string(bytes_per_s) : "null"; };
+  const auto peer = [&](const NvLinkPeer& one) {
+    return text("{\"to\":", quoted(one.gpu ? pci_text(*one.gpu) : kNvSwitch),
+                ",\"bytes_per_s\":", rate(one.bytes_per_s), "}");
+  };
+  const std::optional<PciAddress> pci_switch = switch_of(node, gpu.path);
+  const Nic* const nearest = nearest_nic(node, gpu);
+  return device_json(
+      gpu.name,
+      text(",\"product\":", quoted_or_null(gpu.facts.product), path_json(gpu.path),
+           ",\"pci_switch\":", pci_switch ? quoted(pci_text(*pci_switch)) : "null",
+           ",\"pcie_bytes_per_s\":", rate(gpu.facts.pcie_bytes_per_s), ",\"nvlinks\":", array(gpu.facts.nvlinks, peer),
+           ",\"nearest_nic\":", nearest != nullptr ? quoted(nearest->name) : "null"),
+      gpu.numa);
 }
 
 // "  package 0, NUMA node 1: 8 cores, PUs 8-15, 32 GiB, ranks 2-3": where its ranks are bound to it or to cores of it.
@@ -81,7 +115,20 @@ std::string describe(const Nic& nic) {
               where(nic.numa));
 }
 
-std::string describe(const Gpu& gpu) { return text("GPU ", gpu.name, where(gpu.numa)); }
+std::string describe(const Node& node, const Gpu& gpu) {
+  const GpuFacts& facts = gpu.facts;
+  const auto rate = [](uint64_t bytes_per_s) {
+    return bytes_per_s > 0 ? rate_text(bytes_per_s) : std::string("of unknown rate");
+  };
+  std::string line = text("GPU ", gpu.name, facts.product.empty() ? "" : ", ", facts.product, where(gpu.numa));
+  if (facts.pcie_bytes_per_s > 0) line += text(", PCIe ", rate(facts.pcie_bytes_per_s));
+  for (const NvLinkPeer& peer : facts.nvlinks) {
+    line += text(", NVLink ", rate(peer.bytes_per_s), " to ", peer.gpu ? pci_text(*peer.gpu) : "switches");
+  }
+  if (const std::optional<PciAddress> one = switch_of(node, gpu.path)) line += text(", PCI switch ", pci_text(*one));
+  if (const Nic* const nic = nearest_nic(node, gpu)) line += text(", nearest NIC ", nic->name);
+  return line;
+}
 
 std::string to_text(const Topology& topology) {
   std::string all =
@@ -103,23 +150,17 @@ std::string to_text(const Topology& topology) {
     all += text("  ranks ", ranges(node.ranks), " on machine ", node.machine, "\n");
     for (size_t domain = 0; domain < node.domains.size(); ++domain) all += domain_text(topology, node, domain);
     for (const Nic& nic : node.nics) all += text("  ", describe(nic), "\n");
-    for (const Gpu& gpu : node.gpus) all += text("  ", describe(gpu), "\n");
+    for (const Gpu& gpu : node.gpus) all += text("  ", describe(node, gpu), "\n");
   }
   return all;
 }
 
 std::string to_json(const Node& node) {
-  const auto nic = [](const Nic& one) {
-    return device_json(
-        one.name,
-        text(",\"gbits\":", one.gbits > 0 ? number(one.gbits) : "null", ",\"fabric\":", one.fabric ? "true" : "false"),
-        one.numa);
-  };
-  const auto gpu = [](const Gpu& one) { return device_json(one.name, "", one.numa); };
+  const auto gpu = [&node](const Gpu& one) { return gpu_json(node, one); };
   return text("{\"host\":", quoted(node.host), ",\"machine\":", node.machine, ",\"packages\":", node.packages,
               ",\"numa_nodes\":", node.numa_nodes, ",\"cores\":", node.cores, ",\"pus\":", node.pus,
               ",\"l2_bytes\":", node.l2_bytes, ",\"l3_bytes\":", node.l3_bytes, ",\"memory_bytes\":", node.memory_bytes,
-              ",\"domains\":", array(node.domains, domain_json), ",\"nics\":", array(node.nics, nic),
+              ",\"domains\":", array(node.domains, domain_json), ",\"nics\":", array(node.nics, nic_json),
               ",\"gpus\":", array(node.gpus, gpu),
               ",\"ranks\":", array(node.ranks, [](int rank) { return std::to_string(rank); }), "}");
 }

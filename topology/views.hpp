@@ -12,7 +12,9 @@ namespace coll::topo {
 // One line: "gpu7: 2 packages, 64 cores, 128 PUs, ...".
 std::string summary(const Node& node);
 std::string describe(const Nic& nic);  // "NIC eth0, 25 Gbit/s, NUMA node 1"
-std::string describe(const Gpu& gpu);
+// "GPU card1, NVIDIA H200, NUMA node 1, PCIe 63.0154 GB/s, NVLink 478.116 GB/s to switches, PCI switch 0000:10:01.0,
+// nearest NIC mlx5_0": what is known of it.
+std::string describe(const Node& node, const Gpu& gpu);
 
 // A few lines per node, its ranks and devices indented.
 std::string to_text(const Topology& topology);

@@ -26,6 +26,8 @@ std::string size_text(size_t bytes) {
   return text(digits, " ", kUnits[unit]);
 }
 
+std::string rate_text(uint64_t bytes_per_s) { return text(number(static_cast<double>(bytes_per_s) / 1e9), " GB/s"); }
+
 std::string counted(int count, const std::string& thing) { return text(count, " ", thing, count == 1 ? "" : "s"); }
 
 std::string ranges(std::span<const int> values) {

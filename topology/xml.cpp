@@ -5,6 +5,7 @@
 
 #include "base/status.hpp"
 #include "topology/discover.hpp"
+#include "topology/gpus.hpp"
 #include "topology/views.hpp"
 #include "topology/words.hpp"
 
@@ -164,11 +165,22 @@ class Writer {
       if (!here(nic.numa)) continue;
       open("OSDev", text(attribute("name", nic.name), attribute("osdev_type", nic.fabric ? kFabric : kNetwork)));
       info(kGbitsInfo, number(nic.gbits));
+      if (!nic.path.empty()) info(kPciPathInfo, path_text(nic.path));
       close();
     }
     for (const Gpu& gpu : node_.gpus) {
-      if (here(gpu.numa)) leaf("OSDev", text(attribute("name", gpu.name), attribute("osdev_type", kGpu)));
+      if (here(gpu.numa)) write(gpu);
     }
+  }
+
+  void write(const Gpu& gpu) {
+    open("OSDev", text(attribute("name", gpu.name), attribute("osdev_type", kGpu)));
+    if (!gpu.path.empty()) info(kPciPathInfo, path_text(gpu.path));
+    const GpuFacts& facts = gpu.facts;
+    if (!facts.product.empty()) info(kProductInfo, facts.product);
+    if (facts.pcie_bytes_per_s > 0) info(kPcieInfo, std::to_string(facts.pcie_bytes_per_s));
+    if (!facts.nvlinks.empty()) info(kNvLinksInfo, nvlinks_text(facts.nvlinks));
+    close();
   }
 
   // Those that are bound to just this part, as what hwloc calls miscellaneous objects.

@@ -32,7 +32,7 @@ void add_node(const Report& report, std::string* all) {
   const topo::Node& node = report.topology.nodes.front();
   *all += fmt::format("\nThis node\n  {}\n", topo::summary(node));
   for (const topo::Nic& nic : node.nics) *all += fmt::format("  {}\n", topo::describe(nic));
-  for (const topo::Gpu& gpu : node.gpus) *all += fmt::format("  {}\n", topo::describe(gpu));
+  for (const topo::Gpu& gpu : node.gpus) *all += fmt::format("  {}\n", topo::describe(node, gpu));
 }
 
 void add_tuning(const Report& report, std::string* all) {

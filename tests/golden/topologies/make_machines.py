@@ -12,6 +12,7 @@ import xml.etree.ElementTree as ET
 
 HEADER = '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE topology SYSTEM "hwloc2.dtd">\n'
 GPU = "0302 [10de:2330] [10de:16c1] a1"
+GPU_A100 = "0302 [10de:20b2] [10de:1463] a1"
 FABRIC = "0207 [15b3:1021] [15b3:0041] 00"
 ETHERNET = "0200 [8086:1563] [8086:0001] 01"
 DISPLAY = "0300 [1a03:2000] [1a03:2000] 41"  # a board's management chip
@@ -107,6 +108,21 @@ def server_8_gpus():
     return topology
 
 
+def server_4_gpus():
+    """Two packages with a switch of two GPUs each; the first's has an InfiniBand adapter, the second has Ethernet beside it."""
+    topology = synthetic("pack:2 [numa(memory=274877906944)] l3:1(size=33554432) l2:4(size=524288) core:1 pu:1", "gpu4")
+    devices = Devices(topology)
+    places = numa_parents(topology)
+    for first, place in zip((0x10, 0x90), places):
+        switch = devices.switch(devices.host_bridge(place, first, first + 5), first, first + 1, first + 5)
+        devices.pci(switch, first + 2, GPU_A100)
+        devices.pci(switch, first + 3, GPU_A100)
+        if place is places[0]:
+            devices.nic(switch, first + 4, "mlx5_0", 200, fabric=True)
+    devices.nic(devices.host_bridge(places[1], 0xA0, 0xA1), 0xA1, "ens9f0", 100)
+    return topology
+
+
 def laptop():
     """A hybrid processor: four cores of two threads, eight cores of one in clusters of four; wireless network."""
     topology = synthetic("pack:1 [numa(memory=17179869184)] l3:1(size=18874368) l2:4(size=1310720) core:1 pu:2", "laptop")
@@ -142,7 +158,7 @@ def write(topology, path):
 
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else os.path.dirname(os.path.abspath(__file__))
-    for machine in (server_8_numa, server_8_gpus, laptop, vm_without_pci):
+    for machine in (server_8_numa, server_8_gpus, server_4_gpus, laptop, vm_without_pci):
         write(machine(), os.path.join(folder, f"{machine.__name__}.xml"))
 
 
