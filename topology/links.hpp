@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "base/status.hpp"
 #include "topology/topology.hpp"
@@ -31,6 +32,22 @@ Status parse_switches(std::string_view text, Switches* switches);
 LinkCosts estimate_links(std::span<const Node> nodes, bool oversubscribed);
 
 LinkCosts override_links(const LinkCosts& costs, const LinkOverrides& overrides);
+
+// What is between a GPU and its host's memory, and between two GPUs of a node: NVLink, a switch of PCIe's, or the host.
+enum class GpuLinkKind { kPcie, kNvLink, kPcieSwitch, kPcieHost };
+inline constexpr std::array<std::string_view, 4> kGpuLinkNames = {"pcie", "nvlink", "pcie_switch", "pcie_host"};
+// By GpuLinkKind, in one direction; nothing where there is none, or where nobody knows what it carries.
+using GpuLinkCosts = std::array<std::optional<LinkCost>, kGpuLinkNames.size()>;
+
+// Of each kind the slowest that the nodes have.
+GpuLinkCosts estimate_gpu_links(std::span<const Node> nodes);
+
+// The kinds of links that the nodes have, of ranks and then of GPUs, as they are listed for people and programs.
+struct NamedLink {
+  std::string_view name;
+  LinkCost cost;
+};
+std::vector<NamedLink> named_links(const Topology& topology);
 
 // What all that is known comes to: overrides before what was measured before estimates. Ranks that outnumber the cores
 // have the estimated latency, as measuring keeps to as many ranks as there are cores.

@@ -7,6 +7,7 @@
 #include "base/status.hpp"
 #include "topology/chips.hpp"
 #include "topology/drawing.hpp"
+#include "topology/links.hpp"
 #include "topology/place.hpp"
 #include "topology/views.hpp"
 #include "topology/words.hpp"
@@ -252,9 +253,20 @@ std::vector<Kind> kinds_of(const Topology& topology) {
   return kinds;
 }
 
-std::string link_text(const Topology& topology, LinkKind kind) {
-  const LinkCost& cost = topology.cost(kind);
+std::string cost_text(const LinkCost& cost) {
   return text(number(cost.latency_us), " us, ", number(cost.bandwidth_gbs), " GB/s");
+}
+
+// "" where nothing is known of GPUs' links.
+std::string gpu_links_text(const Topology& topology) {
+  constexpr std::array kWords = {"a GPU and its host's memory", "two GPUs by NVLink", "two GPUs below a PCI switch",
+                                 "two GPUs through the host"};
+  const GpuLinkCosts costs = estimate_gpu_links(topology.nodes);
+  std::string all;
+  for (size_t kind = 0; kind < costs.size(); ++kind) {
+    if (costs[kind]) all += text(all.empty() ? "" : "; ", kWords[kind], ": ", cost_text(*costs[kind]));
+  }
+  return all;
 }
 
 // Two lines above a node's parts: what it is, and which ranks it and the nodes like it have.
@@ -305,14 +317,17 @@ std::string to_svg(const Topology& topology) {
   const std::string title = text(counted(topology.nranks, "rank"), " on ", counted(nodes, "node"),
                                  topology.oversubscribed() ? ", more ranks than hardware threads" : "");
   const std::string links =
-      text("shared memory of a node: ", link_text(topology, LinkKind::kSharedMemory),
-           "; network, a node's link in one direction: ", link_text(topology, LinkKind::kNetwork));
+      text("shared memory of a node: ", cost_text(topology.cost(LinkKind::kSharedMemory)),
+           "; network, a node's link in one direction: ", cost_text(topology.cost(LinkKind::kNetwork)));
+  const std::string gpu_links = drawing::fitted(gpu_links_text(topology), kWidth - 2 * kMargin, drawing::kNormal);
   std::string shapes = drawing::label(kMargin, 34, title, drawing::kLarge, kInk, true) +
-                       drawing::label(kMargin, 54, links, drawing::kNormal, kInk);
+                       drawing::label(kMargin, 54, links, drawing::kNormal, kInk) +
+                       drawing::label(kMargin, 70, gpu_links, drawing::kNormal, kInk);
   const bool connected = nodes > 1;
   const double left = kMargin + (connected ? kBus : 0);
   const std::vector<Kind> kinds = kinds_of(topology);
-  double y = 70;
+  const double top = gpu_links.empty() ? 70 : 86;
+  double y = top;
   double last_tick = y;
   for (size_t i = 0; i < std::min(kinds.size(), kMostKinds); ++i) {
     const Box inner{left + kPad + 2, y + kPad, kWidth - kMargin - left - 2 * (kPad + 2), 0};
@@ -334,7 +349,7 @@ std::string to_svg(const Topology& topology) {
                        drawing::kNormal, kInk);
     y += 26;
   }
-  if (connected) shapes += drawing::line(kMargin + 8, 70, kMargin + 8, std::max(last_tick, y - 14), kGrey, 3);
+  if (connected) shapes += drawing::line(kMargin + 8, top, kMargin + 8, std::max(last_tick, y - 14), kGrey, 3);
   const Drawn key = legend(kMargin, y + 4);
   return drawing::document(kWidth, key.bottom + kMargin, title, shapes + key.shapes);
 }

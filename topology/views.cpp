@@ -7,6 +7,7 @@
 
 #include "base/status.hpp"
 #include "topology/gpus.hpp"
+#include "topology/links.hpp"
 #include "topology/place.hpp"
 #include "topology/words.hpp"
 
@@ -78,6 +79,11 @@ std::string gpu_json(const Node& node, const Gpu& gpu) {
       gpu.numa);
 }
 
+std::string link_json(const NamedLink& link) {
+  return text("\"", link.name, "\":{\"latency_us\":", number(link.cost.latency_us),
+              ",\"bandwidth_gbs\":", number(link.cost.bandwidth_gbs), "}");
+}
+
 // "  package 0, NUMA node 1: 8 cores, PUs 8-15, 32 GiB, ranks 2-3": where its ranks are bound to it or to cores of it.
 std::string domain_text(const Topology& topology, const Node& node, size_t index) {
   const Domain& domain = node.domains[index];
@@ -134,11 +140,8 @@ std::string to_text(const Topology& topology) {
   std::string all =
       text(counted(topology.nranks, "rank"), " on ", counted(static_cast<int>(topology.nodes.size()), "node"),
            topology.oversubscribed() ? ", more ranks than hardware threads" : "", "\n");
-  for (size_t kind = 0; kind < kLinkKinds; ++kind) {
-    if (!topology.has(static_cast<LinkKind>(kind))) continue;
-    const LinkCost& cost = topology.links[kind];
-    all +=
-        text("link ", kLinkNames[kind], ": ", number(cost.latency_us), " us, ", number(cost.bandwidth_gbs), " GB/s\n");
+  for (const auto& [name, cost] : named_links(topology)) {
+    all += text("link ", name, ": ", number(cost.latency_us), " us, ", number(cost.bandwidth_gbs), " GB/s\n");
   }
   if (topology.switches.nodes > 0) {
     all += text("switches of ", counted(topology.switches.nodes, "node"), ", uplink ",
@@ -167,12 +170,7 @@ std::string to_json(const Node& node) {
 
 std::string to_json(const Topology& topology) {
   std::string links;
-  for (size_t kind = 0; kind < kLinkKinds; ++kind) {
-    if (!topology.has(static_cast<LinkKind>(kind))) continue;
-    const LinkCost& cost = topology.links[kind];
-    links += text(kind == 0 ? "" : ",", "\"", kLinkNames[kind], "\":{\"latency_us\":", number(cost.latency_us),
-                  ",\"bandwidth_gbs\":", number(cost.bandwidth_gbs), "}");
-  }
+  for (const NamedLink& link : named_links(topology)) links += text(links.empty() ? "" : ",", link_json(link));
   std::string switches;
   if (topology.switches.nodes > 0) {
     switches = text(",\"switches\":{\"nodes\":", topology.switches.nodes,

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "report.hpp"
+#include "topology/links.hpp"
 #include "topology/views.hpp"
 
 namespace coll::inspect {
@@ -38,11 +39,8 @@ void add_node(const Report& report, std::string* all) {
 void add_tuning(const Report& report, std::string* all) {
   const topo::Rates& rates = report.topology.rates;
   *all += fmt::format("\nRates (tuning file: {})\n", report.tuning_file.empty() ? "none" : report.tuning_file);
-  for (size_t kind = 0; kind < report.topology.links.size(); ++kind) {
-    if (!report.topology.has(static_cast<topo::LinkKind>(kind))) continue;
-    const topo::LinkCost& link = report.topology.links[kind];
-    *all +=
-        fmt::format("  {:<24}{:.4g} us, {:.4g} GB/s\n", topo::kLinkNames[kind], link.latency_us, link.bandwidth_gbs);
+  for (const auto& [name, cost] : topo::named_links(report.topology)) {
+    *all += fmt::format("  {:<24}{:.4g} us, {:.4g} GB/s\n", name, cost.latency_us, cost.bandwidth_gbs);
   }
   *all += fmt::format("  {:<24}copy {:.4g}, kernel copy {:.4g}, reduce {:.4g}, network stack {:.4g} GB/s\n", "core",
                       rates.copy_gbs, rates.kernel_copy_gbs, rates.reduce_gbs, rates.network_cpu_gbs);
@@ -59,11 +57,8 @@ nlohmann::json tuning_json(const Report& report) {
                          {"kernel_copy_gbs", rates.kernel_copy_gbs},
                          {"reduce_gbs", rates.reduce_gbs},
                          {"network_cpu_gbs", rates.network_cpu_gbs}};
-  for (size_t kind = 0; kind < report.topology.links.size(); ++kind) {
-    if (!report.topology.has(static_cast<topo::LinkKind>(kind))) continue;
-    const topo::LinkCost& link = report.topology.links[kind];
-    json["links"][std::string(topo::kLinkNames[kind])] = {{"latency_us", link.latency_us},
-                                                          {"bandwidth_gbs", link.bandwidth_gbs}};
+  for (const auto& [name, cost] : topo::named_links(report.topology)) {
+    json["links"][std::string(name)] = {{"latency_us", cost.latency_us}, {"bandwidth_gbs", cost.bandwidth_gbs}};
   }
   for (const Entry& codec : report.codecs) {
     const topo::CodecRate& rate = rates.codec(codec.name);

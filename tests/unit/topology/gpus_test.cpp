@@ -13,6 +13,7 @@
 #include "tests/support/directory.hpp"
 #include "topology/discover.hpp"
 #include "topology/exchange.hpp"
+#include "topology/links.hpp"
 #include "topology/machine.hpp"
 #include "topology/machine_file.hpp"
 #include "topology/made_up.hpp"
@@ -206,7 +207,35 @@ TEST(Gpus, WrittenLinksAndPathsThatMakeNoSenseAreLeftOut) {
   EXPECT_TRUE(parse_path(path_text(PciPath(kMostPciSteps + 1))).empty());
 }
 
-TEST(GpuViews, JsonAndDrawingShowThem) {
+constexpr auto kPcie = static_cast<size_t>(GpuLinkKind::kPcie);
+constexpr auto kNvLink = static_cast<size_t>(GpuLinkKind::kNvLink);
+constexpr auto kPcieSwitch = static_cast<size_t>(GpuLinkKind::kPcieSwitch);
+constexpr auto kPcieHost = static_cast<size_t>(GpuLinkKind::kPcieHost);
+
+TEST(GpuLinks, AreWhatTheSlowestOfAKindCarries) {
+  FakeLibrary nvml;
+  for (const auto& cost : estimate_gpu_links(std::vector{found("server_8_gpus")}))
+    EXPECT_FALSE(cost) << "no rates known";
+  eight_at_switches(nvml);
+  nvml->gpus[4].links[0].state = 0;
+  nvml->gpus[6].generation = 4;
+  const GpuLinkCosts at_switches = estimate_gpu_links(std::vector{found("server_8_gpus")});
+  EXPECT_DOUBLE_EQ(at_switches[kPcie]->bandwidth_gbs, 31.507692307 * 256 / 280);
+  EXPECT_DOUBLE_EQ(at_switches[kNvLink]->bandwidth_gbs, 17 * 26.562 * 256 / 272);
+  EXPECT_FALSE(at_switches[kPcieSwitch] || at_switches[kPcieHost]) << "all are joined by NVLink";
+
+  four_joined_directly(nvml);
+  for (unsigned i = 2; i < 4; ++i) nvml->gpus[i].link_count = 0;
+  nvml->gpus[0].link_count = nvml->gpus[1].link_count = 4;  // to one another
+  GpuLinkCosts costs = estimate_gpu_links(std::vector{found("server_4_gpus")});
+  EXPECT_DOUBLE_EQ(costs[kNvLink]->bandwidth_gbs, 100.0 * 256 / 272);
+  EXPECT_DOUBLE_EQ(costs[kPcieSwitch]->bandwidth_gbs, costs[kPcie]->bandwidth_gbs) << "the second package's";
+  EXPECT_GT(costs[kPcieHost]->latency_us, costs[kPcieSwitch]->latency_us);
+  nvml->gpus[1].link_count = 0;
+  EXPECT_FALSE(estimate_gpu_links(std::vector{found("server_4_gpus")})[kNvLink]) << "a link has two ends";
+}
+
+TEST(GpuViews, JsonTextAndDrawingShowThem) {
   FakeLibrary nvml;
   eight_at_switches(nvml);
   const Topology t = cluster_of(found("server_8_gpus"), 1, 8, {});
@@ -221,9 +250,13 @@ TEST(GpuViews, JsonAndDrawingShowThem) {
   EXPECT_EQ(gpu["nvlinks"][0]["bytes_per_s"], 478'116'000'000u);
   EXPECT_EQ(gpu["nearest_nic"], "mlx5_4");
   EXPECT_EQ(json["nodes"][0]["nics"][4]["pci"], "0000:92:00.0");
+  EXPECT_EQ(json["links"]["nvlink"]["bandwidth_gbs"], 449.992);
+  EXPECT_NE(to_text(t).find("link pcie: 1 us, 57.6141 GB/s\nlink nvlink: 0.7 us, 449.992 GB/s\n"), std::string::npos)
+      << to_text(t);
   const std::string svg = to_svg(t);
-  for (const char* part : {">PCI switch 0000:90:01.0<", ">GPU 94:00.0 PCIe 63.0154 GB/s<",
-                           ">NVLink switches: 8 GPUs, 478.116 GB/s each<", "nearest NIC mlx5_4</title>"}) {
+  for (const char* part :
+       {">PCI switch 0000:90:01.0<", ">GPU 94:00.0 PCIe 63.0154 GB/s<", ">NVLink switches: 8 GPUs, 478.116 GB/s each<",
+        "two GPUs by NVLink: 0.7 us, 449.992 GB/s", "nearest NIC mlx5_4</title>"}) {
     EXPECT_NE(svg.find(part), std::string::npos) << part;
   }
 }
