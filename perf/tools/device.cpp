@@ -39,7 +39,7 @@ Problem Device::take(const DeviceChoice& choice) {
   if (all.empty()) return {"--memory device: there is no device", kUsage};
   const int number = device_of(choice, static_cast<int>(all.size()));
   name_ = all[static_cast<size_t>(number)].name;
-  int before = -1;
+  DevicePlace before;  // not to be left again
   if (Problem p = problem_of(operations_->use(number, &before))) return p;
   if (Problem p = problem_of(operations_->make_stream(&stream_))) return p;
   return problem_of(operations_->make_timer(&timer_));

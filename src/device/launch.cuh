@@ -68,14 +68,12 @@ class Launcher {
       return cuda::checked(cudaFuncGetAttributes(&attributes, hop_on_device<kUnroll, Kernel>), "loading a kernel");
     }
     if (kernel.count == 0 && !Kernel::kScaled) return {};
-    Tunables tuned{};
-    int processors = 0;
-    COLL_TRY(ask_device(&tuned, &processors));
+    const Tunables tuned = tunables();
     const auto warps = static_cast<size_t>(tuned.threads / kWarp);
     const size_t unit_turns = (kernel.units + kWarp * kUnroll - 1) / (kWarp * kUnroll);
     const size_t element_turns = (kernel.count - kernel.whole + kernel.block - 1) / kernel.block;
     const size_t wanted = (std::max(unit_turns, element_turns) + warps - 1) / warps;
-    size_t most = static_cast<size_t>(processors) * static_cast<size_t>(tuned.blocks_per_sm);
+    size_t most = static_cast<size_t>(launch_.processors) * static_cast<size_t>(tuned.blocks_per_sm);
     if (launch_.most_blocks > 0) most = std::min(most, static_cast<size_t>(launch_.most_blocks));
     const auto blocks = static_cast<unsigned>(std::clamp<size_t>(wanted, 1, most));
     hop_on_device<kUnroll><<<blocks, static_cast<unsigned>(tuned.threads), 0, launch_.stream>>>(kernel);
@@ -88,19 +86,11 @@ class Launcher {
   }
 
  private:
-  Status ask_device(Tunables* tuned, int* processors) const {
-    int device = 0, major = 0, minor = 0;
-    COLL_TRY(cuda::checked(cudaGetDevice(&device), "asking for the current device"));
-    COLL_TRY(cuda::checked(cudaDeviceGetAttribute(processors, cudaDevAttrMultiProcessorCount, device),
-                           "asking for the processors"));
-    COLL_TRY(cuda::checked(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device),
-                           "asking for the compute capability"));
-    COLL_TRY(cuda::checked(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device),
-                           "asking for the compute capability"));
-    *tuned = tunables_of(10 * major + minor);
-    if (launch_.threads > 0) tuned->threads = launch_.threads;
-    if (launch_.blocks_per_sm > 0) tuned->blocks_per_sm = launch_.blocks_per_sm;
-    return {};
+  Tunables tunables() const {
+    Tunables tuned = tunables_of(launch_.compute_capability);
+    if (launch_.threads > 0) tuned.threads = launch_.threads;
+    if (launch_.blocks_per_sm > 0) tuned.blocks_per_sm = launch_.blocks_per_sm;
+    return tuned;
   }
 
   Launch launch_;

@@ -28,6 +28,12 @@ struct MemoryOwner {
   bool on_device() const { return kind == MemoryKind::kDevice || kind == MemoryKind::kManaged; }
 };
 
+// What a thread was at before use(): a context of the driver's, NULL where it had none.
+struct DevicePlace {
+  void* context = nullptr;
+  bool left = false;  // use() has changed it
+};
+
 struct DeviceFacts {
   std::string name;
   int compute_capability = 0;  // 90
@@ -65,8 +71,11 @@ class DeviceOperations {
   virtual Status owner_of(const void* address, MemoryOwner* owner) const = 0;
 
   virtual Status current(int* device) const = 0;  // the calling thread's
-  // What follows happens on this device, for the calling thread; the one before is returned.
-  virtual Status use(int device, int* before) const = 0;
+  // What the calling thread asks for from now on happens on this device, until leave() puts it back where it was. A
+  // thread that was nowhere is nowhere again; no other device notices. What follows `run`, in this table, is asked for
+  // at a device: elsewhere CUDA would make, and keep, a context on device 0.
+  virtual Status use(int device, DevicePlace* before) const = 0;
+  virtual Status leave(const DevicePlace& before) const = 0;
 
   virtual Status run(const DeviceHop& hop, collStream_t stream) const = 0;
   virtual Status copy(void* to, const void* from, size_t bytes, collStream_t stream) const = 0;

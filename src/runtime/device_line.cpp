@@ -44,6 +44,13 @@ bool DeviceLine::is_idle() const {
 }
 
 void DeviceLine::close(bool leak) {
+  static_cast<void>(on_device(operations_, device_, [&] {
+    close_here(leak);
+    return Status();
+  }));
+}
+
+void DeviceLine::close_here(bool leak) {
   const bool idle = is_idle();
   pinned_.close(leak || !idle);
   device_memory_.close(leak || !idle);
@@ -57,9 +64,9 @@ void DeviceLine::close(bool leak) {
 }
 
 Status DeviceLine::reserve(const DeviceRoom& room) {
-  COLL_TRY(refuse_capture());
   wanted_orders_ += room.orders;
   Status reserved = on_device(operations_, device_, [&] {
+    COLL_TRY(refuse_capture());
     if (room.streams > 0) COLL_TRY(reserve_streams(room.streams));
     COLL_TRY(pinned_.reserve(room.pinned));
     return device_memory_.reserve(room.device);
@@ -109,18 +116,19 @@ DeviceGate* DeviceLine::take_gate() {
 }
 
 Status DeviceLine::open_batch() {
-  COLL_TRY(refuse_capture());
   std::unique_ptr<DeviceMark> begin;
-  const Status marked = on_device(operations_, device_, [&] {
-    COLL_TRY(operations_.make_mark(&begin));
-    return begin->set(program_);
-  });
-  COLL_TRY(marked);
+  COLL_TRY(on_device(operations_, device_, [&] { return begin_batch(&begin); }));
   auto batch = std::make_shared<DeviceBatch>(shared_from_this(), std::move(begin));
   forget_reserved();  // it is this batch's
   COLL_TRY(Stream::open_batch());
   batch_ = std::move(batch);
   return {};
+}
+
+Status DeviceLine::begin_batch(std::unique_ptr<DeviceMark>* begin) const {
+  COLL_TRY(refuse_capture());
+  COLL_TRY(operations_.make_mark(begin));
+  return (*begin)->set(program_);
 }
 
 Status DeviceLine::close_batch() {
@@ -132,11 +140,13 @@ Status DeviceLine::close_batch() {
 }
 
 Status DeviceLine::failure() const {
-  for (const collStream_t stream : streams()) {
-    Status state = operations_.query(stream);
-    if (!state.ok() && state.code() != collInProgress) return state;
-  }
-  return {};
+  return on_device(operations_, device_, [&]() -> Status {
+    for (const collStream_t stream : streams()) {
+      Status state = operations_.query(stream);
+      if (!state.ok() && state.code() != collInProgress) return state;
+    }
+    return {};
+  });
 }
 
 // ---- Batches
@@ -170,8 +180,11 @@ Status DeviceBatch::launch() {
     const std::lock_guard lock(mutex_);
     for (const size_t call : std::exchange(refused_, {})) members_[call].refused = members_[call].finished = true;
   }
-  Status status = on_device(line_->operations_, line_->device_, [this] { return enqueue(); });
-  begin_.reset();  // here, since it calls the driver
+  Status status = on_device(line_->operations_, line_->device_, [this] {
+    Status enqueued = enqueue();
+    begin_.reset();  // here, since it calls the driver
+    return enqueued;
+  });
   works_.clear();
   const std::lock_guard lock(mutex_);
   state_ = status.ok() ? State::kLaunched : State::kFailed;

@@ -69,10 +69,12 @@ class DeviceLine final : public Stream, public std::enable_shared_from_this<Devi
  private:
   static constexpr size_t kMostOrders = 800;
   friend class DeviceBatch;
+  Status begin_batch(std::unique_ptr<DeviceMark>* begin) const;
   Status refuse_capture() const;
   Status reserve_streams(size_t streams);
   std::vector<collStream_t> streams() const;
   bool is_idle() const;
+  void close_here(bool leak);
 
   DevicePort& port_;
   const DeviceOperations& operations_;

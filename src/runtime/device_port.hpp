@@ -37,13 +37,13 @@ class DevicePort {
   std::atomic<DeviceOperations*> known_{nullptr};
 };
 
-// Runs `body` with the device as this thread's current one.
+// Runs `body` with the device as this thread's current one, and puts the thread back where it was.
 template <class Body>
 Status on_device(const DeviceOperations& operations, int device, const Body& body) {
-  int before = -1, ignored = -1;
+  DevicePlace before;
   COLL_TRY(operations.use(device, &before));
   const Status status = body();
-  const Status back = before == device ? Status() : operations.use(before, &ignored);
+  const Status back = operations.leave(before);
   return status.ok() ? back : status;
 }
 

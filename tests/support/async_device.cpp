@@ -15,7 +15,11 @@ namespace {
 constexpr uintptr_t kOwnStreams = 0x100000000000, kUserStreams = 0x200000000000, kDefaultStreams = 0x300000000000;
 constexpr uintptr_t kApart = 64;
 
-thread_local int current_device = 0;
+constexpr int kNowhere = -1;
+thread_local int current_device = kNowhere;
+
+// As a context of the driver's is: NULL where the thread has none.
+void* place_of(int device) { return reinterpret_cast<void*>(static_cast<uintptr_t>(device + 1)); }
 
 collStream_t stream_of(uintptr_t handle) { return reinterpret_cast<collStream_t>(handle); }
 
@@ -29,6 +33,7 @@ struct AsyncDevice::State {
   Status failure;  // of the next hop or copy
   std::set<uintptr_t> captured, own_streams;
   std::set<std::thread::id> callers;
+  std::set<int> contexts;
   uintptr_t next_stream = kOwnStreams;
   WorkQueues queues;  // ends before what its work uses
 };
@@ -36,7 +41,8 @@ struct AsyncDevice::State {
 // Each set() is a moment of its own, so that it may be set again while a stream still waits for an earlier one.
 class AsyncDevice::Mark final : public DeviceMark {
  public:
-  explicit Mark(const AsyncDevice& device) : device_(device), made_on_(current_device) {}
+  explicit Mark(const AsyncDevice& device) : device_(device), made_on_(device.device_of_thread()) {}
+  ~Mark() override { device_.device_of_thread(); }
 
   Status set(collStream_t stream) override {
     uintptr_t handle = 0;
@@ -117,15 +123,28 @@ Status AsyncDevice::owner_of(const void* address, MemoryOwner* owner) const {
 }
 
 Status AsyncDevice::current(int* device) const {
-  *device = current_device;
+  *device = current_device == kNowhere ? 0 : current_device;
   return {};
 }
 
-Status AsyncDevice::use(int device, int* before) const {
+Status AsyncDevice::use(int device, DevicePlace* before) const {
   if (device < 0 || device >= kDevices) return {collUnhandledCudaError, text("no device ", device)};
-  *before = current_device;
+  *before = {place_of(current_device), true};
   current_device = device;
+  device_of_thread();
   return {};
+}
+
+Status AsyncDevice::leave(const DevicePlace& before) const {
+  current_device = static_cast<int>(reinterpret_cast<uintptr_t>(before.context)) - 1;
+  return {};
+}
+
+int AsyncDevice::device_of_thread() const {
+  if (current_device == kNowhere) current_device = 0;
+  const std::lock_guard lock(state_->mutex);
+  state_->contexts.insert(current_device);
+  return current_device;
 }
 
 Status AsyncDevice::run(const DeviceHop& hop, collStream_t stream) const {
@@ -205,15 +224,17 @@ Status AsyncDevice::set_then_await(collStream_t stream, uint32_t* flag, uint32_t
 }
 
 Status AsyncDevice::make_stream(collStream_t* stream) const {
+  const int device = device_of_thread();
   const std::lock_guard lock(state_->mutex);
   const uintptr_t handle = state_->next_stream += kApart;
-  state_->queues.open(handle, current_device);
+  state_->queues.open(handle, device);
   state_->own_streams.insert(handle);
   *stream = stream_of(handle);
   return {};
 }
 
 Status AsyncDevice::drop_stream(collStream_t stream) const {
+  device_of_thread();
   const std::lock_guard lock(state_->mutex);
   const auto handle = reinterpret_cast<uintptr_t>(stream);
   if (state_->own_streams.erase(handle) == 0) return {collUnhandledCudaError, "no stream to drop"};
@@ -221,27 +242,31 @@ Status AsyncDevice::drop_stream(collStream_t stream) const {
 }
 
 Status AsyncDevice::load_kernels() const {
+  device_of_thread();
   ++state_->prepared;
   return {};
 }
 
 Status AsyncDevice::allocate_pinned(size_t bytes, void** memory) const {
   ++state_->allocations;
+  device_of_thread();
   return state_->memory.allocate(bytes, {MemoryKind::kPinned, -1}, memory);
 }
 
 Status AsyncDevice::release_pinned(void* memory) const {
   ++state_->allocations;
+  device_of_thread();
   return state_->memory.release(memory, MemoryKind::kPinned);
 }
 
 Status AsyncDevice::allocate(size_t bytes, void** memory) const {
   ++state_->allocations;
-  return state_->memory.allocate(bytes, {MemoryKind::kDevice, current_device}, memory);
+  return state_->memory.allocate(bytes, {MemoryKind::kDevice, device_of_thread()}, memory);
 }
 
 Status AsyncDevice::release(void* memory) const {
   ++state_->allocations;
+  device_of_thread();
   return state_->memory.release(memory, MemoryKind::kDevice);
 }
 
@@ -302,6 +327,12 @@ std::set<std::thread::id> AsyncDevice::take_callers() {
 int AsyncDevice::prepared() const { return state_->prepared; }
 int AsyncDevice::allocations() const { return state_->allocations; }
 
+bool AsyncDevice::is_thread_at_a_device() { return current_device != kNowhere; }
+std::set<int> AsyncDevice::contexts() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->contexts;
+}
+
 size_t AsyncDevice::live() const {
   const std::lock_guard lock(state_->mutex);
   return state_->memory.live() + state_->own_streams.size();
@@ -315,8 +346,9 @@ Status AsyncDevice::queue(collStream_t stream, WorkQueues::Work work) const {
 }
 
 Status AsyncDevice::find_stream(collStream_t stream, uintptr_t* handle, int* device) const {
-  *handle = stream != nullptr ? reinterpret_cast<uintptr_t>(stream)
-                              : kDefaultStreams + kApart * static_cast<uintptr_t>(current_device);
+  const int now = device_of_thread();
+  *handle =
+      stream != nullptr ? reinterpret_cast<uintptr_t>(stream) : kDefaultStreams + kApart * static_cast<uintptr_t>(now);
   {
     const std::lock_guard lock(state_->mutex);
     state_->callers.insert(std::this_thread::get_id());

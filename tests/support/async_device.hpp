@@ -1,7 +1,8 @@
 // A GPU that is none, as strict as one: work is only queued and done later, by other threads; the host faults where it
 // touches device memory, and the device refuses pageable memory.
 //
-// NULL is one more stream of each device that waits for no other, as CUDA's default stream of a thread does.
+// NULL is one more stream of each device that waits for no other, as CUDA's default stream of a thread does. A thread
+// that is at no device comes to device 0 by what it asks for, and a context is made there.
 #pragma once
 
 #include <atomic>
@@ -26,7 +27,8 @@ class AsyncDevice final : public DeviceOperations {
   Status devices(std::vector<DeviceFacts>* all) const override;
   Status owner_of(const void* address, MemoryOwner* owner) const override;
   Status current(int* device) const override;
-  Status use(int device, int* before) const override;
+  Status use(int device, DevicePlace* before) const override;
+  Status leave(const DevicePlace& before) const override;
 
   Status run(const DeviceHop& hop, collStream_t stream) const override;
   Status copy(void* to, const void* from, size_t bytes, collStream_t stream) const override;
@@ -78,7 +80,9 @@ class AsyncDevice final : public DeviceOperations {
   // Threads that have given streams work, or asked about them, since the last call.
   std::set<std::thread::id> take_callers();
   int prepared() const;
-  int allocations() const;  // calls that allocate or release memory of either kind
+  int allocations() const;              // calls that allocate or release memory of either kind
+  std::set<int> contexts() const;       // devices that have one
+  static bool is_thread_at_a_device();  // the calling one
   // Allocations of either kind and streams that have not been given back.
   size_t live() const;
 
@@ -89,6 +93,7 @@ class AsyncDevice final : public DeviceOperations {
 
   Status queue(collStream_t stream, WorkQueues::Work work) const;
   Status find_stream(collStream_t stream, uintptr_t* handle, int* device) const;
+  int device_of_thread() const;
   Status take_failure() const;
   std::unique_ptr<State> state_;
 };

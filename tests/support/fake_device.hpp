@@ -45,9 +45,13 @@ class FakeDevice final : public DeviceOperations {
     *device = log_->current;
     return {};
   }
-  Status use(int device, int* before) const override {
-    *before = log_->current;
+  Status use(int device, DevicePlace* before) const override {
+    *before = {reinterpret_cast<void*>(static_cast<uintptr_t>(log_->current) + 1), true};
     log_->current = device;
+    return {};
+  }
+  Status leave(const DevicePlace& before) const override {
+    log_->current = static_cast<int>(reinterpret_cast<uintptr_t>(before.context)) - 1;
     return {};
   }
   Status run(const DeviceHop& hop, collStream_t stream) const override {

@@ -55,7 +55,7 @@ TEST(PerfDevice, CopiesAndTakesTheStreamsTime) {
     EXPECT_TRUE(refused);
     EXPECT_NE(refused.text.find("--memory device"), std::string::npos) << refused.text;
   }
-  int before = -1;
+  DevicePlace before;
   ASSERT_TRUE(operations.use(0, &before).ok());  // the next test's
 }
 

@@ -2,12 +2,14 @@
 #include <cuda_runtime_api.h>
 
 #include <atomic>
-#include <mutex>
-#include <set>
 #include <vector>
 
+#include "device/cuda/contexts.hpp"
 #include "device/cuda/error.hpp"
+#include "device/cuda/events.hpp"
 #include "device/cuda/flags.hpp"
+#include "device/cuda/loading.hpp"
+#include "device/cuda/owners.hpp"
 #include "device/cuda/pinned.hpp"
 #include "device/cuda/uncaptured.hpp"
 #include "device/kernels.hpp"
@@ -16,46 +18,6 @@
 namespace coll::device::cuda {
 
 namespace {
-
-class Timer final : public DeviceTimer {
- public:
-  Timer(cudaEvent_t begin, cudaEvent_t end) : begin_(begin), end_(end) {}
-  ~Timer() override {
-    cudaEventDestroy(begin_);
-    cudaEventDestroy(end_);
-  }
-  Timer(const Timer&) = delete;
-  Timer& operator=(const Timer&) = delete;
-
-  Status start(collStream_t stream) override { return checked(cudaEventRecord(begin_, stream), "recording an event"); }
-  Status stop(collStream_t stream) override { return checked(cudaEventRecord(end_, stream), "recording an event"); }
-  Status elapsed_us(double* us) override {
-    float ms = 0;
-    COLL_TRY(checked(cudaEventSynchronize(end_), "waiting for an event"));
-    COLL_TRY(checked(cudaEventElapsedTime(&ms, begin_, end_), "reading a time"));
-    *us = 1e3 * static_cast<double>(ms);
-    return {};
-  }
-
- private:
-  cudaEvent_t begin_, end_;
-};
-
-class Mark final : public DeviceMark {
- public:
-  explicit Mark(cudaEvent_t event) : event_(event) {}
-  ~Mark() override { cudaEventDestroy(event_); }
-  Mark(const Mark&) = delete;
-  Mark& operator=(const Mark&) = delete;
-
-  Status set(collStream_t stream) override { return checked(cudaEventRecord(event_, stream), "recording an event"); }
-  Status hold(collStream_t stream) override {
-    return checked(cudaStreamWaitEvent(stream, event_, 0), "making a stream wait");
-  }
-
- private:
-  cudaEvent_t event_;
-};
 
 std::string version_text(int version) { return text(version / 1000, ".", version % 1000 / 10); }
 
@@ -70,37 +32,34 @@ Status facts_of(int device, DeviceFacts* facts) {
   return {};
 }
 
-// Every hop that there is a kernel for, with addresses that stand for memory; others are refused, which is no failure.
-void load_kernels_of(const CodecKernels& one) {
-  constexpr size_t kMessages[] = {0, 1, 2, 3};  // what dispatch tells apart
-  std::byte* const somewhere = reinterpret_cast<std::byte*>(uintptr_t{1} << 20);
-  for (int type = 0; type < collNumTypes; ++type) {
-    for (int op = 0; op < collNumOps; ++op) {
-      for (const size_t messages : kMessages) {
-        const std::vector<const void*> from(messages, somewhere);
-        DeviceHop hop{one.codec, 128, static_cast<DataType>(type), static_cast<RedOp>(op), 1, 1};
-        hop.messages = from;
-        if (messages == 0) hop.own = somewhere;
-        const auto load = [&one, &hop] { static_cast<void>(one.run(hop, {.load_only = true})); };
-        hop.native = somewhere;
-        load();
-        for (const DataType other : {collFloat16, collBfloat16, collFloat8e4m3, collFloat8e5m2, collFloat32}) {
-          if (one.codec != "none" || messages == 0) break;
-          hop.message_type = other;
-          load();
-        }
-        hop.message_type.reset();
-        hop.native = nullptr;
-        hop.coded = somewhere;
-        load();
-      }
-    }
-  }
+// What a launch asks of a device. Found once: it is needed for every kernel, and never changes.
+struct Shape {
+  int processors = 0;
+  int compute_capability = 0;
+};
+
+Status find_shape(int device, Shape* shape) {
+  const auto ask = [device](cudaDeviceAttr attribute, int* value) {
+    return checked(cudaDeviceGetAttribute(value, attribute, device), "asking for a device's properties");
+  };
+  int major = 0, minor = 0;
+  COLL_TRY(ask(cudaDevAttrMultiProcessorCount, &shape->processors));
+  COLL_TRY(ask(cudaDevAttrComputeCapabilityMajor, &major));
+  COLL_TRY(ask(cudaDevAttrComputeCapabilityMinor, &minor));
+  shape->compute_capability = 10 * major + minor;
+  return {};
 }
 
 class Operations final : public DeviceOperations {
  public:
-  Operations(int driver, const FlagOrders& order) : driver_(driver), order_(order) {}
+  Status find(int driver, int devices) {
+    driver_ = driver;
+    shapes_.resize(static_cast<size_t>(devices));
+    for (int i = 0; i < devices; ++i) COLL_TRY(find_shape(i, &shapes_[static_cast<size_t>(i)]));
+    COLL_TRY(Contexts::find(&contexts_));
+    COLL_TRY(Owners::find(&owners_));
+    return FlagOrders::find(&order_);
+  }
 
   std::string version() const override {
     return text(version_text(CUDART_VERSION), " (the driver serves up to ", version_text(driver_), ")");
@@ -117,43 +76,31 @@ class Operations final : public DeviceOperations {
     for (int i = 0; i < count; ++i) COLL_TRY(facts_of(i, &(*all)[static_cast<size_t>(i)]));
     return {};
   }
-  Status owner_of(const void* address, MemoryOwner* owner) const override {
-    cudaPointerAttributes attributes{};
-    COLL_TRY(checked(cudaPointerGetAttributes(&attributes, address), "asking whose memory an address is"));
-    switch (attributes.type) {
-      case cudaMemoryTypeDevice:
-        *owner = {MemoryKind::kDevice, attributes.device};
-        break;
-      case cudaMemoryTypeManaged:
-        *owner = {MemoryKind::kManaged, attributes.device};
-        break;
-      case cudaMemoryTypeHost:
-        *owner = {MemoryKind::kPinned, -1};
-        break;
-      default:
-        *owner = {};
-    }
-    return {};
-  }
+  Status owner_of(const void* address, MemoryOwner* owner) const override { return owners_.owner_of(address, owner); }
 
-  Status current(int* device) const override { return checked(cudaGetDevice(device), "asking for the current device"); }
-  Status use(int device, int* before) const override {
-    COLL_TRY(checked(cudaGetDevice(before), "asking for the current device"));
-    return *before == device ? Status() : checked(cudaSetDevice(device), "changing the current device");
-  }
+  Status current(int* device) const override { return contexts_.current(device); }
+  Status use(int device, DevicePlace* before) const override { return contexts_.use(device, before); }
+  Status leave(const DevicePlace& before) const override { return contexts_.leave(before); }
 
   Status run(const DeviceHop& hop, collStream_t stream) const override {
-    return start(hop, {stream, threads_.load(), blocks_per_sm_.load(), hop.most_blocks});
+    int device = 0;
+    COLL_TRY(current(&device));
+    const Shape& shape = shapes_.at(static_cast<size_t>(device));
+    const Launch launch{.stream = stream,
+                        .processors = shape.processors,
+                        .compute_capability = shape.compute_capability,
+                        .threads = threads_.load(),
+                        .blocks_per_sm = blocks_per_sm_.load(),
+                        .most_blocks = hop.most_blocks};
+    for (const CodecKernels& one : codec_kernels()) {
+      if (one.codec == hop.codec) return one.run(hop, launch);
+    }
+    return {collUnsupported, text("codec '", hop.codec, "' has no kernels")};
   }
   Status load_kernels() const override {
     int device = 0;
     COLL_TRY(current(&device));
-    const std::lock_guard lock(mutex_);
-    if (loaded_.contains(device)) return {};
-    const Uncaptured uncaptured;
-    for (const CodecKernels& one : codec_kernels()) load_kernels_of(one);
-    loaded_.insert(device);
-    return {};
+    return loader_.load(device);
   }
   Status copy(void* to, const void* from, size_t bytes, collStream_t stream) const override {
     return checked(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream), "copying");
@@ -176,13 +123,7 @@ class Operations final : public DeviceOperations {
     if (*captured) cudaGetLastError();
     return *captured ? Status() : checked(asked, "asking whether a stream is captured");
   }
-  Status make_mark(std::unique_ptr<DeviceMark>* mark) const override {
-    const Uncaptured uncaptured;
-    cudaEvent_t event = nullptr;
-    COLL_TRY(checked(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "creating an event"));
-    *mark = std::make_unique<Mark>(event);
-    return {};
-  }
+  Status make_mark(std::unique_ptr<DeviceMark>* mark) const override { return cuda::make_mark(mark); }
   Status await_flag(collStream_t stream, const uint32_t* flag, uint32_t value) const override {
     return order_.await_flag(stream, flag, value);
   }
@@ -212,35 +153,20 @@ class Operations final : public DeviceOperations {
     const Uncaptured uncaptured;
     return checked(cudaFree(memory), "freeing memory");
   }
-  Status make_timer(std::unique_ptr<DeviceTimer>* timer) const override {
-    cudaEvent_t begin = nullptr, end = nullptr;
-    COLL_TRY(checked(cudaEventCreate(&begin), "creating an event"));
-    const Status status = checked(cudaEventCreate(&end), "creating an event");
-    if (!status.ok()) {
-      cudaEventDestroy(begin);
-      return status;
-    }
-    *timer = std::make_unique<Timer>(begin, end);
-    return {};
-  }
+  Status make_timer(std::unique_ptr<DeviceTimer>* timer) const override { return cuda::make_timer(timer); }
   void tune(int threads, int blocks_per_sm) override {
     threads_ = threads;
     blocks_per_sm_ = blocks_per_sm;
   }
 
  private:
-  Status start(const DeviceHop& hop, const Launch& launch) const {
-    for (const CodecKernels& one : codec_kernels()) {
-      if (one.codec == hop.codec) return one.run(hop, launch);
-    }
-    return {collUnsupported, text("codec '", hop.codec, "' has no kernels")};
-  }
-
-  int driver_;
+  int driver_ = 0;
+  std::vector<Shape> shapes_;  // by device
+  Contexts contexts_;
+  Owners owners_;
   FlagOrders order_;
   mutable PinnedPages pinned_;
-  mutable std::mutex mutex_;
-  mutable std::set<int> loaded_;  // devices with all kernels
+  mutable KernelLoader loader_;
   std::atomic<int> threads_{0}, blocks_per_sm_{0};
 };
 
@@ -262,9 +188,9 @@ Status open(std::unique_ptr<DeviceOperations>* operations) {
   COLL_TRY(checked(cudaDeviceGetAttribute(&same_address, cudaDevAttrCanUseHostPointerForRegisteredMem, 0),
                    "asking how the device reaches pinned memory"));
   if (same_address == 0) return {collUnsupported, "the device does not reach pinned memory by its address"};
-  FlagOrders order;
-  COLL_TRY(find_flag_orders(&order));
-  *operations = std::make_unique<Operations>(driver, order);
+  auto found = std::make_unique<Operations>();
+  COLL_TRY(found->find(driver, count));
+  *operations = std::move(found);
   return {};
 }
 

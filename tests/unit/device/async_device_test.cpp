@@ -151,7 +151,7 @@ TEST_F(AsyncDeviceTest, TheHostTouchesNoDeviceMemory) {
 }
 
 TEST_F(AsyncDeviceTest, KnowsWhoseMemoryItIs) {
-  int before = -1;
+  DevicePlace before, ignored;
   ASSERT_TRUE(device_.use(1, &before).ok());
   void* memory = nullptr;
   ASSERT_TRUE(device_.allocate(kBytes, &memory).ok());
@@ -171,9 +171,29 @@ TEST_F(AsyncDeviceTest, KnowsWhoseMemoryItIs) {
   EXPECT_EQ(content(memory)[2], 6.0f);
   EXPECT_FALSE(failure_of(doubled(memory, a_, nullptr), nullptr).ok());  // device 1's default stream
   ASSERT_TRUE(device_.release(memory).ok());
-  ASSERT_TRUE(device_.use(before, &before).ok());
+  ASSERT_TRUE(device_.leave(before).ok());
   EXPECT_TRUE(failure_of(doubled(b_, a_, nullptr), nullptr).ok());  // device 0's
-  EXPECT_FALSE(device_.use(2, &before).ok());
+  EXPECT_FALSE(device_.use(2, &ignored).ok());
+}
+
+TEST_F(AsyncDeviceTest, KnowsWhichDevicesHaveContexts) {
+  AsyncDevice fresh;
+  std::thread([&fresh] {
+    int device = -1;
+    MemoryOwner owner;
+    DevicePlace before;
+    EXPECT_TRUE(fresh.current(&device).ok());
+    EXPECT_EQ(device, 0);
+    EXPECT_TRUE(fresh.owner_of(&fresh, &owner).ok());
+    EXPECT_TRUE(fresh.contexts().empty());  // neither needs one
+    EXPECT_TRUE(fresh.use(1, &before).ok());
+    EXPECT_TRUE(fresh.synchronize(nullptr).ok());
+    EXPECT_TRUE(fresh.leave(before).ok());
+    EXPECT_FALSE(AsyncDevice::is_thread_at_a_device());
+    EXPECT_EQ(fresh.contexts(), std::set<int>({1}));
+    EXPECT_TRUE(fresh.synchronize(nullptr).ok());  // nowhere: that is device 0
+    EXPECT_EQ(fresh.contexts(), std::set<int>({0, 1}));
+  }).join();
 }
 
 TEST_F(AsyncDeviceTest, RefusesPageableMemoryAndKeepsTheFailure) {
