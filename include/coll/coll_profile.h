@@ -46,6 +46,7 @@ COLL_DECLARE_TWIN(collStreamSynchronize);
 COLL_DECLARE_TWIN(collStreamQuery);
 COLL_DECLARE_TWIN(collStreamDestroy);
 COLL_DECLARE_TWIN(collMemAlloc);
+COLL_DECLARE_TWIN(collMemAllocDevice);
 COLL_DECLARE_TWIN(collMemFree);
 COLL_DECLARE_TWIN(collCommRegister);
 COLL_DECLARE_TWIN(collCommDeregister);

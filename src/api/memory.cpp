@@ -27,6 +27,15 @@ collResult_t collMemAlloc(void** ptr, size_t bytes) {
   });
 }
 
+collResult_t collMemAllocDevice(void** ptr, size_t bytes, int device) {
+  return guarded("collMemAllocDevice", [&] {
+    COLL_TRY(not_null(ptr, "ptr"));
+    *ptr = nullptr;
+    if (bytes == 0) return Status(collInvalidArgument, "bytes is 0; it must be the length of the memory");
+    return Process::acquire()->allocate_on_device(bytes, device, ptr);
+  });
+}
+
 collResult_t collMemFree(void* ptr) {
   return guarded("collMemFree", [&] { return ptr == nullptr ? Status() : Process::acquire()->release(ptr); });
 }
@@ -57,6 +66,7 @@ collResult_t collCommDeregister(collComm_t comm, void* handle) {
 }
 
 COLL_TWIN(collMemAlloc);
+COLL_TWIN(collMemAllocDevice);
 COLL_TWIN(collMemFree);
 COLL_TWIN(collCommRegister);
 COLL_TWIN(collCommDeregister);

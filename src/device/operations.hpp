@@ -17,7 +17,7 @@
 
 namespace coll {
 
-inline constexpr int kDeviceAbi = COLL_VERSION_CODE * 100 + 3;
+inline constexpr int kDeviceAbi = COLL_VERSION_CODE * 100 + 4;
 
 enum class MemoryKind { kHost, kPinned, kManaged, kDevice };
 
@@ -79,7 +79,8 @@ class DeviceOperations {
 
   virtual Status run(const DeviceHop& hop, collStream_t stream) const = 0;
   virtual Status copy(void* to, const void* from, size_t bytes, collStream_t stream) const = 0;
-  virtual Status synchronize(collStream_t stream) const = 0;  // waits
+  virtual Status zero(void* memory, size_t bytes, collStream_t stream) const = 0;  // of the device
+  virtual Status synchronize(collStream_t stream) const = 0;                       // waits
   // collInProgress while the stream has work; what went wrong with it, where anything did.
   virtual Status query(collStream_t stream) const = 0;
 

@@ -57,12 +57,23 @@ DeviceOperations* DevicePort::operations(std::string* why_not) {
       if (why_not != nullptr) *why_not = text("this process has not loaded ", kDriver);
       return nullptr;
     }
-    tried_ = true;
-    opened_ = open_devices(&operations_);
-    known_.store(operations_.get(), std::memory_order_release);
+    try_to_open();
   }
   if (operations_ == nullptr && why_not != nullptr) *why_not = opened_.message();
   return operations_.get();
+}
+
+DeviceOperations* DevicePort::open(std::string* why_not) {
+  const std::lock_guard lock(mutex_);
+  if (!tried_) try_to_open();
+  if (operations_ == nullptr) *why_not = opened_.message();
+  return operations_.get();
+}
+
+void DevicePort::try_to_open() {
+  opened_ = open_devices(&operations_);
+  tried_ = driver_loaded();  // else there may be one later
+  known_.store(operations_.get(), std::memory_order_release);
 }
 
 }  // namespace coll

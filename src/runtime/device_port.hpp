@@ -23,11 +23,15 @@ class DevicePort {
   // Device memory exists only in processes that have loaded the driver. NULL in others, which are left without one, and
   // where the module cannot be had; `why_not` (may be NULL) says which.
   DeviceOperations* operations(std::string* why_not = nullptr);
+  // As operations(), and loads the driver where that has not been done: for who asks for a device by its number.
+  DeviceOperations* open(std::string* why_not);
   // As operations(), without looking for what has not been found yet: costs next to nothing.
   DeviceOperations* known() const { return known_.load(std::memory_order_acquire); }
   DeviceGatePool& gates() { return gates_; }
 
  private:
+  void try_to_open();
+
   std::mutex mutex_;
   bool tried_ = false;
   unsigned long long looked_at_ = 0;  // libraries loaded, none of which was the driver

@@ -56,10 +56,19 @@ Status Process::allocate(size_t bytes, void** memory) {
   return {};
 }
 
-Status Process::release(void* memory) {
-  COLL_TRY(regions_->release(memory));
+Status Process::allocate_on_device(size_t bytes, int device, void** memory) {
+  COLL_TRY(device_memory_.allocate(*devices_, bytes, device, memory));
   const std::lock_guard lock(mutex_);
-  if (regions_->empty()) self_.reset();  // the caller holds another reference
+  self_ = shared_from_this();
+  return {};
+}
+
+Status Process::release(void* memory) {
+  bool on_device = false;
+  COLL_TRY(device_memory_.release(memory, &on_device));
+  if (!on_device) COLL_TRY(regions_->release(memory));
+  const std::lock_guard lock(mutex_);
+  if (regions_->empty() && device_memory_.empty()) self_.reset();  // the caller holds another reference
   return {};
 }
 

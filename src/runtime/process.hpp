@@ -8,6 +8,7 @@
 #include <mutex>
 #include <vector>
 
+#include "runtime/device_memory.hpp"
 #include "runtime/device_port.hpp"
 #include "runtime/progress.hpp"
 #include "runtime/staging.hpp"
@@ -24,10 +25,11 @@ class Process : public std::enable_shared_from_this<Process> {
   ~Process();
 
   const std::shared_ptr<StagingPool>& staging() const { return staging_; }
-  // Memory that the node's ranks can map. While the program has some of it, the process object stays.
+  // Memory that the node's ranks can map. While the program has some of it, or of a device, the process object stays.
   const std::shared_ptr<shm::Regions>& regions() const { return regions_; }
   Status allocate(size_t bytes, void** memory);
-  Status release(void* memory);
+  Status allocate_on_device(size_t bytes, int device, void** memory);
+  Status release(void* memory);  // of either kind
   DevicePort& devices() const { return *devices_; }
   // For tests: other devices than the machine's, before any communicator is made.
   void replace_devices(std::unique_ptr<DevicePort> devices) { devices_ = std::move(devices); }
@@ -52,10 +54,11 @@ class Process : public std::enable_shared_from_this<Process> {
   std::shared_ptr<StagingPool> staging_ = std::make_shared<StagingPool>();
   std::shared_ptr<shm::Regions> regions_ = std::make_shared<shm::Regions>();
   std::unique_ptr<DevicePort> devices_ = std::make_unique<DevicePort>();
+  DeviceMemories device_memory_;
   std::mutex mutex_;
   std::vector<std::weak_ptr<Stream>> streams_;
   std::atomic<bool> any_streams_{false};  // a program without streams takes no lock for them
-  std::shared_ptr<Process> self_;         // while regions are allocated
+  std::shared_ptr<Process> self_;         // while memory is allocated
   std::unique_ptr<Progress> progress_;    // last: its thread ends before the rest does
 };
 

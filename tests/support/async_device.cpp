@@ -113,7 +113,7 @@ AsyncDevice::AsyncDevice() : state_(std::make_unique<State>()) {
 AsyncDevice::~AsyncDevice() = default;
 
 Status AsyncDevice::devices(std::vector<DeviceFacts>* all) const {
-  all->assign(kDevices, {"fake", 90, 1, 0, 0});
+  all->assign(kDevices, {"fake", 90, 1, kMemoryBytes, 0});
   return {};
 }
 
@@ -170,6 +170,16 @@ Status AsyncDevice::copy(void* to, const void* from, size_t bytes, collStream_t 
   state_->copied_bytes += bytes;
   const auto act = [memory = &state_->memory, to, from, bytes, failure = take_failure()]() -> Status {
     return failure.ok() ? copy_now(*memory, to, from, bytes) : failure;
+  };
+  return queue(stream, {.act = act});
+}
+
+Status AsyncDevice::zero(void* memory, size_t bytes, collStream_t stream) const {
+  const auto act = [all = &state_->memory, memory, bytes]() -> Status {
+    HiddenMemory::Reached reached;
+    COLL_TRY(all->reach(memory, bytes, HiddenMemory::kAnyDevice, &reached));
+    std::memset(reached.at, 0, bytes);
+    return {};
   };
   return queue(stream, {.act = act});
 }
@@ -261,6 +271,7 @@ Status AsyncDevice::release_pinned(void* memory) const {
 
 Status AsyncDevice::allocate(size_t bytes, void** memory) const {
   ++state_->allocations;
+  if (bytes > kMemoryBytes) return {collUnhandledCudaError, "out of memory"};
   return state_->memory.allocate(bytes, {MemoryKind::kDevice, device_of_thread()}, memory);
 }
 

@@ -18,6 +18,7 @@ namespace coll::test {
 class AsyncDevice final : public DeviceOperations {
  public:
   static constexpr int kDevices = 2;
+  static constexpr size_t kMemoryBytes = size_t{1} << 40;  // of each
 
   AsyncDevice();
   ~AsyncDevice() override;  // drops what has not been started
@@ -32,6 +33,7 @@ class AsyncDevice final : public DeviceOperations {
 
   Status run(const DeviceHop& hop, collStream_t stream) const override;
   Status copy(void* to, const void* from, size_t bytes, collStream_t stream) const override;
+  Status zero(void* memory, size_t bytes, collStream_t stream) const override;
   Status synchronize(collStream_t stream) const override;
   Status query(collStream_t stream) const override;
 

@@ -63,6 +63,10 @@ class FakeDevice final : public DeviceOperations {
     std::memmove(to, from, bytes);
     return {};
   }
+  Status zero(void* memory, size_t bytes, collStream_t) const override {
+    std::memset(memory, 0, bytes);
+    return {};
+  }
   Status synchronize(collStream_t) const override { return {}; }
   Status query(collStream_t) const override { return {}; }
   Status is_captured(collStream_t, bool* captured) const override {

@@ -4,10 +4,12 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <cstring>
 
 namespace coll::test {
 namespace {
 
+constexpr int kUsed = 0xa5;            // what new memory of a device holds: it is not cleared
 constexpr size_t kMostReleased = 256;  // allocations whose addresses are not given out again yet
 
 std::byte* map_file(int file, size_t bytes, int protection) {
@@ -53,6 +55,7 @@ Status HiddenMemory::allocate(size_t bytes, const MemoryOwner& owner, void** mem
   if (bytes == 0) return {};
   std::shared_ptr<MappedPages> pages;
   COLL_TRY(MappedPages::make(bytes, owner.kind == MemoryKind::kDevice, &pages));
+  if (owner.kind == MemoryKind::kDevice) std::memset(pages->inside(), kUsed, bytes);
   *memory = pages->outside();
   const std::lock_guard lock(mutex_);
   ranges_[pages->outside()] = {bytes, owner, pages};

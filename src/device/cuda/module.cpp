@@ -105,6 +105,9 @@ class Operations final : public DeviceOperations {
   Status copy(void* to, const void* from, size_t bytes, collStream_t stream) const override {
     return checked(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream), "copying");
   }
+  Status zero(void* memory, size_t bytes, collStream_t stream) const override {
+    return checked(cudaMemsetAsync(memory, 0, bytes, stream), "clearing memory");
+  }
   Status synchronize(collStream_t stream) const override {
     return checked(cudaStreamSynchronize(stream), "waiting for a stream");
   }

@@ -73,8 +73,9 @@ Status Regions::release(void* memory) {
   const std::lock_guard lock(mutex_);
   const auto found = regions_.find(static_cast<std::byte*>(memory));
   if (found == regions_.end()) {
-    return {collInvalidArgument,
-            "this is not the address of memory that collMemAlloc() gave and that is not freed yet"};
+    return {
+        collInvalidArgument,
+        "this is not the address of memory that collMemAlloc() or collMemAllocDevice() gave and that is not freed yet"};
   }
   ::munmap(memory, found->second.bytes);
   regions_.erase(found);

@@ -167,7 +167,11 @@ static void streams(collComm_t comm) {
 }
 
 static void memory(collComm_t comm) {
-  void *shared = NULL, *handle = NULL;
+  void *shared = NULL, *handle = NULL, *remote = NULL;
+  const collResult_t on_device = collMemAllocDevice(&remote, kCount, 0);
+  CHECK(on_device == collSuccess || on_device == collUnsupported);
+  CHECK((on_device == collSuccess) == (remote != NULL));
+  TRY(collMemFree(remote));
   fill(kCount);
   TRY(collMemAlloc(&shared, kCount * sizeof(float)));
   memcpy(shared, sent, kCount * sizeof(float));

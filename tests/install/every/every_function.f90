@@ -217,7 +217,12 @@ contains
 
   subroutine memory()
     type(c_ptr) :: location, handle
+    integer(collResult_t) :: on_device
     real(c_float), pointer, asynchronous :: shared(:, :)
+    on_device = collMemAllocDevice(location, elements, 0)
+    call check(on_device == collSuccess .or. on_device == collUnsupported, "collMemAllocDevice")
+    call check(c_associated(location) .eqv. on_device == collSuccess, "memory of a device")
+    call try(collMemFree(location), "collMemFree of a device's memory")
     call fill()
     call try(collMemAlloc(location, elements * c_sizeof(sent(1))), "collMemAlloc")
     call c_f_pointer(location, shared, [n / 10, 10])

@@ -69,6 +69,12 @@ class AsyncDeviceTest : public ::testing::Test {
 };
 
 TEST_F(AsyncDeviceTest, QueuesWithoutWaitingAndDoesItInOrder) {
+  const Floats untouched = content(c_);
+  EXPECT_NE(untouched[0], 0);  // new memory is not cleared
+  ASSERT_TRUE(failure_of(device_.zero(c_, kBytes / 2, stream_), stream_).ok());
+  EXPECT_EQ(content(c_)[kCount / 2 - 1], 0);
+  EXPECT_EQ(content(c_)[kCount / 2], untouched[0]);
+  const Floats before = content(c_);
   device_.hold_all(true);
   for (int i = 0; i < 10; ++i) {
     EXPECT_TRUE(doubled(b_, i == 0 ? a_ : c_, stream_).ok());
@@ -76,7 +82,7 @@ TEST_F(AsyncDeviceTest, QueuesWithoutWaitingAndDoesItInOrder) {
   }
   std::this_thread::sleep_for(kLong);
   EXPECT_EQ(device_.query(stream_).code(), collInProgress);
-  EXPECT_EQ(content(c_), Floats(kCount));
+  EXPECT_EQ(content(c_), before);
   for (float& value : values_) value = -value;
   device_.upload(a_, values_.data(), kBytes);  // sources are read when it is their turn
   device_.hold_all(false);
@@ -197,6 +203,7 @@ TEST_F(AsyncDeviceTest, KnowsWhichDevicesHaveContexts) {
 }
 
 TEST_F(AsyncDeviceTest, RefusesPageableMemoryAndKeepsTheFailure) {
+  const Floats untouched = content(c_);
   const Status failure = failure_of(device_.copy(b_, values_.data(), kBytes, stream_), stream_);
   EXPECT_EQ(failure.code(), collUnhandledCudaError);
   std::unique_ptr<DeviceMark> mark;
@@ -206,7 +213,7 @@ TEST_F(AsyncDeviceTest, RefusesPageableMemoryAndKeepsTheFailure) {
   EXPECT_TRUE(device_.set_flag(stream_, flag_, 1).ok());
   EXPECT_EQ(device_.synchronize(stream_).message(), failure.message());
   EXPECT_EQ(device_.query(stream_).message(), failure.message());
-  EXPECT_EQ(content(c_), Floats(kCount));
+  EXPECT_EQ(content(c_), untouched);
   EXPECT_EQ(*flag_, 0u);
   EXPECT_EQ(failure_of(mark->hold(other_), other_).message(), failure.message());  // who waits for it fails too
   device_.own(values_.data(), kBytes, MemoryKind::kPinned, -1);
