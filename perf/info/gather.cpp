@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/name_list.hpp"
+#include "base/ranges.hpp"
 #include "base/simd.hpp"
 #include "collectives/planner.hpp"
 #include "compression/codec.hpp"
@@ -80,6 +81,7 @@ std::vector<Entry> versions() {
       {"Highway", fmt::format("{}.{}.{}", HWY_MAJOR, HWY_MINOR, HWY_PATCH)},
       {"MPI", beneath("mpi")},
       {"UCX", beneath("ucx")},
+      {"NVTX", *ranges_missing() != '\0' ? ranges_missing() : "ranges of calls and their stages"},
       {"SIMD", isa_text()},
   };
 }

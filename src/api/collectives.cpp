@@ -11,14 +11,22 @@ using api::not_null;
 
 namespace {
 
+// Elements of a call, as they were passed.
+struct Elements {
+  size_t count;
+  collDataType_t type;
+  uint64_t bytes() const { return valid(type) ? count * size_of(type) : 0; }
+};
+
 // As api::guarded; a call that is refused inside a group spoils the group.
 template <typename Body>
-collResult_t guarded(const char* call, Body&& body) noexcept {
-  return api::guarded(call, [&] {
+collResult_t guarded(const char* call, const Elements& elements, Body&& body) noexcept {
+  const auto checked = [&] {
     Status status = body();
     if (!status.ok()) api::group().refuse(status);
     return status;
-  });
+  };
+  return api::guarded(call, checked, elements.bytes());
 }
 
 // One user's call on its way through the checks.
@@ -218,94 +226,94 @@ extern "C" {
 
 collResult_t collAllReduce(const void* send, void* recv, size_t count, collDataType_t type, collRedOp_t op,
                            collComm_t comm, collStream_t stream) {
-  return guarded("collAllReduce", [&] {
+  return guarded("collAllReduce", {count, type}, [&] {
     return all_reduce({send, recv, count, type, comm, stream}, op, kDefaultCodec);
   });
 }
 
 collResult_t collAllReduceCompressed(const void* send, void* recv, size_t count, collDataType_t type, collRedOp_t op,
                                      collCodec_t codec, collComm_t comm, collStream_t stream) {
-  return guarded("collAllReduceCompressed", [&] {
+  return guarded("collAllReduceCompressed", {count, type}, [&] {
     return all_reduce({send, recv, count, type, comm, stream}, op, {true, codec});
   });
 }
 
 collResult_t collReduceScatter(const void* send, void* recv, size_t recvcount, collDataType_t type, collRedOp_t op,
                                collComm_t comm, collStream_t stream) {
-  return guarded("collReduceScatter", [&] {
+  return guarded("collReduceScatter", {recvcount, type}, [&] {
     return reduce_scatter({send, recv, recvcount, type, comm, stream}, op, kDefaultCodec);
   });
 }
 
 collResult_t collReduceScatterCompressed(const void* send, void* recv, size_t recvcount, collDataType_t type,
                                          collRedOp_t op, collCodec_t codec, collComm_t comm, collStream_t stream) {
-  return guarded("collReduceScatterCompressed", [&] {
+  return guarded("collReduceScatterCompressed", {recvcount, type}, [&] {
     return reduce_scatter({send, recv, recvcount, type, comm, stream}, op, {true, codec});
   });
 }
 
 collResult_t collAllGather(const void* send, void* recv, size_t sendcount, collDataType_t type, collComm_t comm,
                            collStream_t stream) {
-  return guarded("collAllGather", [&] {
+  return guarded("collAllGather", {sendcount, type}, [&] {
     return all_gather({send, recv, sendcount, type, comm, stream}, kDefaultCodec);
   });
 }
 
 collResult_t collAllGatherCompressed(const void* send, void* recv, size_t sendcount, collDataType_t type,
                                      collCodec_t codec, collComm_t comm, collStream_t stream) {
-  return guarded("collAllGatherCompressed", [&] {
+  return guarded("collAllGatherCompressed", {sendcount, type}, [&] {
     return all_gather({send, recv, sendcount, type, comm, stream}, {true, codec});
   });
 }
 
 collResult_t collBroadcast(const void* send, void* recv, size_t count, collDataType_t type, int root, collComm_t comm,
                            collStream_t stream) {
-  return guarded("collBroadcast", [&] {
+  return guarded("collBroadcast", {count, type}, [&] {
     return rooted({send, recv, count, type, comm, stream}, {Function::kBroadcast, root, false});
   });
 }
 
 collResult_t collReduce(const void* send, void* recv, size_t count, collDataType_t type, collRedOp_t op, int root,
                         collComm_t comm, collStream_t stream) {
-  return guarded("collReduce", [&] {
+  return guarded("collReduce", {count, type}, [&] {
     return rooted({send, recv, count, type, comm, stream}, {Function::kReduce, root, true}, op);
   });
 }
 
 collResult_t collGather(const void* send, void* recv, size_t count, collDataType_t type, int root, collComm_t comm,
                         collStream_t stream) {
-  return guarded("collGather", [&] {
+  return guarded("collGather", {count, type}, [&] {
     return rooted({send, recv, count, type, comm, stream}, {Function::kGather, root, true});
   });
 }
 
 collResult_t collScatter(const void* send, void* recv, size_t count, collDataType_t type, int root, collComm_t comm,
                          collStream_t stream) {
-  return guarded("collScatter", [&] {
+  return guarded("collScatter", {count, type}, [&] {
     return rooted({send, recv, count, type, comm, stream}, {Function::kScatter, root, false});
   });
 }
 
 collResult_t collAlltoAll(const void* send, void* recv, size_t count, collDataType_t type, collComm_t comm,
                           collStream_t stream) {
-  return guarded("collAlltoAll", [&] { return all_to_all({send, recv, count, type, comm, stream}); });
+  return guarded("collAlltoAll", {count, type}, [&] { return all_to_all({send, recv, count, type, comm, stream}); });
 }
 
 collResult_t collSend(const void* send, size_t count, collDataType_t type, int peer, collComm_t comm,
                       collStream_t stream) {
-  return guarded("collSend", [&] {
+  return guarded("collSend", {count, type}, [&] {
     return transfer({send, nullptr, count, type, comm, stream}, Function::kSend, peer);
   });
 }
 
 collResult_t collRecv(void* recv, size_t count, collDataType_t type, int peer, collComm_t comm, collStream_t stream) {
-  return guarded("collRecv", [&] {
+  return guarded("collRecv", {count, type}, [&] {
     return transfer({nullptr, recv, count, type, comm, stream}, Function::kRecv, peer);
   });
 }
 
 collResult_t collBarrier(collComm_t comm, collStream_t stream) {
-  return guarded("collBarrier", [&] {
+  return guarded("collBarrier", {0, collInt8}, [&] {
     COLL_TRY(not_null(comm, "comm"));
     return submit({nullptr, nullptr, 0, collInt8, comm, stream}, Call{Function::kBarrier});
   });

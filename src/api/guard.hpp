@@ -4,6 +4,7 @@
 #include <exception>
 #include <new>
 
+#include "base/ranges.hpp"
 #include "base/status.hpp"
 #include "base/types.hpp"
 
@@ -12,8 +13,10 @@ namespace coll::api {
 // Keeps `status` as this thread's last error where it is a failure; `call` is the public function's name.
 collResult_t report(const char* call, const Status& status) noexcept;
 
+// `bytes` is what a profiler is told of the call.
 template <typename Body>
-collResult_t guarded(const char* call, Body&& body) noexcept {
+collResult_t guarded(const char* call, Body&& body, uint64_t bytes = 0) noexcept {
+  const Range range(call, bytes);
   try {
     return report(call, body());
   } catch (const std::bad_alloc&) {

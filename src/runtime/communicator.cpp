@@ -2,6 +2,7 @@
 
 #include <thread>
 
+#include "base/ranges.hpp"
 #include "runtime/backoff.hpp"
 #include "runtime/stream.hpp"
 
@@ -185,6 +186,7 @@ Status Communicator::move_on(Operation& operation, bool* moved) {
 bool Operation::any_mover() const { return device_call_ || communicator_.progress_thread_allowed(); }
 
 Status Communicator::complete(Operation& operation) {
+  const Range range("wait");
   const auto begun = Clock::now();
   const double busy_before = stats_.encode_s + stats_.reduce_s;
   Backoff backoff(base_.topology.oversubscribed());

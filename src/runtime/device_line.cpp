@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ranges.hpp"
 #include "runtime/device_work.hpp"
 
 namespace coll {
@@ -176,6 +177,7 @@ void DeviceBatch::add(std::shared_ptr<DeviceWork> work) {
 }
 
 Status DeviceBatch::launch() {
+  const Range range("launch");
   {
     const std::lock_guard lock(mutex_);
     for (const size_t call : std::exchange(refused_, {})) members_[call].refused = members_[call].finished = true;

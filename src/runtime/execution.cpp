@@ -7,6 +7,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/ranges.hpp"
 #include "reduce/reduce.hpp"
 #include "runtime/board_run.hpp"
 #include "runtime/device_work.hpp"
@@ -336,6 +337,7 @@ Hop Execution::hop_of(const Step& step, const Shard& part) const {
 }
 
 Status Execution::send_all(ChunkRun& run, const Step& step, const Shard& part, int round, const Value& value) {
+  const Range range("send", value.message.size());
   const int shard = plan_->entry(step.shard, round, 0);
   for (int j = 0; j < step.to.count; ++j) {
     const int peer = plan_->entry(step.to, round, j);
@@ -404,6 +406,8 @@ std::span<const std::byte> Execution::seal(const Block& block, size_t bytes) con
 }
 
 void Execution::run_timed(const Hop& hop, std::span<const Contribution> contributions) {
+  const char* const stage = hop.coded != nullptr ? "encode" : contributions.size() == 1 ? "decode" : "reduce";
+  const Range range(stage, hop.count * size_of(hop.type));
   const auto begin = std::chrono::steady_clock::now();
   run_hop(hop, contributions);
   const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin;

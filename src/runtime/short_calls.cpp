@@ -2,6 +2,7 @@
 // make no operation and no execution, which would cost more than what the calls move.
 #include <algorithm>
 
+#include "base/ranges.hpp"
 #include "runtime/backoff.hpp"
 #include "runtime/board_run.hpp"
 #include "runtime/communicator.hpp"
@@ -29,6 +30,7 @@ Status Communicator::wait_for(const Advance& advance, const Waiting& waiting, co
     if (moved) look = 0;
   }
   if (done) return {};
+  const Range range("wait");
   const auto begun = Clock::now();
   const double busy_before = busy_s();
   Patience patience;
