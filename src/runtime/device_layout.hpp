@@ -1,6 +1,6 @@
-// What a plan's steps are on a device, as data: where a chunk's messages and values lie, and what the device is asked to
-// do for each step. Nothing of it depends on what the peers do, so that a call's work can be given to the device before
-// the first message has come.
+// What a plan's steps are on a device, as data: where a chunk's messages and values lie, and what the device is asked
+// to do for each step. Nothing of it depends on what the peers do, so that a call's work can be given to the device
+// before the first message has come.
 #pragma once
 
 #include <memory>
@@ -18,7 +18,7 @@ struct DeviceStep {
   const Step* step;
   Shard part;
   int round;
-  size_t messages;            // of those that come, in order, how many it takes
+  size_t messages;              // of those that come, in order, how many it takes
   std::span<std::byte> sent{};  // what it hands on, in pinned memory, with room for a checksum behind it
   std::optional<Hop> hop{};
   std::vector<Contribution> contributions{};

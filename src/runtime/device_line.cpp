@@ -80,9 +80,10 @@ Status DeviceLine::refuse_capture() const {
   bool captured = false;
   COLL_TRY(operations_.is_captured(program_, &captured));
   if (!captured) return {};
-  return {collInvalidUsage,
-          "the stream is being captured into a graph. The library's part in a call cannot be replayed from one: end the "
-          "capture before the call, or make the call on another stream"};
+  return {
+      collInvalidUsage,
+      "the stream is being captured into a graph. The library's part in a call cannot be replayed from one: end the "
+      "capture before the call, or make the call on another stream"};
 }
 
 // A kernel that is loaded at its first start waits for the device, whose streams may wait for other ranks: all are

@@ -152,8 +152,8 @@ class DeviceBatch {
   mutable std::mutex mutex_;  // of what follows
   std::vector<Member> members_;
   std::vector<std::shared_ptr<DeviceWork>> works_;  // until they have been given
-  std::vector<size_t> refused_;  // that were finished while it was open
-  size_t finished_ = 0;          // calls that are, from the first on
+  std::vector<size_t> refused_;                     // that were finished while it was open
+  size_t finished_ = 0;                             // calls that are, from the first on
   State state_ = State::kOpen;
   Status failure_;
 };

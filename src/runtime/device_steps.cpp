@@ -1,5 +1,5 @@
-// A plan's steps on a device. Where perform() has made a value when it returns, here the device is only allowed to begin;
-// what depends on it, handing the value on and giving messages back, follows when it is done.
+// A plan's steps on a device. Where perform() has made a value when it returns, here the device is only allowed to
+// begin; what depends on it, handing the value on and giving messages back, follows when it is done.
 #include <algorithm>
 
 #include "runtime/device_work.hpp"
@@ -41,8 +41,8 @@ Status Execution::settle_device(ChunkRun& run, bool* moved) {
 
 // Whether nothing but the device keeps the execution from going on: its peers are not to blame then.
 bool Execution::waits_for_device() const {
-  return work_ &&
-         std::any_of(running_.begin(), running_.end(), [](const ChunkRun& run) { return run.settled < run.numbers.size(); });
+  return work_ && std::any_of(running_.begin(), running_.end(),
+                              [](const ChunkRun& run) { return run.settled < run.numbers.size(); });
 }
 
 }  // namespace coll

@@ -1,5 +1,5 @@
-// An execution's part on a device: its hops are kernels, its messages lie in pinned memory, which kernels read and write
-// in place.
+// An execution's part on a device: its hops are kernels, its messages lie in pinned memory, which kernels read and
+// write in place.
 //
 // All of it is given to the device when the call is: each chunk in flight has a stream of its own, on which every step
 // waits at a gate, runs, and says that it has passed. Whoever moves the execution on opens the gate when the step's

@@ -64,7 +64,8 @@ class Execution {
   Execution(const Execution&) = delete;
   Execution& operator=(const Execution&) = delete;
 
-  // Its steps are to run on the batch's device, which has reserved what device_room() says; before it is first advanced.
+  // Its steps are to run on the batch's device, which has reserved what device_room() says; before it is first
+  // advanced.
   Status work_on_device(std::shared_ptr<DeviceBatch> batch);
   void leave_device();  // before an execution that has failed is given up
 
@@ -110,10 +111,10 @@ class Execution {
     size_t taken = 0;
     std::deque<Outgoing> outgoing;
     std::vector<Block> slots;
-    std::vector<Held> held;            // by shard, where the plan holds any
-    DeviceChunk on_device;             // its steps, where they run there
-    std::vector<uint32_t> numbers;     // by step that may run: what stands for its end
-    size_t settled = 0;                // steps that have ended
+    std::vector<Held> held;         // by shard, where the plan holds any
+    DeviceChunk on_device;          // its steps, where they run there
+    std::vector<uint32_t> numbers;  // by step that may run: what stands for its end
+    size_t settled = 0;             // steps that have ended
   };
   // The value a step hands on.
   struct Value {

@@ -274,7 +274,8 @@ TEST_F(DeviceCalls, LeaveTheProgramItsShareOfTheDevice) {
   EXPECT_EQ(device_->most_blocks(), 3);
 }
 
-// A thread that moves calls on must not wait inside the driver: whoever holds the driver's lock may wait for these calls.
+// A thread that moves calls on must not wait inside the driver: whoever holds the driver's lock may wait for these
+// calls.
 TEST_F(DeviceCalls, AreMovedOnWithoutTheDriver) {
   World world(options_for(blocks({2, 1})));
   ASSERT_TRUE(world.ok()) << world.why();
