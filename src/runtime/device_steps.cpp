@@ -7,7 +7,7 @@
 
 namespace coll {
 
-Status Execution::work_on_device(std::shared_ptr<DeviceBatch> batch) {
+Status Execution::work_on_device(const std::shared_ptr<DeviceBatch>& batch) {
   work_ = std::make_shared<DeviceWork>(batch, call_, plan_);
   COLL_TRY(work_->prepare());
   batch->add(work_);

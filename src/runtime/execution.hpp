@@ -66,7 +66,7 @@ class Execution {
 
   // Its steps are to run on the batch's device, which has reserved what device_room() says; before it is first
   // advanced.
-  Status work_on_device(std::shared_ptr<DeviceBatch> batch);
+  Status work_on_device(const std::shared_ptr<DeviceBatch>& batch);
   void leave_device();  // before an execution that has failed is given up
 
   // Does what can be done now; never blocks. Sets *moved where anything happened.

@@ -191,7 +191,7 @@ Status Group::end() {
     std::vector<Deferred>& calls;  // whose memory serves the next group
     ~Emptying() { calls.clear(); }
   } const emptying{calls_};
-  const Status refused = std::exchange(refused_, Status());
+  Status refused = std::exchange(refused_, Status());
   if (refused.ok()) return issue(calls_);
   for (const Deferred& each : calls_) {
     if (each.stream && each.stream->device_line() != nullptr) each.stream->device_line()->forget_reserved();

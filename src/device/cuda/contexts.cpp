@@ -36,7 +36,7 @@ Status Contexts::use(int device, DevicePlace* before) const {
     if (now == device) return {};
   }
   before->left = true;
-  const Status there = checked(cudaSetDevice(device), "changing the current device");
+  Status there = checked(cudaSetDevice(device), "changing the current device");
   if (!there.ok()) static_cast<void>(leave(*before));
   return there;
 }
