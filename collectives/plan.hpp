@@ -147,6 +147,12 @@ struct Plan {
     if (pieces_posted() == 1) return 0;
     return static_cast<size_t>(by_distance ? shard - 1 : shard) * posted_piece();
   }
+  // What peers send this rank for a round of the step.
+  size_t messages_of(const Step& step, int round) const {
+    size_t messages = 0;
+    for (int j = 0; j < step.from.count; ++j) messages += entry(step.from, round, j) != rank;
+    return messages;
+  }
   const Shard& shard_of(const Step& step, int round) const {
     return shards[static_cast<size_t>(entry(step.shard, round, 0))];
   }

@@ -1,7 +1,7 @@
 #include "runtime/device_layout.hpp"
 
 #include "runtime/device_hops.hpp"
-#include "runtime/execution.hpp"
+#include "runtime/step.hpp"
 
 namespace coll {
 
@@ -48,19 +48,13 @@ class Walk {
     }
   }
 
-  size_t messages_of(const Step& step, int round) const {
-    size_t messages = 0;
-    for (int j = 0; j < step.from.count; ++j) messages += plan_.entry(step.from, round, j) != plan_.rank;
-    return messages;
-  }
-
   void place_messages(const Step& step, int round, const Shard& part) {
     const size_t bytes = wire_bytes(call_, step.from_wire, part.count) + kChecksumBytes;
-    for (size_t left = messages_of(step, round); left > 0; --left) made_.places.push_back(pinned_.take(bytes));
+    for (size_t left = plan_.messages_of(step, round); left > 0; --left) made_.places.push_back(pinned_.take(bytes));
   }
 
   void add_step(const Step& step, int round, const Shard& part) {
-    DeviceStep& made = made_.steps.emplace_back(DeviceStep{&step, part, round, messages_of(step, round)});
+    DeviceStep& made = made_.steps.emplace_back(DeviceStep{&step, part, round, plan_.messages_of(step, round)});
     if (!step.reduce && made.messages == 1) {
       pass_on(&made);
     } else if (copies_input(step)) {
@@ -111,7 +105,7 @@ class Walk {
     } else if (sends && hop.native == nullptr) {
       hop.native = value.data();
     }
-    set_hop(made, hop, contributions_of(*made));
+    set_hop(made, hop, gather(*made));
     if (step.keep_slot >= 0) slots_[Plan::slot_of(step, step.keep_slot, made->round)] = value.data();
     const bool copied = sends && hop.coded == nullptr && hop.partial == nullptr && hop.native != value.data();
     if (copied) made->copies.push_back({value.data(), hop.native, native_bytes(made->part)});
@@ -126,21 +120,15 @@ class Walk {
     return sends ? pinned_.take(bytes) : device_.take(bytes);
   }
 
-  // In the order of reduction.
-  std::vector<Contribution> contributions_of(const DeviceStep& made) const {
+  std::vector<Contribution> gather(const DeviceStep& made) const {
     const Step& step = *made.step;
     const Contribution own =
         step.local == Local::kSlot
             ? Contribution{Wire::kPartial, slots_[Plan::slot_of(step, step.local_slot, made.round)]}
             : Contribution{Wire::kNative, input(made.part), step.code_local};
-    std::vector<Contribution> all;
-    if (step.local != Local::kNone && static_cast<size_t>(step.from.count) == made.messages) all.push_back(own);
-    size_t next = taken_;
-    for (int j = 0; j < step.from.count; ++j) {
-      const bool is_own = plan_.entry(step.from, made.round, j) == plan_.rank;
-      all.push_back(is_own ? own : Contribution{step.from_wire, made_.places[next++].data()});
-    }
-    return all;
+    return contributions_of(plan_, step, made.round, own, [&](size_t i) {
+      return Contribution{step.from_wire, made_.places[taken_ + i].data()};
+    });
   }
 
   Hop blank_hop(size_t count, bool finish) const {
@@ -155,8 +143,8 @@ class Walk {
   }
 
   size_t native_bytes(const Shard& part) const { return part.count * size_of(call_.type); }
-  const std::byte* input(const Shard& part) const { return call_.send + plan_.input_at(part) * size_of(call_.type); }
-  std::byte* output(const Shard& part) const { return call_.recv + plan_.output_at(part) * size_of(call_.type); }
+  const std::byte* input(const Shard& part) const { return input_of(call_, plan_, part); }
+  std::byte* output(const Shard& part) const { return output_of(call_, plan_, part); }
 
   const Call& call_;
   const Plan& plan_;

@@ -161,7 +161,7 @@ Status Execution::advance_chunk(ChunkRun& run, bool* moved) {
   while (run.step < plan_->steps.size()) {
     const Step& step = plan_->steps[run.step];
     const Shard part = bundle_part(step, run.round, run.chunk);
-    const size_t messages = messages_of(step, run.round, part);
+    const size_t messages = part.count > 0 ? plan_->messages_of(step, run.round) : 0;
     if (!ready(run, step, messages)) return {};
     if (part.count > 0) {
       COLL_TRY(work_ ? perform_on_device(run, messages) : perform(run, step, part, messages));
@@ -174,13 +174,6 @@ Status Execution::advance_chunk(ChunkRun& run, bool* moved) {
     *moved = true;
   }
   return {};
-}
-
-size_t Execution::messages_of(const Step& step, int round, const Shard& part) const {
-  if (part.count == 0) return 0;
-  size_t messages = 0;
-  for (int j = 0; j < step.from.count; ++j) messages += plan_->entry(step.from, round, j) != around_.rank;
-  return messages;
 }
 
 bool Execution::ready(const ChunkRun& run, const Step& step, size_t messages) const {
@@ -209,7 +202,7 @@ Status Execution::perform(ChunkRun& run, const Step& step, const Shard& part, si
   } else if (!step.reduce && messages == 1) {
     COLL_TRY(pass_on(run, step, part, &value));
   } else {
-    COLL_TRY(produce(run, step, part, gather(run, step, part, messages), &value));
+    COLL_TRY(produce(run, step, part, gather(run, step, part), &value));
   }
   // Receives that have been used give their memory back; a value that is sent on holds its own reference.
   for (size_t i = 0; i < messages; ++i) {
@@ -246,25 +239,15 @@ Status Execution::verify(const Incoming& in, const Step& step) const {
   return {};
 }
 
-// The step's contributions in the order of reduction.
-std::vector<Contribution> Execution::gather(ChunkRun& run, const Step& step, const Shard& part, size_t messages) const {
+std::vector<Contribution> Execution::gather(const ChunkRun& run, const Step& step, const Shard& part) const {
   const Contribution own =
       step.local == Local::kSlot
           ? Contribution{Wire::kPartial, run.slots[Plan::slot_of(step, step.local_slot, run.round)].data()}
           : Contribution{Wire::kNative, input(part), step.code_local};
-  std::vector<Contribution> all;
-  all.reserve(messages + 1);
-  if (step.local != Local::kNone && static_cast<size_t>(step.from.count) == messages) all.push_back(own);
-  size_t next = run.taken;
-  for (int j = 0; j < step.from.count; ++j) {
-    if (plan_->entry(step.from, run.round, j) == around_.rank) {
-      all.push_back(own);
-    } else {
-      const Incoming& in = run.incoming[next++];
-      all.push_back({in.wire, in.data()});
-    }
-  }
-  return all;
+  return contributions_of(*plan_, step, run.round, own, [&run](size_t i) {
+    const Incoming& in = run.incoming[run.taken + i];
+    return Contribution{in.wire, in.data()};
+  });
 }
 
 // A message that goes on as it came: to the output, to other peers, or both.
@@ -378,14 +361,6 @@ std::vector<int> Execution::awaited_ranks() const {
   std::sort(ranks.begin(), ranks.end());
   ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
   return ranks;
-}
-
-const std::byte* Execution::input(const Shard& part) const {
-  return call_.send + plan_->input_at(part) * size_of(call_.type);
-}
-
-std::byte* Execution::output(const Shard& part) const {
-  return call_.recv + plan_->output_at(part) * size_of(call_.type);
 }
 
 void Execution::copy_to_output(const std::byte* from, const Shard& part) const {

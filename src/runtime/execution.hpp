@@ -19,12 +19,11 @@
 #include "runtime/introduction.hpp"
 #include "runtime/plan_cache.hpp"
 #include "runtime/staging.hpp"
+#include "runtime/step.hpp"
 
 namespace coll {
 
 inline constexpr int kChunksInFlight = 4;
-
-inline constexpr size_t kChecksumBytes = sizeof(uint64_t);  // behind a message's bytes
 
 inline size_t chunks_in_flight(const Plan& plan) { return std::min<size_t>(kChunksInFlight, plan.chunks); }
 
@@ -43,17 +42,6 @@ inline bool overlap(const std::byte* a, size_t a_bytes, const std::byte* b, size
 }
 
 class DeviceWork;
-
-// Bytes of a message, at most, beside its checksum.
-inline size_t wire_bytes(const Call& call, Wire wire, size_t elements) {
-  if (wire == Wire::kCoded) return call.codec->max_bytes(elements);
-  return elements * size_of(wire == Wire::kPartial ? accumulator_of(call.type) : call.type);
-}
-
-// A step that hands the input on as it is.
-inline bool copies_input(const Step& step) {
-  return !step.reduce && step.local == Local::kInput && step.to_wire == Wire::kNative && step.keep_slot < 0;
-}
 
 class Execution {
  public:
@@ -132,10 +120,9 @@ class Execution {
   bool received_in_output(const Step& step, const Shard& part, int peer) const;
   Status advance_chunk(ChunkRun& run, bool* moved);
   bool ready(const ChunkRun& run, const Step& step, size_t messages) const;
-  size_t messages_of(const Step& step, int round, const Shard& part) const;
   Status perform(ChunkRun& run, const Step& step, const Shard& part, size_t messages);
   Status verify(const Incoming& in, const Step& step) const;
-  std::vector<Contribution> gather(ChunkRun& run, const Step& step, const Shard& part, size_t messages) const;
+  std::vector<Contribution> gather(const ChunkRun& run, const Step& step, const Shard& part) const;
   Status pass_on(const ChunkRun& run, const Step& step, const Shard& part, Value* value);
   Status produce(ChunkRun& run, const Step& step, const Shard& part, std::span<const Contribution> from, Value* value);
   Status send_user_memory(const ChunkRun& run, const Step& step, std::span<const std::byte> memory, Value* value);
@@ -156,8 +143,8 @@ class Execution {
   bool finished(const ChunkRun& run) const;
   bool may_write(const ChunkRun& run, const Shard& part) const;
 
-  const std::byte* input(const Shard& part) const;
-  std::byte* output(const Shard& part) const;
+  const std::byte* input(const Shard& part) const { return input_of(call_, *plan_, part); }
+  std::byte* output(const Shard& part) const { return output_of(call_, *plan_, part); }
   size_t message_bytes(Wire wire, size_t elements) const { return wire_bytes(call_, wire, elements); }
   Status take_block(size_t message_bytes, Block* block) const;
   bool lends_user_memory(const ChunkRun& run, const Step& step, std::span<const std::byte> memory) const;

@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
+#include <initializer_list>
 #include <string>
 
 #include "fake_nvml.hpp"
@@ -30,15 +31,21 @@ class FakeLibrary {
   FakeNvml* nvml_ = nullptr;
 };
 
+// One GPU at each bus, without links.
+inline void name_gpus(FakeLibrary& nvml, std::initializer_list<unsigned> buses, const char* product) {
+  nvml.forget();
+  for (const unsigned bus : buses) {
+    FakeGpu& gpu = nvml->gpus[nvml->count++];
+    gpu.bus = bus;
+    gpu.name = product;
+  }
+}
+
 // The GPUs of server_8_gpus.xml, each with 18 links to switches, whose rate the driver tells.
 inline void eight_at_switches(FakeLibrary& nvml) {
-  constexpr unsigned kBuses[] = {0x14, 0x24, 0x34, 0x44, 0x94, 0xa4, 0xb4, 0xc4};
-  nvml.forget();
-  nvml->count = 8;
-  for (unsigned i = 0; i < 8; ++i) {
+  name_gpus(nvml, {0x14, 0x24, 0x34, 0x44, 0x94, 0xa4, 0xb4, 0xc4}, "NVIDIA H200");
+  for (unsigned i = 0; i < nvml->count; ++i) {
     FakeGpu& gpu = nvml->gpus[i];
-    gpu.bus = kBuses[i];
-    gpu.name = "NVIDIA H200";
     gpu.link_count = 18;
     for (FakeLink& link : gpu.links) link = {1, 2, 0, 7, 26562};
   }
@@ -46,16 +53,13 @@ inline void eight_at_switches(FakeLibrary& nvml) {
 
 // The GPUs of server_4_gpus.xml, each with four links to each other one, of which the version alone is known.
 inline void four_joined_directly(FakeLibrary& nvml) {
-  constexpr unsigned kBuses[] = {0x12, 0x13, 0x92, 0x93};
-  nvml.forget();
-  nvml->count = 4;
-  for (unsigned i = 0; i < 4; ++i) {
+  name_gpus(nvml, {0x12, 0x13, 0x92, 0x93}, "NVIDIA A100-SXM4-80GB");
+  for (unsigned i = 0; i < nvml->count; ++i) {
     FakeGpu& gpu = nvml->gpus[i];
-    gpu.bus = kBuses[i];
-    gpu.name = "NVIDIA A100-SXM4-80GB";
     gpu.generation = 4;
-    for (unsigned j = 0; j < 4; ++j) {
-      for (int link = 0; j != i && link < 4; ++link) gpu.links[gpu.link_count++] = {1, 0, kBuses[j], 5, 0};
+    for (unsigned j = 0; j < nvml->count; ++j) {
+      const unsigned bus = nvml->gpus[j].bus;
+      for (int link = 0; j != i && link < 4; ++link) gpu.links[gpu.link_count++] = {1, 0, bus, 5, 0};
     }
   }
 }
