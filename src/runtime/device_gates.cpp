@@ -9,15 +9,24 @@ constexpr size_t kAtOnce = 64;
 }
 
 Status DeviceGatePool::take(const DeviceOperations& operations, DeviceGate** gate) {
+  while (!pop(gate)) COLL_TRY(add(operations));
+  return {};
+}
+
+bool DeviceGatePool::pop(DeviceGate** gate) {
   const std::lock_guard lock(mutex_);
-  if (free_.empty()) {
-    void* memory = nullptr;
-    COLL_TRY(operations.allocate_pinned(kAtOnce * sizeof(DeviceGate), &memory));
-    auto* const made = new (memory) DeviceGate[kAtOnce]{};
-    for (size_t i = 0; i < kAtOnce; ++i) free_.push_back(made + i);
-  }
+  if (free_.empty()) return false;
   *gate = free_.back();
   free_.pop_back();
+  return true;
+}
+
+Status DeviceGatePool::add(const DeviceOperations& operations) {
+  void* memory = nullptr;
+  COLL_TRY(operations.allocate_pinned(kAtOnce * sizeof(DeviceGate), &memory));
+  auto* const made = new (memory) DeviceGate[kAtOnce]{};
+  const std::lock_guard lock(mutex_);
+  for (size_t i = 0; i < kAtOnce; ++i) free_.push_back(made + i);
   return {};
 }
 

@@ -40,7 +40,10 @@ class DeviceGatePool {
   void give_back(DeviceGate* gate);
 
  private:
-  std::mutex mutex_;
+  bool pop(DeviceGate** gate);
+  Status add(const DeviceOperations& operations);
+
+  std::mutex mutex_;  // never held while the device is asked: who moves calls on gives gates back
   std::vector<DeviceGate*> free_;
 };
 

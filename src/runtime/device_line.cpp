@@ -29,6 +29,7 @@ Status DeviceLine::open() {
 }
 
 std::vector<collStream_t> DeviceLine::streams() const {
+  const std::lock_guard lock(streams_mutex_);
   std::vector<collStream_t> all = work_;
   if (order_ != nullptr) all.push_back(order_);
   return all;
@@ -93,6 +94,7 @@ Status DeviceLine::reserve_streams(size_t streams) {
   while (work_.size() < streams) {
     collStream_t made = nullptr;
     COLL_TRY(operations_.make_stream(&made));
+    const std::lock_guard lock(streams_mutex_);
     work_.push_back(made);
   }
   wanted_gates_ += streams;
@@ -119,9 +121,10 @@ DeviceGate* DeviceLine::take_gate() {
 
 Status DeviceLine::open_batch() {
   std::unique_ptr<DeviceMark> begin;
-  COLL_TRY(on_device(operations_, device_, [&] { return begin_batch(&begin); }));
-  auto batch = std::make_shared<DeviceBatch>(shared_from_this(), std::move(begin));
+  const Status begun = on_device(operations_, device_, [&] { return begin_batch(&begin); });
   forget_reserved();  // it is this batch's
+  COLL_TRY(begun);
+  auto batch = std::make_shared<DeviceBatch>(shared_from_this(), std::move(begin));
   COLL_TRY(Stream::open_batch());
   batch_ = std::move(batch);
   return {};
@@ -206,10 +209,12 @@ Status DeviceBatch::enqueue() {
   {
     const std::lock_guard lock(mutex_);
     state_ = State::kLaunched;
+    for (const size_t call : std::exchange(refused_, {})) count_finished(call);  // that have ended meanwhile
   }
   COLL_TRY(enqueue_works());
-  COLL_TRY(enqueue_results());
-  return join(line_->order_, line_->program_);
+  Status results = enqueue_results();
+  const Status joined = join(line_->order_, line_->program_);
+  return results.ok() ? joined : results;
 }
 
 Status DeviceBatch::enqueue_inputs() {
@@ -222,14 +227,23 @@ Status DeviceBatch::enqueue_inputs() {
   return line_->operations_.set_flag(line_->order_, &line_->gate_->passed, ++line_->passes_);
 }
 
-// Whatever becomes of the calls, what comes behind them in the program's stream waits for their last kernel.
+// Whatever becomes of the calls, also where a failure opens their gates at once: no kernel runs before the program's
+// stream has come to the batch, and what is behind the batch there waits for the last one.
 Status DeviceBatch::enqueue_works() {
   size_t streams = 0;
-  for (const auto& work : works_) {
-    COLL_TRY(work->give());
-    streams = std::max(streams, work->streams());
+  for (const auto& work : works_) streams = std::max(streams, work->streams());
+  for (size_t i = 0; i < streams; ++i) COLL_TRY(join(line_->order_, line_->work_stream(i)));
+  Status given = give_works();
+  const collStream_t behind = given.ok() ? line_->order_ : line_->program_;  // which does not wait for order_ then
+  for (size_t i = 0; i < streams; ++i) {
+    const Status joined = join(line_->work_stream(i), behind);
+    if (given.ok()) given = joined;
   }
-  for (size_t i = 0; i < streams; ++i) COLL_TRY(join(line_->work_stream(i), line_->order_));
+  return given;
+}
+
+Status DeviceBatch::give_works() {
+  for (const auto& work : works_) COLL_TRY(work->give());
   return {};
 }
 

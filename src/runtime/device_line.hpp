@@ -82,6 +82,7 @@ class DeviceLine final : public Stream, public std::enable_shared_from_this<Devi
   const collStream_t program_;
   const int max_ctas_;
   collStream_t order_ = nullptr;
+  mutable std::mutex streams_mutex_;  // of work_: any thread of the program may ask for failures while it grows
   std::vector<collStream_t> work_;
   DeviceGate* gate_ = nullptr;          // of order_
   std::vector<DeviceGate*> reserved_;   // of streams of kernels, call by call
@@ -139,6 +140,7 @@ class DeviceBatch {
   void count_finished(size_t call);
   Status enqueue_inputs();
   Status enqueue_works();
+  Status give_works();
   Status enqueue_results();
   Status join(collStream_t from, collStream_t to) const;
   bool has_passed(uint32_t pass) const { return line_->gate_->has_passed(first_pass_ + pass); }

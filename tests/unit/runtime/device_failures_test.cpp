@@ -1,4 +1,5 @@
 // Calls on a device that are refused, or end otherwise than they should: the program's stream goes on in any case.
+#include <atomic>
 #include <chrono>
 #include <set>
 #include <thread>
@@ -113,6 +114,32 @@ TEST_F(DeviceCalls, EndWithAnErrorWhenAPeerGivesUp) {
       expect_all(y, 2);
     });
   }
+}
+
+// The buffers of a call that fails early are still the program's.
+TEST_F(DeviceCalls, ThatFailBeforeTheirStreamHasComeToThemWait) {
+  World world(options_for(one_node(2)));
+  ASSERT_TRUE(world.ok()) << world.why();
+  void* memory = nullptr;
+  ASSERT_TRUE(device_->allocate_pinned(sizeof(uint32_t), &memory).ok());
+  auto* const may_go = static_cast<uint32_t*>(memory);
+  DeviceBuffer x(*device_, kLong * sizeof(float)), y(*device_, kLong * sizeof(float));
+  fill(&x, 1);
+  fill(&y, 7);
+  const DeviceStream stream(*device_);
+  ASSERT_TRUE(device_->await_flag(stream.get(), may_go, 1).ok());
+  ASSERT_EQ(all_reduce(x, y, world.handle(0), stream.get()), collSuccess);
+  EXPECT_GT(device_->hops(), 0);
+  ASSERT_EQ(collCommAbort(world.handle(1)), collSuccess);
+  collResult_t state = collInProgress;
+  while (state == collInProgress) ASSERT_EQ(collCommGetAsyncError(world.handle(0), &state), collSuccess);
+  EXPECT_EQ(state, collRemoteError);
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // for a kernel that would come early
+  EXPECT_EQ(device_->hops_done(), 0);
+  expect_all(y, 7);
+  std::atomic_ref<uint32_t>(*may_go).store(1);
+  EXPECT_TRUE(stream.synchronize().ok());
+  ASSERT_TRUE(device_->release_pinned(memory).ok());
 }
 
 // What comes behind a failed call may use its buffers: no kernel of the call writes there any more.
