@@ -1,6 +1,7 @@
 // What the opaque handles of coll.h point to.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -19,7 +20,7 @@ struct collComm {
 
 struct collCodec {
   std::shared_ptr<const coll::Codec> codec;
-  uint64_t calls = 0;  // collectives made with this handle
+  std::atomic<uint64_t> calls = 0;  // made with this handle, by all threads
   std::shared_ptr<coll::DevicePort> devices = std::make_shared<coll::DevicePort>();
 };
 
