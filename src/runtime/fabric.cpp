@@ -30,6 +30,15 @@ Arena* Fabric::arena(int peer) {
   return found->second.get();
 }
 
+std::span<std::byte> Fabric::notices(int rank) {
+  if (reaches(rank)) return to(rank).notices(rank);
+  // This rank, or one that nothing reaches, of which no transport has any.
+  for (const auto& transport : transports_) {
+    if (const auto memory = transport->notices(rank); !memory.empty()) return memory;
+  }
+  return {};
+}
+
 Status Fabric::progress(bool* moved) {
   for (const auto& transport : transports_) COLL_TRY(transport->progress(moved));
   return {};

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -25,6 +26,10 @@ class Fabric {
   Arena* arena(int peer);
   // The board of a communicator whose ranks all share one node; else NULL.
   Board* board() const { return transports_.size() == 1 ? transports_.front()->board() : nullptr; }
+
+  // The notices of `rank`, this one or a peer, by the transport that reaches it; this rank's own by the first transport
+  // that has some, so that peers reached by another do not see them. Empty where there are none.
+  std::span<std::byte> notices(int rank);
 
   Status progress(bool* moved);
   void send_control_to_all(Control control, int own_rank);  // best effort

@@ -50,6 +50,8 @@ static_assert(sizeof(Control) == 256);
 
 inline constexpr uint32_t kTagBits = 31;  // tags are below 2^31, MPI's own limit in Open MPI and MPICH
 
+inline constexpr size_t kNoticeBytes = 4096;  // of one rank's notices
+
 class Transport {
  public:
   virtual ~Transport() = default;
@@ -76,6 +78,12 @@ class Transport {
 
   // Where all ranks it reaches may post and read; NULL where there is no such place. Lives as long as the transport.
   virtual Board* board() { return nullptr; }
+
+  // Memory in which `rank`, this one or a peer, leaves notes for all that read its memory; zeroes at first. The rank
+  // alone writes there, the others may read at any time, so all is read and written by atomics. kNoticeBytes, aligned
+  // to a cache line; empty where there is none, and of ranks that are not reached. The same on every call, and lives as
+  // long as the transport.
+  virtual std::span<std::byte> notices(int /*rank*/) { return {}; }
 
   // Whether `peer` is known to take part no more: its process has ended, or it has closed its end in peace. What it
   // sent before can still be received. May take a system call.

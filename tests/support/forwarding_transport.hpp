@@ -21,6 +21,7 @@ class ForwardingTransport : public Transport {
     return real_->receive(peer, tag, buffer, request);
   }
   Status progress(bool* moved) override { return real_->progress(moved); }
+  std::span<std::byte> notices(int rank) override { return real_->notices(rank); }
   Status send_control(int peer, const Control& control) override { return real_->send_control(peer, control); }
   bool poll_control(Control* control) override { return real_->poll_control(control); }
   bool abandon() override { return real_->abandon(); }

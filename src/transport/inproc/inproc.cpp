@@ -54,6 +54,10 @@ class InprocTransport final : public Transport {
     return {};
   }
 
+  std::span<std::byte> notices(int rank) override {
+    return reaches(rank) ? hub_->notices(rank) : std::span<std::byte>();
+  }
+
   Status send_control(int peer, const Control& control) override {
     if (!reaches(peer)) return unreachable(peer);
     Hub::Mailbox& box = hub_->mailbox(rank_, peer);

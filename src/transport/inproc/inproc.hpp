@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "transport/transport.hpp"
@@ -13,7 +14,7 @@ namespace coll {
 
 namespace inproc {
 
-// The mailboxes of one communicator, shared by the transports of all its ranks.
+// The mailboxes and notices of one communicator, shared by the transports of all its ranks.
 class Hub {
  public:
   struct Message {
@@ -26,13 +27,20 @@ class Hub {
     std::deque<Control> controls;
   };
 
-  explicit Hub(int nranks) : nranks_(nranks), mailboxes_(static_cast<size_t>(nranks) * nranks) {}
+  explicit Hub(int nranks)
+      : nranks_(nranks), mailboxes_(static_cast<size_t>(nranks) * nranks), notices_(static_cast<size_t>(nranks)) {}
   int nranks() const { return nranks_; }
   Mailbox& mailbox(int from, int to) { return mailboxes_[static_cast<size_t>(from) * nranks_ + to]; }
+  std::span<std::byte> notices(int rank) { return notices_[static_cast<size_t>(rank)].bytes; }
 
  private:
+  struct Notices {
+    alignas(64) std::byte bytes[kNoticeBytes];
+  };
+
   int nranks_;
   std::vector<Mailbox> mailboxes_;
+  std::vector<Notices> notices_;
 };
 
 }  // namespace inproc

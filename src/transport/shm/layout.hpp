@@ -3,6 +3,7 @@
 //
 //   offset 0                   SegmentHeader            one page
 //   + kPage                    Bell[nlocal]             one cache line per rank: what it and its peers say of it
+//   + notices_offset(local)    kNoticeBytes             a rank's notes, which it alone writes
 //   + board_offset()           slots                    the board: see transport/board.hpp
 //   + pair_offset(from, to)    PairHeader, ring bytes   one for each ordered pair of different ranks
 //   + arena_offset(local)      arena_bytes()            a rank's own memory that its peers read; has no pages
@@ -30,10 +31,11 @@ namespace coll::shm {
 
 inline constexpr size_t kPage = 4096;
 inline constexpr size_t kCacheLine = 64;
+static_assert(kNoticeBytes % kPage == 0, "what follows the notices begins with a page");
 inline constexpr size_t kMessageAlign = 16;
 inline constexpr size_t kTokenBytes = 16;
 inline constexpr size_t kControlSlots = 16;
-inline constexpr uint32_t kLayoutVersion = 6;
+inline constexpr uint32_t kLayoutVersion = 7;
 
 // A slot of the board that comes around after long has left the peers' caches, and is written several times as fast.
 // Where there are many ranks, or little shared memory, a rank has fewer: joining takes time for each of its pages.
@@ -115,7 +117,10 @@ struct Layout {
     const size_t most = std::min(kMostSlots, kSlotsOfNode / nlocal);
     return {std::clamp(std::bit_floor(std::min(as_rings, most)), Board::kLeastSlots, kMostSlots), payload};
   }
-  size_t board_offset() const { return (kPage + nlocal * sizeof(Bell) + kPage - 1) / kPage * kPage; }
+  size_t notices_offset(size_t local) const {
+    return (kPage + nlocal * sizeof(Bell) + kPage - 1) / kPage * kPage + local * kNoticeBytes;
+  }
+  size_t board_offset() const { return notices_offset(nlocal); }
   size_t pairs_offset() const { return board_offset() + (board_shape().bytes(nlocal) + kPage - 1) / kPage * kPage; }
   size_t pair_bytes() const { return sizeof(PairHeader) + ring_bytes; }
   size_t pair_offset(size_t from, size_t to) const {

@@ -129,7 +129,7 @@ Status create_segment(const CreateRequest& request, Segment* segment, FileName* 
   Layout layout{};
   COLL_TRY(allocate_rings(request, file.get(), &layout, warning));
   COLL_TRY(segment->map(std::move(file), layout));
-  SegmentHeader* header = segment->header();  // the rest of a new file is zero, as rings and bells start
+  SegmentHeader* header = segment->header();  // the rest of a new file is zero, as rings, bells and notices start
   header->version = kLayoutVersion;
   header->nlocal = static_cast<uint32_t>(layout.nlocal);
   header->ring_bytes = layout.ring_bytes;

@@ -51,6 +51,7 @@ class Segment {
   const Layout& layout() const { return layout_; }
   SegmentHeader* header() const { return reinterpret_cast<SegmentHeader*>(base_); }
   Bell* bell(size_t local) const { return reinterpret_cast<Bell*>(base_ + kPage) + local; }
+  std::span<std::byte> notices(size_t local) const { return {base_ + layout_.notices_offset(local), kNoticeBytes}; }
   std::byte* board() const { return base_ + layout_.board_offset(); }
   PairHeader* pair(size_t from, size_t to) const {
     return reinterpret_cast<PairHeader*>(base_ + layout_.pair_offset(from, to));

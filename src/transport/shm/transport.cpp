@@ -66,6 +66,7 @@ class ShmTransport final : public Transport {
   bool lends(int peer, std::span<const std::byte> memory, bool to_copy) const override;
   Status give_back(Request* request) override;
   Board* board() override { return &board_; }
+  std::span<std::byte> notices(int rank) override;
   bool has_ended(int peer) const override;
   size_t memory_bytes() const override { return segment_.layout().total_bytes(); }
   Status send_control(int peer, const Control& control) override;
@@ -163,6 +164,12 @@ Status ShmTransport::send(int peer, uint32_t tag, std::span<const std::byte> mes
 std::span<std::byte> ShmTransport::arena() {
   if (!arena_) arena_ = segment_.allocate_arena(own_, allocate_);
   return *arena_;
+}
+
+std::span<std::byte> ShmTransport::notices(int rank) {
+  if (rank == rank_) return segment_.notices(own_);
+  const int index = index_of(rank);
+  return index < 0 ? std::span<std::byte>() : segment_.notices(peers_[static_cast<size_t>(index)].local);
 }
 
 bool ShmTransport::lends(int peer, std::span<const std::byte> memory, bool to_copy) const {

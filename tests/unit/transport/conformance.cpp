@@ -398,6 +398,7 @@ const std::vector<Case>& conformance_cases() {
       {"truncation_is_told", truncation_is_told},
       {"messages_from_the_arena", messages_from_the_arena},
       {"messages_to_copy", messages_to_copy},
+      {"notices_are_read_by_all", notices_are_read_by_all},
       {"shorter_than_its_buffer", shorter_than_its_buffer},
       {"controls_keep_order_among_data", controls_keep_order_among_data},
       {"controls_from_everybody", controls_from_everybody},

@@ -50,8 +50,9 @@ struct Case {
   std::function<void(Self&)> body;
 };
 const std::vector<Case>& conformance_cases();
-// Two of them.
+// Some of them.
 void messages_from_the_arena(Self& self);
 void messages_to_copy(Self& self);
+void notices_are_read_by_all(Self& self);
 
 }  // namespace coll::test

@@ -1,11 +1,25 @@
-// The cases of messages that the receiver can read, or have copied, where they lie.
+// The cases of what others can read, or have copied, where it lies: messages and notices.
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 
 #include "conformance.hpp"
 
 namespace coll::test {
+
+namespace {
+
+constexpr size_t kNoticeWords = kNoticeBytes / sizeof(uint64_t);
+
+std::atomic_ref<uint64_t> word(std::span<std::byte> notices, size_t at) {
+  return std::atomic_ref<uint64_t>(*(reinterpret_cast<uint64_t*>(notices.data()) + at));
+}
+
+// What a rank leaves there: never zero.
+uint64_t note(int rank, size_t at) { return (static_cast<uint64_t>(rank) + 1) * kNoticeWords + at; }
+
+}  // namespace
 
 // Messages from memory that peers can read, where a transport has some: by view, by copy, and before their receive.
 void messages_from_the_arena(Self& self) {
@@ -71,6 +85,35 @@ void messages_to_copy(Self& self) {
     EXPECT_TRUE(std::equal(in[i].begin(), in[i].end(), whole.begin())) << "message " << i;
   }
   for (const Request& request : sent) self.wait(request);
+}
+
+// Where ranks share memory, each finds everybody's notices: zeroes at first, then what their rank has written, of which
+// the last word says that the others are there.
+void notices_are_read_by_all(Self& self) {
+  Transport& transport = self.transport();
+  const bool shares_memory = transport.name() == "shm" || transport.name() == "inproc";
+  for (const int stranger : {-1, self.nranks()}) EXPECT_TRUE(transport.notices(stranger).empty());
+  for (int rank = 0; rank < self.nranks(); ++rank) {
+    const auto notices = transport.notices(rank);
+    ASSERT_EQ(notices.size(), shares_memory ? kNoticeBytes : 0) << "of rank " << rank;
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(notices.data()) % 64, 0u);
+    EXPECT_EQ(notices.data(), transport.notices(rank).data()) << "the same on every call";
+    if (!shares_memory) continue;
+    for (size_t at = 0; at < kNoticeWords; ++at) ASSERT_EQ(word(notices, at).load(), 0u) << "word " << at;
+  }
+  self.barrier();
+  if (!shares_memory) return;
+  const auto own = transport.notices(self.rank());
+  for (size_t at = 0; at < kNoticeWords; ++at) word(own, at).store(note(self.rank(), at));
+  for (int rank = 0; rank < self.nranks(); ++rank) {
+    const auto notices = transport.notices(rank);
+    const auto deadline = Clock::now() + std::chrono::seconds(60);
+    while (word(notices, kNoticeWords - 1).load() == 0 && Clock::now() < deadline) std::this_thread::yield();
+    for (size_t at = 0; at < kNoticeWords; ++at) {
+      ASSERT_EQ(word(notices, at).load(), note(rank, at)) << "word " << at << " of rank " << rank;
+    }
+  }
+  self.barrier();
 }
 
 }  // namespace coll::test

@@ -199,6 +199,44 @@ TEST(Shm, SeveralNodesAndARankAlone) {
   });
 }
 
+// Ranks of a node are not numbered as they are in the communicator.
+TEST(Shm, NoticesAreThoseOfTheNodesRanksAlone) {
+  const std::vector<std::vector<int>> nodes = {{0, 3}, {1}, {2, 4, 5}};
+  const std::vector<size_t> node_of = {0, 1, 2, 0, 2, 2};
+  const auto results = setup(6, [&](ShmOptions& o) { o.local_ranks = nodes[node_of[static_cast<size_t>(o.rank)]]; });
+  for (const int rank : {0, 2, 3, 4, 5}) {
+    const Result& r = results[static_cast<size_t>(rank)];
+    ASSERT_TRUE(r.status.ok()) << r.status.message();
+    const auto own = r.transport->notices(rank);
+    ASSERT_EQ(own.size(), kNoticeBytes);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(own.data()) % shm::kPage, 0u);
+    own.front() = own.back() = static_cast<std::byte>(rank + 1);
+  }
+  for (const int rank : {0, 2, 3, 4, 5}) {
+    for (int other = 0; other < 6; ++other) {
+      const auto notices = results[static_cast<size_t>(rank)].transport->notices(other);
+      const bool local = node_of[static_cast<size_t>(rank)] == node_of[static_cast<size_t>(other)];
+      ASSERT_EQ(notices.size(), local ? kNoticeBytes : 0) << rank << " of " << other;
+      if (!local) continue;
+      EXPECT_EQ(notices.front(), static_cast<std::byte>(other + 1)) << rank << " of " << other;
+      EXPECT_EQ(notices.back(), static_cast<std::byte>(other + 1)) << rank << " of " << other;
+    }
+  }
+}
+
+TEST(Shm, NoticesLieBetweenBellsAndBoardAndHavePagesFromTheBeginning) {
+  for (const size_t nlocal : {2, 3, 8, 63, 64, 65, 513}) {
+    const shm::Layout layout{nlocal, shm::default_ring_bytes(nlocal)};
+    EXPECT_GE(layout.notices_offset(0), shm::kPage + nlocal * sizeof(shm::Bell)) << nlocal;
+    for (size_t local = 0; local < nlocal; ++local) {
+      EXPECT_EQ(layout.notices_offset(local) % shm::kPage, 0u) << nlocal;
+      EXPECT_EQ(layout.notices_offset(local), layout.notices_offset(0) + local * kNoticeBytes) << nlocal;
+    }
+    EXPECT_LE(layout.notices_offset(nlocal - 1) + kNoticeBytes, layout.board_offset()) << nlocal;
+    EXPECT_LT(layout.board_offset(), layout.fixed_bytes()) << nlocal;
+  }
+}
+
 TEST(Shm, SaysWhoHasEndedAndDeliversWhatWasSentBefore) {
   auto results = setup(3, [](ShmOptions&) {});
   const auto transport = [&](size_t rank) -> Transport& { return *results[rank].transport; };
