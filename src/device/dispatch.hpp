@@ -11,7 +11,8 @@
 namespace coll::device {
 
 inline bool aligned(const void* address, size_t bytes) {
-  return reinterpret_cast<uintptr_t>(address) % words_alignment(bytes) == 0;
+  static_assert(kLateGrain % words_alignment(kLateGrain) == 0);  // a late address allows the widest
+  return is_late(address) || reinterpret_cast<uintptr_t>(address) % words_alignment(bytes) == 0;
 }
 
 // Whether lanes may move whole words of every buffer.
@@ -128,6 +129,24 @@ Status run_mixed(const DeviceHop& hop, DataType messages, const Runner& runner) 
   });
 }
 
+template <class T, class Runner>
+Status copy_elements(const void* from, void* to, size_t bytes, const Runner& runner) {
+  DeviceHop copy{"none", 1, sizeof(T) == 1 ? collUint8 : collUint32, collSum, bytes / sizeof(T)};
+  copy.messages = {&from, 1};
+  copy.native = to;
+  return run_kernel<HopKernel<ArrayFormat<Integer<T>>, Integer<T>, SumOp, 1, false>>(copy, SumOp(), runner);
+}
+
+// A kernel moves bytes as they are where the copy engine, which is given addresses, cannot.
+template <class Runner>
+Status run_copy(const void* from, void* to, size_t bytes, const Runner& runner) {
+  if (!is_late(from) && !is_late(to)) return runner.copy(from, to, bytes);
+  // Bytes go 16 at a time where all is aligned; else words that lanes take one by one are faster than bytes.
+  const bool whole = aligned(from, 16) && aligned(to, 16);
+  const bool words = !whole && bytes % 4 == 0 && aligned(from, 4) && aligned(to, 4);
+  return words ? copy_elements<uint32_t>(from, to, bytes, runner) : copy_elements<uint8_t>(from, to, bytes, runner);
+}
+
 // Hops without a codec: messages are elements of any type.
 template <class Runner>
 Status run_exact(const DeviceHop& hop, const Runner& runner) {
@@ -143,7 +162,7 @@ Status run_exact(const DeviceHop& hop, const Runner& runner) {
   const bool copied = hop.own == nullptr ? hop.messages.size() == 1 : hop.messages.empty();
   if (copied && hop.divisor == 0) {
     const void* const from = hop.own != nullptr ? hop.own : hop.messages[0];
-    return runner.copy(from, elements.native, hop.count * size_of(hop.type));
+    return run_copy(from, elements.native, hop.count * size_of(hop.type), runner);
   }
   if (hop.messages.empty()) return {collInternalError, "own elements alone are not divided"};
   return with_element(hop.type, [&](auto type) {

@@ -15,6 +15,10 @@ namespace coll {
 // All memory is the device's (or such that it reaches). Contributions are combined in this order: the user's own
 // elements, then the messages; at least one. The result is elements or a message: exactly one of the two is not NULL.
 // Bytes and elements are those that run_hop() makes of the same contributions.
+//
+// Each address may be late (device/late.hpp): it is that which a word of pinned memory holds while the kernel runs, and
+// which each block of the kernel reads once. What a word holds is aligned to kLateGrain, so that kernels may move
+// whole words. Bytes and elements are the same as with the address itself.
 struct DeviceHop {
   std::string_view codec;  // registered name; "none": messages are the elements themselves, in the user's type
   size_t block = 1;        // the codec's elements per scale

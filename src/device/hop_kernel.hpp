@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "device/array_format.hpp"
+#include "device/late.hpp"
 #include "device/operators.hpp"
 
 namespace coll::device {
@@ -18,6 +19,29 @@ inline constexpr size_t kGrain = 256;      // elements without blocks that a war
 // neighbouring bytes. Coded on both sides a code is what counts.
 constexpr int width_of(size_t element_bytes) { return element_bytes >= 4 ? 4 : static_cast<int>(16 / element_bytes); }
 constexpr size_t wider(size_t a, size_t b) { return a > b ? a : b; }
+
+// The addresses of a hop that runs, in a table that a block of threads shares. Hops without late ones have it too: that
+// takes fewer registers than telling them apart, and no more than having addresses from a kernel's parameters.
+template <class Kernel>
+class Addresses {
+ public:
+  COLL_HD explicit Addresses(const uint64_t* table) : table_(table) {}
+  COLL_HD const std::byte* own() const { return entry(0); }
+  COLL_HD std::byte* out() const { return entry(1); }
+  COLL_HD const std::byte* message(int j) const { return entry(2 + j); }
+
+  COLL_HD static size_t table_size(const Kernel& kernel) { return 2 + static_cast<size_t>(kernel.message_count); }
+  // One thread's share of filling the table: every `step`th address from `first` on.
+  COLL_HD static void fill(const Kernel& kernel, size_t first, size_t step, uint64_t* table) {
+    for (size_t i = first; i < table_size(kernel); i += step) {
+      table[i] = resolve(i == 0 ? kernel.own : i == 1 ? kernel.out : kernel.messages[i - 2]);
+    }
+  }
+
+ private:
+  COLL_HD std::byte* entry(int i) const { return global(reinterpret_cast<std::byte*>(table_[i])); }
+  const uint64_t* table_;
+};
 
 // kBatch: messages that are loaded before the first is combined; 1 and 2 are exact counts, 4 serves any, 0 is a hop
 // without messages. kCoded: the result is a message.
@@ -49,6 +73,8 @@ struct HopKernel {
   int message_count = 0;
   const std::byte* messages[kBatch <= 2 ? (kBatch < 1 ? 1 : kBatch) : kMostMessages] = {};
 
+  using Where = Addresses<HopKernel>;
+
   // kUnroll units that a lane has in flight.
   template <int kUnroll>
   struct State {
@@ -59,28 +85,29 @@ struct HopKernel {
   // ---- Whole units
 
   template <int kUnroll>
-  COLL_HD void gather(const size_t (&unit)[kUnroll], State<kUnroll>* state) const {
+  COLL_HD void gather(const Where& where, const size_t (&unit)[kUnroll], State<kUnroll>* state) const {
     bool started = false;
     if (kBatch == 0 || own != nullptr) {
-      load_own(unit, state);
+      load_own(where, unit, state);
       started = true;
     }
     if constexpr (kBatch == 1 || kBatch == 2) {
-      take(unit, 0, started, state);
+      take(where, unit, 0, started, state);
     } else if constexpr (kBatch > 2) {
       COLL_NO_UNROLL
       for (int first = 0; first < message_count; first += kBatch) {
-        take(unit, first, started, state);
+        take(where, unit, first, started, state);
         started = true;
       }
     }
     finish(state);
   }
 
-  COLL_HD void scatter(size_t unit, const Acc* values, uint32_t magnitude) const {
+  COLL_HD void scatter(const Where& where, size_t unit, const Acc* values, uint32_t magnitude) const {
     if constexpr (kCoded) {
-      Format::template emit<kWidth>(layout, out, unit, values, magnitude);
+      Format::template emit<kWidth>(layout, where.out(), unit, values, magnitude);
     } else {
+      std::byte* const to = where.out();
       COLL_UNROLL
       for (int run = 0; run < Format::kRuns; ++run) {
         Words<kWidth * Element::kBytes> words;
@@ -88,34 +115,34 @@ struct HopKernel {
         for (int i = 0; i < kWidth; ++i) {
           set_element(&words, static_cast<size_t>(i), Element::to_bits(values[run * kWidth + i]));
         }
-        store_words(words, out + Format::template first_element<kWidth>(layout, unit, run) * Element::kBytes);
+        store_words(words, to + Format::template first_element<kWidth>(layout, unit, run) * Element::kBytes);
       }
     }
   }
 
   // ---- One element after the other
 
-  COLL_HD Acc value_at(size_t i) const {
+  COLL_HD Acc value_at(const Where& where, size_t i) const {
     Acc value{};
     bool started = false;
     if (kBatch == 0 || own != nullptr) {
-      value = Element::from_bits(load_bits<typename Element::Bits>(own + i * Element::kBytes));
+      value = Element::from_bits(load_bits<typename Element::Bits>(where.own() + i * Element::kBytes));
       started = true;
     }
     COLL_NO_UNROLL
     for (int j = 0; kBatch > 0 && j < message_count; ++j) {
-      const Acc next = Format::element(layout, messages[j], i);
+      const Acc next = Format::element(layout, where.message(j), i);
       value = started ? op.merge(value, next) : next;
       started = true;
     }
     return kBatch > 0 && divisor != 0 ? divide(value, divisor) : value;
   }
 
-  COLL_HD void emit_at(size_t i, Acc value) const {
+  COLL_HD void emit_at(const Where& where, size_t i, Acc value) const {
     if constexpr (!kCoded) {
-      store_bits(Element::to_bits(value), out + i * Element::kBytes);
+      store_bits(Element::to_bits(value), where.out() + i * Element::kBytes);
     } else if constexpr (!Format::kScaled) {
-      Format::emit_element(layout, out, i, value);
+      Format::emit_element(layout, where.out(), i, value);
     }
   }
 
@@ -123,14 +150,15 @@ struct HopKernel {
 
  private:
   template <int kUnroll>
-  COLL_HD void load_own(const size_t (&unit)[kUnroll], State<kUnroll>* state) const {
+  COLL_HD void load_own(const Where& where, const size_t (&unit)[kUnroll], State<kUnroll>* state) const {
     Words<kWidth * Element::kBytes> words[kUnroll][Format::kRuns];
+    const std::byte* const own_data = where.own();
     COLL_UNROLL
     for (int u = 0; u < kUnroll; ++u) {
       COLL_UNROLL
       for (int run = 0; run < Format::kRuns; ++run) {
         const size_t first = Format::template first_element<kWidth>(layout, unit[u], run);
-        words[u][run] = load_words<kWidth * Element::kBytes>(own + first * Element::kBytes);
+        words[u][run] = load_words<kWidth * Element::kBytes>(own_data + first * Element::kBytes);
       }
     }
     COLL_UNROLL
@@ -145,14 +173,16 @@ struct HopKernel {
 
   // All loads of the batch are under way before the first is used.
   template <int kUnroll>
-  COLL_HD void take(const size_t (&unit)[kUnroll], int first, bool started, State<kUnroll>* state) const {
+  COLL_HD void take(const Where& where, const size_t (&unit)[kUnroll], int first, bool started,
+                    State<kUnroll>* state) const {
     typename Format::template Raw<kWidth> raw[kUnroll][kBatch];
     COLL_UNROLL
     for (int j = 0; j < kBatch; ++j) {
       if (kBatch <= 2 || first + j < message_count) {
+        const std::byte* const message = where.message(first + j);
         COLL_UNROLL
         for (int u = 0; u < kUnroll; ++u) {
-          raw[u][j] = Format::template fetch<kWidth>(layout, messages[first + j], unit[u]);
+          raw[u][j] = Format::template fetch<kWidth>(layout, message, unit[u]);
         }
       }
     }

@@ -53,7 +53,10 @@ template <int kUnroll, class Kernel>
 __global__ void __launch_bounds__(kMostThreads) hop_on_device(const __grid_constant__ Kernel kernel) {
   const DeviceWarp warp{blockIdx.x, gridDim.x, threadIdx.x / kWarp, blockDim.x / kWarp,
                         static_cast<int>(threadIdx.x % kWarp)};
-  walk<kUnroll>(warp, kernel);
+  extern __shared__ uint64_t table[];  // so that words, which are beyond the bus, are read once for all threads
+  Addresses<Kernel>::fill(kernel, threadIdx.x, blockDim.x, table);
+  __syncthreads();
+  walk<kUnroll>(warp, kernel, Addresses<Kernel>(table));
 }
 
 class Launcher {
@@ -76,7 +79,8 @@ class Launcher {
     size_t most = static_cast<size_t>(launch_.processors) * static_cast<size_t>(tuned.blocks_per_sm);
     if (launch_.most_blocks > 0) most = std::min(most, static_cast<size_t>(launch_.most_blocks));
     const auto blocks = static_cast<unsigned>(std::clamp<size_t>(wanted, 1, most));
-    hop_on_device<kUnroll><<<blocks, static_cast<unsigned>(tuned.threads), 0, launch_.stream>>>(kernel);
+    const size_t table_bytes = Addresses<Kernel>::table_size(kernel) * sizeof(uint64_t);
+    hop_on_device<kUnroll><<<blocks, static_cast<unsigned>(tuned.threads), table_bytes, launch_.stream>>>(kernel);
     return cuda::checked(cudaGetLastError(), "starting a kernel");
   }
 

@@ -5,6 +5,7 @@
 // enqueued unless a function says otherwise.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -17,7 +18,7 @@
 
 namespace coll {
 
-inline constexpr int kDeviceAbi = COLL_VERSION_CODE * 100 + 4;
+inline constexpr int kDeviceAbi = COLL_VERSION_CODE * 100 + 5;
 
 enum class MemoryKind { kHost, kPinned, kManaged, kDevice };
 
@@ -59,6 +60,11 @@ class DeviceMark {
   virtual Status set(collStream_t stream) = 0;  // now: behind all that the stream has been given
   // What `stream` is given from now on waits until set()'s stream has come there.
   virtual Status hold(collStream_t stream) = 0;
+};
+
+// Memory of a device as other ranks of its node name it: opaque bytes.
+struct DeviceShare {
+  std::array<std::byte, 128> bytes{};
 };
 
 class DeviceOperations {
@@ -103,6 +109,13 @@ class DeviceOperations {
   // Host memory that the device reaches, page-aligned.
   virtual Status allocate_pinned(size_t bytes, void** memory) const = 0;
   virtual Status release_pinned(void* memory) const = 0;
+  // What open_shared() of another rank needs to reach memory that allocate() gave; it serves as long as the memory
+  // does. Asked for at the memory's device. collUnsupported, in words, for memory that cannot be shared.
+  virtual Status share(void* memory, DeviceShare* share) const = 0;
+  // The memory as the current device reaches it, until close_shared(). collUnsupported, in words, where it does not.
+  // May be called several times for one share; each is closed, before the memory is released.
+  virtual Status open_shared(const DeviceShare& share, void** memory) const = 0;
+  virtual Status close_shared(void* memory) const = 0;  // at the device that opened it, when no work uses it any more
 
   // Device memory, at once.
   virtual Status allocate(size_t bytes, void** memory) const = 0;

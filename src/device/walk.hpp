@@ -13,7 +13,7 @@ namespace coll::device {
 
 // Units: each lane has kUnroll of them in flight, lanes of a warp take neighbours.
 template <int kUnroll, class Warp, class Kernel>
-COLL_HD void walk_units(const Warp& warp, const Kernel& kernel) {
+COLL_HD void walk_units(const Warp& warp, const Kernel& kernel, const Addresses<Kernel>& where) {
   using State = typename Kernel::template State<kUnroll>;
   const size_t rounds = (kernel.units + kWarp - 1) / kWarp;
   const size_t tile = static_cast<size_t>(kUnroll) * warp.per_cta;
@@ -29,7 +29,7 @@ COLL_HD void walk_units(const Warp& warp, const Kernel& kernel) {
         const size_t wanted = unit_of(u, lane);
         unit[u] = wanted < kernel.units ? wanted : kernel.units - 1;
       }
-      kernel.template gather<kUnroll>(unit, &Warp::at(states, lane));
+      kernel.template gather<kUnroll>(where, unit, &Warp::at(states, lane));
     });
     if constexpr (Kernel::kScaled) {
       COLL_UNROLL
@@ -43,7 +43,7 @@ COLL_HD void walk_units(const Warp& warp, const Kernel& kernel) {
       COLL_UNROLL
       for (int u = 0; u < kUnroll; ++u) {
         const size_t unit = unit_of(u, lane);
-        if (unit < kernel.units) kernel.scatter(unit, state.values[u], Kernel::kScaled ? state.magnitude[u] : 0);
+        if (unit < kernel.units) kernel.scatter(where, unit, state.values[u], Kernel::kScaled ? state.magnitude[u] : 0);
       }
     });
   }
@@ -51,7 +51,7 @@ COLL_HD void walk_units(const Warp& warp, const Kernel& kernel) {
 
 // Blocks longer than a warp's units: a warp reads each twice, the second time from a cache.
 template <class Warp, class Kernel>
-COLL_HD void walk_long_blocks(const Warp& warp, const Kernel& kernel) {
+COLL_HD void walk_long_blocks(const Warp& warp, const Kernel& kernel, const Addresses<Kernel>& where) {
   using State = typename Kernel::template State<1>;
   const auto lanes = static_cast<size_t>(kernel.lanes_per_block);
   const size_t blocks = kernel.units / lanes;
@@ -62,7 +62,7 @@ COLL_HD void walk_long_blocks(const Warp& warp, const Kernel& kernel) {
       COLL_NO_UNROLL
       for (size_t i = static_cast<size_t>(lane); i < lanes; i += kWarp) {
         State state;
-        kernel.template gather<1>({b * lanes + i}, &state);
+        kernel.template gather<1>(where, {b * lanes + i}, &state);
         if (state.magnitude[0] > magnitude) magnitude = state.magnitude[0];
       }
       Warp::at(largest, lane) = magnitude;
@@ -73,8 +73,8 @@ COLL_HD void walk_long_blocks(const Warp& warp, const Kernel& kernel) {
       COLL_NO_UNROLL
       for (size_t i = static_cast<size_t>(lane); i < lanes; i += kWarp) {
         State state;
-        kernel.template gather<1>({b * lanes + i}, &state);
-        kernel.scatter(b * lanes + i, state.values[0], Warp::at(largest, lane));
+        kernel.template gather<1>(where, {b * lanes + i}, &state);
+        kernel.scatter(where, b * lanes + i, state.values[0], Warp::at(largest, lane));
       }
     });
   }
@@ -82,7 +82,7 @@ COLL_HD void walk_long_blocks(const Warp& warp, const Kernel& kernel) {
 
 // What units do not serve: a last block that is shorter, or everything, where an address is odd.
 template <class Warp, class Kernel>
-COLL_HD void walk_elements(const Warp& warp, const Kernel& kernel) {
+COLL_HD void walk_elements(const Warp& warp, const Kernel& kernel, const Addresses<Kernel>& where) {
   const size_t last = warp.count() - 1 - warp.index();  // warps with fewer units begin
   for (size_t begin = kernel.whole + last * kernel.block; begin < kernel.count; begin += warp.count() * kernel.block) {
     const size_t left = kernel.count - begin;
@@ -93,7 +93,7 @@ COLL_HD void walk_elements(const Warp& warp, const Kernel& kernel) {
         uint32_t magnitude = 0;
         COLL_NO_UNROLL
         for (size_t i = static_cast<size_t>(lane); i < m; i += kWarp) {
-          const uint32_t one = Kernel::magnitude_of(kernel.value_at(begin + i));
+          const uint32_t one = Kernel::magnitude_of(kernel.value_at(where, begin + i));
           if (one > magnitude) magnitude = one;
         }
         Warp::at(largest, lane) = magnitude;
@@ -101,14 +101,14 @@ COLL_HD void walk_elements(const Warp& warp, const Kernel& kernel) {
       warp.max_of_groups(
           &largest, [](uint32_t& one) -> uint32_t& { return one; }, kWarp);
       warp.each([&](int lane) {
-        const auto at = [&](size_t i) { return static_cast<float>(kernel.value_at(begin + i)); };
-        Kernel::Format::emit_block(kernel.layout, kernel.out, begin, m, Warp::at(largest, lane), lane, at);
+        const auto at = [&](size_t i) { return static_cast<float>(kernel.value_at(where, begin + i)); };
+        Kernel::Format::emit_block(kernel.layout, where.out(), begin, m, Warp::at(largest, lane), lane, at);
       });
     } else {
       warp.each([&](int lane) {
         COLL_NO_UNROLL
         for (size_t i = static_cast<size_t>(lane); i < m; i += kWarp) {
-          kernel.emit_at(begin + i, kernel.value_at(begin + i));
+          kernel.emit_at(where, begin + i, kernel.value_at(where, begin + i));
         }
       });
     }
@@ -116,20 +116,20 @@ COLL_HD void walk_elements(const Warp& warp, const Kernel& kernel) {
 }
 
 template <int kUnroll, class Warp, class Kernel>
-COLL_HD void walk(const Warp& warp, const Kernel& kernel) {
+COLL_HD void walk(const Warp& warp, const Kernel& kernel, const Addresses<Kernel>& where) {
   if constexpr (Kernel::kScaled) {
     if (kernel.lanes_per_block > kWarp) {
-      walk_long_blocks(warp, kernel);
+      walk_long_blocks(warp, kernel, where);
     } else {
-      walk_units<kUnroll>(warp, kernel);
+      walk_units<kUnroll>(warp, kernel, where);
     }
     if (warp.index() == 0) {
-      warp.each([&](int lane) { Kernel::Format::pad(kernel.layout, kernel.out, lane); });
+      warp.each([&](int lane) { Kernel::Format::pad(kernel.layout, where.out(), lane); });
     }
   } else {
-    walk_units<kUnroll>(warp, kernel);
+    walk_units<kUnroll>(warp, kernel, where);
   }
-  walk_elements(warp, kernel);
+  walk_elements(warp, kernel, where);
 }
 
 }  // namespace coll::device

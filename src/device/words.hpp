@@ -29,6 +29,19 @@ struct Words {
 // The alignment that Words<kBytes> need.
 constexpr size_t words_alignment(size_t bytes) { return bytes < 16 ? bytes : 16; }
 
+// The same address, of which the compiler knows that it is in no memory of a block's or a thread's own: it does not
+// where it was read from memory, and then looks at each access.
+template <typename T>
+COLL_HD inline T* global(T* address) {
+#if defined(__CUDA_ARCH__)
+  size_t there;
+  asm("cvta.to.global.u64 %0, %1;" : "=l"(there) : "l"(address));  // __cvta_generic_to_global() is optimised away
+  return static_cast<T*>(__cvta_global_to_generic(there));
+#else
+  return address;
+#endif
+}
+
 template <size_t kBytes>
 COLL_HD inline Words<kBytes> load_words(const std::byte* from) {
   Words<kBytes> words;

@@ -25,6 +25,15 @@ TEST_P(Kernels, MakeTheHostsBytes) {
   }
 }
 
+TEST_P(Kernels, MakeTheSameBytesWithLateAddresses) {
+  for (const DataType type : {collFloat32, collBfloat16}) {
+    for (test::HopCase hop : test::hop_cases(GetParam(), type, 40)) {
+      hop.offset = 0;
+      ASSERT_EQ(test::compare_with_host(hop, test::run_late_on_machine), "") << test::describe(hop);
+    }
+  }
+}
+
 // More work than the grid has warps, so that each has many turns.
 TEST_P(Kernels, MakeTheHostsBytesOfLongBuffers) {
   for (const int messages : {0, 1, 2, 3}) {

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "compression/codec.hpp"
+#include "support/device_hops.hpp"
+#include "support/late_hop.hpp"
 
 namespace coll::test {
 
@@ -41,9 +43,7 @@ size_t message_bytes(const DeviceHop& hop) {
   return make_codec(spec, &codec).ok() ? codec->max_bytes(hop.count) : 0;
 }
 
-}  // namespace
-
-Status run_on_machine(const DeviceHop& hop) {
+Status run_copies(const DeviceHop& hop, bool late) {
   const size_t elements = hop.count * size_of(hop.type), message = message_bytes(hop);
   DeviceHop there = hop;
   DeviceCopy own, result;
@@ -65,8 +65,16 @@ Status run_on_machine(const DeviceHop& hop) {
   if (!in_place) COLL_TRY(result.make(to, bytes));
   const DeviceCopy& made = in_place ? own : result;
   (hop.coded != nullptr ? there.coded : there.native) = made.data();
-  COLL_TRY(machine_operations()->run(there, nullptr));
-  return made.copy_back(to);
+  void* words = nullptr;
+  if (late) COLL_TRY(machine_operations()->allocate_pinned((2 + addresses.size()) * sizeof(uint64_t), &words));
+  COLL_TRY(machine_operations()->run(late ? LateHop(there, static_cast<uint64_t*>(words)).hop() : there, nullptr));
+  COLL_TRY(made.copy_back(to));
+  return late ? machine_operations()->release_pinned(words) : Status();
 }
+
+}  // namespace
+
+Status run_on_machine(const DeviceHop& hop) { return run_copies(hop, false); }
+Status run_late_on_machine(const DeviceHop& hop) { return run_copies(hop, true); }
 
 }  // namespace coll::test

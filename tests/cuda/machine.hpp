@@ -29,5 +29,6 @@ class DeviceCopy {
 };
 
 Status run_on_machine(const DeviceHop& hop);
+Status run_late_on_machine(const DeviceHop& hop);  // all addresses are; buffers' are multiples of 16
 
 }  // namespace coll::test

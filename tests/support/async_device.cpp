@@ -27,8 +27,9 @@ collStream_t stream_of(uintptr_t handle) { return reinterpret_cast<collStream_t>
 
 struct AsyncDevice::State {
   HiddenMemory memory;
-  std::atomic<int> hops{0}, hops_done{0}, copies{0}, most_blocks{0}, prepared{0}, allocations{0};
+  std::atomic<int> shared{0}, hops{0}, hops_done{0}, copies{0}, most_blocks{0}, prepared{0}, allocations{0};
   std::atomic<size_t> copied_bytes{0};
+  std::atomic<bool> sharing_forbidden{false}, opening_forbidden{false};
   std::mutex mutex;
   Status failure;  // of the next hop or copy
   std::set<uintptr_t> captured, own_streams;
@@ -269,6 +270,26 @@ Status AsyncDevice::release_pinned(void* memory) const {
   return state_->memory.release(memory, MemoryKind::kPinned);
 }
 
+Status AsyncDevice::share(void* memory, DeviceShare* share) const {
+  if (state_->sharing_forbidden) return {collUnsupported, "this memory cannot be shared"};
+  HiddenMemory::Share shared;
+  COLL_TRY(state_->memory.share(memory, device_of_thread(), &shared));
+  ++state_->shared;
+  static_assert(sizeof shared <= sizeof share->bytes);
+  *share = {};
+  std::memcpy(share->bytes.data(), &shared, sizeof shared);
+  return {};
+}
+
+Status AsyncDevice::open_shared(const DeviceShare& share, void** memory) const {
+  if (state_->opening_forbidden) return {collUnsupported, "the devices do not reach each other's memory"};
+  HiddenMemory::Share shared;
+  std::memcpy(&shared, share.bytes.data(), sizeof shared);
+  return state_->memory.make_alias(shared, device_of_thread(), memory);
+}
+
+Status AsyncDevice::close_shared(void* memory) const { return state_->memory.drop_alias(memory, device_of_thread()); }
+
 Status AsyncDevice::allocate(size_t bytes, void** memory) const {
   ++state_->allocations;
   if (bytes > kMemoryBytes) return {collUnhandledCudaError, "out of memory"};
@@ -305,6 +326,12 @@ void AsyncDevice::capture(collStream_t stream, bool captured) {
   if (captured) state_->captured.insert(handle);
   if (!captured) state_->captured.erase(handle);
 }
+
+void AsyncDevice::forbid_sharing(bool forbidden) { state_->sharing_forbidden = forbidden; }
+
+void AsyncDevice::forbid_opening(bool forbidden) { state_->opening_forbidden = forbidden; }
+
+size_t AsyncDevice::reached() const { return state_->memory.aliases_reached(); }
 
 void AsyncDevice::fail_next(const char* what) {
   const std::lock_guard lock(state_->mutex);
@@ -348,6 +375,9 @@ size_t AsyncDevice::live() const {
   const std::lock_guard lock(state_->mutex);
   return state_->memory.live() + state_->own_streams.size();
 }
+
+int AsyncDevice::shared() const { return state_->shared; }
+size_t AsyncDevice::opened() const { return state_->memory.aliases(); }
 
 Status AsyncDevice::queue(collStream_t stream, WorkQueues::Work work) const {
   uintptr_t handle = 0;

@@ -49,6 +49,10 @@ class AsyncDevice final : public DeviceOperations {
   Status load_kernels() const override;
   Status allocate_pinned(size_t bytes, void** memory) const override;
   Status release_pinned(void* memory) const override;
+  Status share(void* memory, DeviceShare* share) const override;
+  // Each call gives other addresses, never the owner's, and either device reaches the other's memory.
+  Status open_shared(const DeviceShare& share, void** memory) const override;
+  Status close_shared(void* memory) const override;
   Status allocate(size_t bytes, void** memory) const override;
   Status release(void* memory) const override;
   Status make_timer(std::unique_ptr<DeviceTimer>* timer) const override;
@@ -64,7 +68,9 @@ class AsyncDevice final : public DeviceOperations {
 
   void hold_all(bool held);  // no work is started while true
   void capture(collStream_t stream, bool captured);
-  void fail_next(const char* what);  // the next hop or copy that is queued makes its stream fail
+  void forbid_sharing(bool forbidden);  // share() is collUnsupported while true
+  void forbid_opening(bool forbidden);  // open_shared() is
+  void fail_next(const char* what);     // the next hop or copy that is queued makes its stream fail
 
   // The work that could be doing something with the memory has to be done.
   void upload(void* device, const void* host, size_t bytes);
@@ -87,6 +93,9 @@ class AsyncDevice final : public DeviceOperations {
   static bool is_thread_at_a_device();  // the calling one
   // Allocations of either kind and streams that have not been given back.
   size_t live() const;
+  int shared() const;      // calls of share()
+  size_t reached() const;  // how often work has reached memory that was opened
+  size_t opened() const;   // and not closed yet, by open_shared()
 
  private:
   struct State;

@@ -1,9 +1,11 @@
 #include "support/device_work.hpp"
 
 #include <cstring>
+#include <deque>
 #include <memory>
 
 #include "compression/codec.hpp"
+#include "device/late.hpp"
 #include "support/emulated_kernels.hpp"
 
 namespace coll::test {
@@ -30,6 +32,18 @@ Status reach_flag(const HiddenMemory& memory, const uint32_t* flag, HiddenMemory
   return memory.reach(flag, sizeof(*flag), HiddenMemory::kAnyDevice, reached);
 }
 
+// What the word of a late address holds now.
+Status read_word(const HiddenMemory& memory, const void* address, uint64_t* held) {
+  const uint64_t* const word = word_of(address);
+  if (reinterpret_cast<uintptr_t>(word) % sizeof(*word) != 0 || memory.owner_of(word).kind != MemoryKind::kPinned) {
+    return {collUnhandledCudaError, "a late address is in a word of pinned memory"};
+  }
+  HiddenMemory::Reached reached;
+  COLL_TRY(memory.reach(word, sizeof(*word), HiddenMemory::kAnyDevice, &reached));
+  *held = resolve(late(reinterpret_cast<const uint64_t*>(reached.at)));
+  return {};
+}
+
 }  // namespace
 
 StoredHop::StoredHop(const DeviceHop& hop)
@@ -42,11 +56,16 @@ Status StoredHop::run(const HiddenMemory& memory, int device) const {
   hop.codec = codec_;
   COLL_TRY(message_bytes(hop, &coded));
   std::vector<HiddenMemory::Reached> held;
+  std::deque<uint64_t> words;
+  // What is late stays late, with another word: hops with such addresses are dispatched differently.
   const auto reach = [&](auto** pointer, size_t bytes) -> Status {
     HiddenMemory::Reached& reached = held.emplace_back();
     if (bytes == 0) return {};
-    COLL_TRY(memory.reach(*pointer, bytes, device, &reached));
-    *pointer = reached.at;
+    uint64_t address = reinterpret_cast<uintptr_t>(*pointer);
+    if (is_late(*pointer)) COLL_TRY(read_word(memory, *pointer, &address));
+    COLL_TRY(memory.reach(reinterpret_cast<const void*>(address), bytes, device, &reached));
+    const auto at = reinterpret_cast<uintptr_t>(reached.at);
+    *pointer = is_late(*pointer) ? late(&words.emplace_back(at)) : reached.at;
     return {};
   };
   std::vector<const void*> messages = messages_;

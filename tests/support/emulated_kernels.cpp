@@ -1,6 +1,7 @@
 #include "support/emulated_kernels.hpp"
 
 #include <cstring>
+#include <vector>
 
 #include "compression/fp8e4m3/device.hpp"
 #include "compression/fp8e5m2/device.hpp"
@@ -19,9 +20,13 @@ struct EmulatedRunner {
 
   template <class Kernel>
   Status operator()(const Kernel& kernel) const {
+    using Addresses = device::Addresses<Kernel>;
+    std::vector<uint64_t> table(Addresses::table_size(kernel));
     for (size_t cta = 0; cta < grid.ctas; ++cta) {
+      Addresses::fill(kernel, 0, 1, table.data());
       for (size_t warp = 0; warp < grid.warps; ++warp) {
-        device::walk<device::unroll_of<Kernel>()>(device::HostWarp{cta, grid.ctas, warp, grid.warps}, kernel);
+        device::walk<device::unroll_of<Kernel>()>(device::HostWarp{cta, grid.ctas, warp, grid.warps}, kernel,
+                                                  Addresses(table.data()));
       }
     }
     return {};
@@ -32,9 +37,19 @@ struct EmulatedRunner {
   }
 };
 
+Status check_late(const void* address) {
+  const bool odd = is_late(address) && resolve(address) % kLateGrain != 0;
+  return odd ? Status(collInternalError, "a late address lies within a line") : Status();
+}
+
 }  // namespace
 
 Status run_emulated(const DeviceHop& hop, const EmulatedGrid& grid) {
+  for (const void* const address :
+       {hop.own, static_cast<const void*>(hop.native), static_cast<const void*>(hop.coded)}) {
+    COLL_TRY(check_late(address));
+  }
+  for (const void* const message : hop.messages) COLL_TRY(check_late(message));
   const EmulatedRunner runner{grid};
   if (hop.codec == "fp16") return device::run_coded<device::ArrayFormat<device::Float16, true>>(hop, runner);
   if (hop.codec == "bf16") return device::run_coded<device::ArrayFormat<device::Bfloat16, true>>(hop, runner);

@@ -98,6 +98,10 @@ class FakeDevice final : public DeviceOperations {
   Status load_kernels() const override { return {}; }
   Status allocate_pinned(size_t bytes, void** memory) const override { return allocate_aligned(bytes, kPage, memory); }
   Status release_pinned(void* memory) const override { return release(memory); }
+  // Its users are alone with it.
+  Status share(void*, DeviceShare*) const override { return {collUnsupported, "nobody to share memory with"}; }
+  Status open_shared(const DeviceShare&, void**) const override { return {collUnsupported, "nobody shares memory"}; }
+  Status close_shared(void*) const override { return {collUnsupported, "nobody shares memory"}; }
   Status allocate(size_t bytes, void** memory) const override { return allocate_aligned(bytes, kAlignment, memory); }
   Status release(void* memory) const override {
     std::free(memory);

@@ -5,12 +5,13 @@
 
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 namespace coll::test {
 namespace {
 
 constexpr int kUsed = 0xa5;            // what new memory of a device holds: it is not cleared
-constexpr size_t kMostReleased = 256;  // allocations whose addresses are not given out again yet
+constexpr size_t kMostReleased = 256;  // allocations and aliases whose addresses are not given out again yet
 
 std::byte* map_file(int file, size_t bytes, int protection) {
   void* const at = ::mmap(nullptr, bytes, protection, MAP_SHARED, file, 0);
@@ -50,6 +51,15 @@ MappedPages::~MappedPages() {
   if (hidden_ && outside_ != nullptr) ::munmap(outside_, bytes_);
 }
 
+Status ReservedAddresses::make(size_t bytes, std::shared_ptr<ReservedAddresses>* addresses) {
+  void* const begin = ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (begin == MAP_FAILED) return {collSystemError, "no addresses"};
+  addresses->reset(new ReservedAddresses(static_cast<std::byte*>(begin), bytes));
+  return {};
+}
+
+ReservedAddresses::~ReservedAddresses() { ::munmap(begin_, bytes_); }
+
 Status HiddenMemory::allocate(size_t bytes, const MemoryOwner& owner, void** memory) {
   *memory = nullptr;
   if (bytes == 0) return {};
@@ -58,7 +68,7 @@ Status HiddenMemory::allocate(size_t bytes, const MemoryOwner& owner, void** mem
   if (owner.kind == MemoryKind::kDevice) std::memset(pages->inside(), kUsed, bytes);
   *memory = pages->outside();
   const std::lock_guard lock(mutex_);
-  ranges_[pages->outside()] = {bytes, owner, pages};
+  ranges_[pages->outside()] = {bytes, owner, pages, ++numbers_};
   return {};
 }
 
@@ -66,14 +76,13 @@ Status HiddenMemory::release(const void* memory, MemoryKind kind) {
   if (memory == nullptr) return {};
   const std::lock_guard lock(mutex_);
   const auto found = ranges_.find(static_cast<const std::byte*>(memory));
-  if (found == ranges_.end() || found->second.pages == nullptr || found->second.owner.kind != kind) {
+  if (found == ranges_.end() || found->second.number == 0 || found->second.owner.kind != kind) {
     return {collUnhandledCudaError, text("nothing to release at ", hexadecimal(memory))};
   }
   if (kind == MemoryKind::kDevice) {
     const MappedPages& pages = *found->second.pages;
     ::madvise(pages.inside(), pages.bytes(), MADV_REMOVE);  // who still reads there finds zeros
-    released_.push_back(found->second.pages);
-    if (released_.size() > kMostReleased) released_.pop_front();
+    keep_addresses(found->second.pages);
   }
   ranges_.erase(found);
   return {};
@@ -87,6 +96,60 @@ void HiddenMemory::own(const void* begin, size_t bytes, const MemoryOwner& owner
 void HiddenMemory::disown(const void* begin) {
   const std::lock_guard lock(mutex_);
   ranges_.erase(static_cast<const std::byte*>(begin));
+}
+
+Status HiddenMemory::share(const void* memory, int device, Share* share) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = ranges_.find(static_cast<const std::byte*>(memory));
+  if (found == ranges_.end() || found->second.number == 0 || found->second.owner.kind != MemoryKind::kDevice) {
+    return {collUnsupported, text("no allocation of device memory to share at ", hexadecimal(memory))};
+  }
+  if (found->second.owner.device != device) return {collUnhandledCudaError, "another device's memory is shared"};
+  *share = {memory, found->second.number};
+  return {};
+}
+
+Status HiddenMemory::make_alias(const Share& share, int device, void** alias) {
+  const auto* const begin = static_cast<const std::byte*>(share.memory);
+  const std::lock_guard lock(mutex_);
+  const auto found = ranges_.find(begin);
+  if (found == ranges_.end() || share.number == 0 || found->second.number != share.number) {
+    return {collUnhandledCudaError, text("what was shared at ", hexadecimal(begin), " has been released")};
+  }
+  std::shared_ptr<ReservedAddresses> addresses;
+  COLL_TRY(ReservedAddresses::make(found->second.pages->bytes(), &addresses));
+  *alias = addresses->begin();
+  const MemoryOwner owner{MemoryKind::kDevice, device};
+  ranges_[addresses->begin()] = {found->second.bytes, owner, found->second.pages, 0, addresses, begin};
+  return {};
+}
+
+Status HiddenMemory::drop_alias(const void* alias, int device) {
+  const std::lock_guard lock(mutex_);
+  const auto found = ranges_.find(static_cast<const std::byte*>(alias));
+  if (found == ranges_.end() || found->second.alias == nullptr || found->second.owner.device != device) {
+    return {collUnhandledCudaError, text("device ", device, " has nothing open at ", hexadecimal(alias))};
+  }
+  keep_addresses(found->second.alias);
+  ranges_.erase(found);
+  return {};
+}
+
+size_t HiddenMemory::aliases() const {
+  const std::lock_guard lock(mutex_);
+  size_t count = 0;
+  for (const auto& [begin, range] : ranges_) count += range.alias != nullptr ? 1 : 0;
+  return count;
+}
+
+bool HiddenMemory::is_released(const Range& alias) const {
+  const auto found = ranges_.find(alias.reaches);
+  return found == ranges_.end() || found->second.pages != alias.pages;
+}
+
+void HiddenMemory::keep_addresses(std::shared_ptr<const void> of) {
+  released_.push_back(std::move(of));
+  if (released_.size() > kMostReleased) released_.pop_front();
 }
 
 MemoryOwner HiddenMemory::owner_of(const void* address) const {
@@ -108,16 +171,18 @@ Status HiddenMemory::reach(const void* address, size_t bytes, int device, Reache
   if (device != kAnyDevice && range.owner.kind == MemoryKind::kDevice && range.owner.device != device) {
     return illegal(address, bytes, text("work on device ", device, " in memory of device ", range.owner.device));
   }
+  if (range.alias != nullptr && is_released(range)) return illegal(address, bytes, "its owner has released it");
   // Only the map's key makes it const; work that reads alone does not write there.
   std::byte* const inside = range.pages != nullptr ? range.pages->inside() : const_cast<std::byte*>(begin);
   *reached = {inside + offset, range.pages};
+  if (range.alias != nullptr) ++aliases_reached_;
   return {};
 }
 
 size_t HiddenMemory::live() const {
   const std::lock_guard lock(mutex_);
   size_t count = 0;
-  for (const auto& [begin, range] : ranges_) count += range.pages != nullptr ? 1 : 0;
+  for (const auto& [begin, range] : ranges_) count += range.number != 0 ? 1 : 0;
   return count;
 }
 

@@ -11,6 +11,7 @@
 #include "device/cuda/loading.hpp"
 #include "device/cuda/owners.hpp"
 #include "device/cuda/pinned.hpp"
+#include "device/cuda/sharing.hpp"
 #include "device/cuda/uncaptured.hpp"
 #include "device/kernels.hpp"
 #include "device/operations.hpp"
@@ -58,6 +59,7 @@ class Operations final : public DeviceOperations {
     for (int i = 0; i < devices; ++i) COLL_TRY(find_shape(i, &shapes_[static_cast<size_t>(i)]));
     COLL_TRY(Contexts::find(&contexts_));
     COLL_TRY(Owners::find(&owners_));
+    COLL_TRY(Sharing::find(&sharing_));
     return FlagOrders::find(&order_);
   }
 
@@ -147,6 +149,17 @@ class Operations final : public DeviceOperations {
 
   Status allocate_pinned(size_t bytes, void** memory) const override { return pinned_.allocate(bytes, memory); }
   Status release_pinned(void* memory) const override { return pinned_.release(memory); }
+  Status share(void* memory, DeviceShare* share) const override { return sharing_.share(memory, share); }
+  Status open_shared(const DeviceShare& share, void** memory) const override {
+    int device = 0;
+    COLL_TRY(current(&device));
+    return sharing_.open(share, device, memory);
+  }
+  Status close_shared(void* memory) const override {
+    int device = 0;
+    COLL_TRY(current(&device));
+    return sharing_.close(memory, device);
+  }
 
   Status allocate(size_t bytes, void** memory) const override {
     const Uncaptured uncaptured;
@@ -168,6 +181,7 @@ class Operations final : public DeviceOperations {
   Contexts contexts_;
   Owners owners_;
   FlagOrders order_;
+  Sharing sharing_;
   mutable PinnedPages pinned_;
   mutable KernelLoader loader_;
   std::atomic<int> threads_{0}, blocks_per_sm_{0};

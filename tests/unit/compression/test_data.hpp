@@ -68,7 +68,9 @@ inline std::vector<float> gradients_with_hard_values(size_t count, unsigned seed
 class GuardedBuffer {
  public:
   explicit GuardedBuffer(size_t bytes, size_t offset = 0)
-      : bytes_(bytes), offset_(offset), memory_(kGuard + offset + bytes + kGuard, kMark) {}
+      : bytes_(bytes), offset_(offset), memory_(kGuard + kAligned + offset + bytes + kGuard, kMark) {
+    offset_ += kAligned - (reinterpret_cast<uintptr_t>(memory_.data()) + kGuard) % kAligned;
+  }
 
   std::byte* data() { return memory_.data() + kGuard + offset_; }
   float* floats() { return reinterpret_cast<float*>(data()); }
@@ -83,6 +85,7 @@ class GuardedBuffer {
 
  private:
   static constexpr size_t kGuard = 64;
+  static constexpr size_t kAligned = 256;  // as allocations of devices are
   static constexpr std::byte kMark{0xa5};
   size_t bytes_;
   size_t offset_;

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "compression/codec.hpp"
+#include "device/late.hpp"
 
 namespace coll::test {
 namespace {
@@ -52,6 +53,11 @@ class AsyncDeviceTest : public ::testing::Test {
     DeviceHop hop{.codec = "none", .count = kCount, .own = from, .messages = messages, .native = to};
     return device_.run(hop, stream);
   }
+  Status copied(void* to, const void* from, collStream_t stream) {
+    const DeviceHop hop{.codec = "none", .count = kCount, .own = from, .native = to};
+    return device_.run(hop, stream);
+  }
+  static uint64_t address_of(const void* memory) { return reinterpret_cast<uintptr_t>(memory); }
   Status failure_of(const Status& queued, collStream_t stream) {
     EXPECT_TRUE(queued.ok()) << queued.message();
     return device_.synchronize(stream);
@@ -239,6 +245,45 @@ TEST_F(AsyncDeviceTest, HopsStayWithinTheirMemory) {
   EXPECT_EQ(encoded(short_of, "int8", 64).code(), collUnhandledCudaError);
   ASSERT_TRUE(device_.release(enough).ok());
   ASSERT_TRUE(device_.release(short_of).ok());
+}
+
+TEST_F(AsyncDeviceTest, ReadsLateAddressesWhenTheHopRuns) {
+  std::array<uint64_t, 2> words{};
+  device_.own(words.data(), sizeof words, MemoryKind::kPinned, -1);
+  EXPECT_TRUE(device_.await_flag(stream_, flag_, 1).ok());
+  EXPECT_TRUE(doubled(late(&words[1]), late(&words[0]), stream_).ok());
+  EXPECT_TRUE(device_.await_flag(stream_, flag_, 2).ok());
+  EXPECT_TRUE(copied(late(&words[0]), late(&words[1]), stream_).ok());
+  std::this_thread::sleep_for(kLong);
+  words = {address_of(a_), address_of(b_)};
+  __atomic_store_n(flag_, 1, __ATOMIC_RELEASE);
+  while (device_.hops_done() < 1) std::this_thread::yield();
+  words[0] = address_of(c_);  // another's turn
+  __atomic_store_n(flag_, 2, __ATOMIC_RELEASE);
+  ASSERT_TRUE(device_.synchronize(stream_).ok());
+  EXPECT_EQ(content(a_), values_);
+  for (float& value : values_) value *= 2;
+  EXPECT_EQ(content(b_), values_);
+  EXPECT_EQ(content(c_), values_);
+  device_.disown(words.data());
+}
+
+TEST_F(AsyncDeviceTest, RefusesLateAddressesThatItCannotHave) {
+  void* more = nullptr;
+  ASSERT_TRUE(device_.allocate(kBytes + 16, &more).ok());
+  std::array<uint64_t, 3> words{address_of(a_), address_of(more) + 16, address_of(values_.data())};
+  auto refused = [&, i = 0](const void* from) mutable {
+    const collStream_t stream = device_.user_stream(++i);  // streams keep their failures
+    return failure_of(doubled(b_, from, stream), stream).code();
+  };
+  EXPECT_EQ(refused(late(words.data())), collUnhandledCudaError);  // pageable words
+  EXPECT_EQ(refused(late(static_cast<const uint64_t*>(a_))), collUnhandledCudaError);
+  device_.own(words.data(), sizeof words, MemoryKind::kPinned, -1);
+  EXPECT_EQ(refused(late(words.data())), collSuccess);
+  EXPECT_EQ(refused(late(&words[1])), collInternalError);       // within a line
+  EXPECT_EQ(refused(late(&words[2])), collUnhandledCudaError);  // of pageable memory
+  device_.disown(words.data());
+  ASSERT_TRUE(device_.release(more).ok());
 }
 
 TEST_F(AsyncDeviceTest, KeepsWhatTheKernelsRefuse) { EXPECT_EQ(encoded(b_, "zip", 1).code(), collUnsupported); }

@@ -1,8 +1,13 @@
 // The device's kernels on the host, lane by lane, against what the host's own code makes of the same hops.
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cstring>
+
 #include "support/device_hops.hpp"
 #include "support/emulated_kernels.hpp"
+#include "support/late_hop.hpp"
+#include "unit/compression/test_data.hpp"
 
 namespace coll {
 namespace {
@@ -23,11 +28,50 @@ TEST_P(Kernels, MakeTheHostsBytes) {
   }
 }
 
+// All addresses late, and some of them.
+TEST_P(Kernels, MakeTheSameBytesWithLateAddresses) {
+  const std::string spec = GetParam();
+  for (int type = 0; type < collNumTypes; ++type) {
+    const auto data_type = static_cast<DataType>(type);
+    if (spec != "none" && !info(data_type).is_float) continue;
+    for (test::HopCase hop : test::hop_cases(spec, data_type, 40)) {
+      hop.offset = 0;
+      for (const uint64_t which : {~uint64_t{0}, uint64_t{1} << hop.seed % 4, uint64_t{hop.seed}}) {
+        const auto machine = [&](const DeviceHop& device) {
+          std::vector<uint64_t> words(2 + device.messages.size());
+          return test::run_emulated(test::LateHop(device, words.data(), which).hop());
+        };
+        ASSERT_EQ(test::compare_with_host(hop, machine), "") << test::describe(hop) << " late " << which;
+      }
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Specs, Kernels, ::testing::ValuesIn(test::hop_specs()), [](const auto& test) {
   std::string label = test.param;
   for (char& c : label) c = c == ':' || c == '=' || c == ',' ? '_' : c;
   return label;
 });
+
+// NaN keep their bits, as in a copy.
+TEST(KernelDispatch, CopiesToAndFromLateAddresses) {
+  for (const DataType type : {collFloat16, collFloat32, collFloat64, collInt8}) {
+    for (const size_t count : {size_t{1}, size_t{37}, size_t{5000}}) {
+      const std::vector<std::byte> from = test::make_elements(type, count, test::HopData::kAnyBits, 3);
+      for (const uint64_t which : {1, 2, 3}) {
+        testing::GuardedBuffer own(from.size()), native(from.size());
+        std::memcpy(own.data(), from.data(), from.size());
+        DeviceHop hop{"none", 1, type, collSum, count};
+        hop.own = own.data();
+        hop.native = native.data();
+        std::array<uint64_t, 2> words{};
+        ASSERT_TRUE(test::run_emulated(test::LateHop(hop, words.data(), which).hop()).ok());
+        EXPECT_EQ(test::first_difference(from, native.data()), "") << info(type).name << " " << count;
+        EXPECT_TRUE(native.guards_intact());
+      }
+    }
+  }
+}
 
 TEST(KernelDispatch, RefusesWhatHasNoKernel) {
   float element = 1;
