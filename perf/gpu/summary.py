@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""One table of a GPU run: each kernel beside the device's copy and PyTorch, at 64 MiB and more, and whether the targets
-are met. Writes all rows as CSV. Exit status 1 where a target is missed or a result is wrong.
+"""Two tables of a GPU run: each kernel beside the device's copy and PyTorch, at 64 MiB and more, and allreduces of ranks
+that share the GPU beside the time that their bytes need; and whether the targets are met. Writes all rows as CSV. Exit
+status 1 where a target is missed or a result is wrong.
 
-usage: summary.py FOLDER OUT.csv    FOLDER: the CSVs of perf/gpu/run
+usage: summary.py FOLDER KERNELS.csv COLLECTIVES.csv    FOLDER: the CSVs of perf/gpu/run
 """
 
 import csv
@@ -12,6 +13,9 @@ import sys
 COPY_SHARE = 0.9  # of the device's copy bandwidth, from 64 MiB
 FUSED_SPEEDUP = 1.8  # over decode, reduce and encode one after the other
 FROM_BYTES = 64 << 20
+LENT_SHARE = 0.7  # of the time that an allreduce's bytes need at the device's copy bandwidth
+PINNED_SHARE = 0.85  # ... that its messages need at the rate of pinned memory, both ways
+JUDGED_BYTES = 256 << 20  # exact allreduces of so many, between two ranks
 RUNS = (("ranks2", 2), ("ranks8", 8), ("bfloat16", 2), ("long", 2))
 
 
@@ -62,19 +66,74 @@ def table(rows, peers):
     return lines, misses
 
 
+def needed_us(row, ranks, lent, copy_gbs, pinned_gbs):
+    """Microseconds that the allreduce's bytes take: inputs read, outputs written, messages written and read once."""
+    elements, messages = 2 * ranks * int(row["size_bytes"]), 2 * ranks * int(row["sent_bytes"])
+    if lent:
+        return (elements + messages) / copy_gbs / 1e3
+    return messages / 2 / pinned_gbs / 1e3  # each way
+
+
+def collectives(folder, kernels):
+    """Rows of allreduces, with the share of their time that their bytes need."""
+    pinned = read(os.path.join(folder, "pcie.csv"))
+    copies = [float(row["memcpy_gbs"]) for row in kernels if int(row["size_bytes"]) == JUDGED_BYTES]
+    if not pinned or not copies:
+        return []
+    rows = []
+    for ranks in (2, 4):
+        for p2p in (1, 0):
+            for row in read(os.path.join(folder, f"all_reduce_{ranks}_p2p{p2p}.csv")):
+                us = needed_us(row, ranks, p2p == 1, max(copies), float(pinned[0]["each_way_gbs"]))
+                rows.append({"ranks": ranks, "p2p": p2p, "needed_us": f"{us:.2f}",
+                             "share": f"{us / float(row['p50_us']):.3f}", **row})
+    return rows
+
+
+def judge_collective(row):
+    missed = [] if row["wrong"] in ("", "0") else [f"{row['wrong']} elements out of bounds"]
+    judged = row["ranks"] == 2 and row["codec"] == "none" and int(row["size_bytes"]) == JUDGED_BYTES
+    due = LENT_SHARE if row["p2p"] == 1 else PINNED_SHARE
+    if judged and float(row["share"]) < due:
+        missed.append(f"< {due} of what its bytes need")
+    return ", ".join(missed)
+
+
+def collective_table(rows):
+    lines = [f"{'bytes':>10} {'ranks':>5} {'way':6} {'codec':6} {'us':>9} {'needed us':>9} {'share':>5}  missed"]
+    misses = 0
+    for row in rows:
+        missed = judge_collective(row)
+        misses += missed != ""
+        way = "device" if row["p2p"] == 1 else "pinned"
+        lines.append(f"{row['size_bytes']:>10} {row['ranks']:>5} {way:6} {row['codec']:6} {float(row['p50_us']):>9.1f} "
+                     f"{row['needed_us']:>9} {float(row['share']):>5.2f}  {missed}".rstrip())
+    return lines, misses
+
+
+def write(path, rows):
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def main():
-    folder, out = sys.argv[1:3]
+    folder, kernels_csv, collectives_csv = sys.argv[1:4]
     rows = measured(folder)
     if not rows:
         sys.exit("summary.py: nothing was measured")
     peers = {(row["codec"], row["operation"]): row["p50_us"] for row in read(os.path.join(folder, "torch.csv"))}
-    with open(out, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write(kernels_csv, rows)
     lines, misses = table(rows, peers)
     print("\n".join(lines))
-    return 1 if misses else 0
+    reduced = collectives(folder, rows)
+    if not reduced:
+        sys.exit("summary.py: no allreduce, or no copy beside it, was measured")
+    write(collectives_csv, reduced)
+    lines, late = collective_table(reduced)
+    print("\n" + "\n".join(lines))
+    return 1 if misses + late else 0
 
 
 if __name__ == "__main__":

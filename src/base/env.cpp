@@ -181,6 +181,10 @@ constexpr EnvVariable kRegistry[] = {
      "Calls on device buffers of at most so many bytes are copied to pinned memory and run on the host; longer ones "
      "run on the device, as kernels. By default all are staged: see docs/gpu.md.",
      parse_bytes<&Env::staged_bytes, 1>, show_bytes<&Env::staged_bytes>},
+    {"COLL_P2P", Scope::kLocal, "0 or 1", "1",
+     "Whether kernels of this rank and of others on its node read messages in the memory of the device that made them; "
+     "0: messages go by pinned memory.",
+     parse_int<&Env::p2p, 0, 1>, show_int<&Env::p2p>},
     {"COLL_BOOTSTRAP_IFNAME", Scope::kLocal, "interface", "",
      "Network interface whose address `collGetUniqueId` puts into the id.", parse_text<&Env::bootstrap_ifname>,
      show_text<&Env::bootstrap_ifname>},

@@ -48,6 +48,7 @@ struct DeviceBuffers {
   bool scalar = false;  // of an operator that multiplies first
   bool reached = true;  // whether the device reaches all of the call's buffers
   bool steps = false;   // the plan's steps run there, too; else the call is staged
+  bool lends = true;    // ... and what they send may stay there, where peers read it
   bool any() const { return send || recv || scalar; }
 };
 

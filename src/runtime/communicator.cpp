@@ -59,8 +59,14 @@ WaitingCall Operation::waiting() const {
 Communicator::Communicator(Foundation foundation)
     : base_(std::move(foundation)),
       watchdog_(*base_.fabric, *base_.log, base_.rank, base_.nranks, base_.config.timeout_ms),
-      around_{base_.fabric.get(), base_.process->staging().get(), &stats_, base_.rank,
-              base_.nranks,       base_.config.check == 2},
+      device_peers_(*base_.fabric, base_.rank, base_.nranks),
+      around_{base_.fabric.get(),
+              base_.process->staging().get(),
+              &stats_,
+              base_.rank,
+              base_.nranks,
+              base_.config.check == 2,
+              lends_device_memory() ? &device_peers_ : nullptr},
       progress_thread_allowed_(decide_progress_thread()),
       spins_(base_.topology.oversubscribed() ? 0 : kSpins),
       sends_(static_cast<size_t>(base_.nranks)),
@@ -71,7 +77,14 @@ Communicator::Communicator(Foundation foundation)
 Communicator::~Communicator() {
   // A device's stream may be past a call that still has to be struck off here.
   if (!lines_.empty()) static_cast<void>(finalize());
-  for (const auto& [stream, line] : lines_) line->close(memory_still_accessed_);
+  bool idle = true;
+  for (const auto& [stream, line] : lines_) idle &= line->close(memory_still_accessed_);
+  if (idle) close_device_peers();  // else kernels may still read there
+}
+
+// What a checksum is of, the host has to see.
+bool Communicator::lends_device_memory() const {
+  return base_.nranks > 1 && base_.config.check != 2 && base_.config.env.p2p == 1;
 }
 
 bool Communicator::decide_progress_thread() const {
@@ -247,16 +260,23 @@ Status Communicator::step(Operation& operation, bool* moved, bool* done) {
 }
 
 Status Communicator::finalize() {
-  const auto visit = base_.process->visit();
   Backoff backoff(base_.topology.oversubscribed());
   // On a communicator that has failed, every operation fails at once and leaves its stream.
-  for (int turn = 1; pending(); ++turn) {
-    bool moved = false;
-    base_.process->advance_streams(&moved);
-    backoff.pause(moved);
-    if (turn % kTurnsPerLook == 0) static_cast<void>(look_at_devices());  // what has failed there is not coming
+  while (pending()) {
+    advance_pending(&backoff);
+    // What has failed there is not coming. Not in a visit, as the driver may wait for what the progress thread does.
+    if (pending()) static_cast<void>(look_at_devices());
   }
   return failure();
+}
+
+void Communicator::advance_pending(Backoff* backoff) {
+  const auto visit = base_.process->visit();
+  for (int turn = 0; pending() && turn < kTurnsPerLook; ++turn) {
+    bool moved = false;
+    base_.process->advance_streams(&moved);
+    backoff->pause(moved);
+  }
 }
 
 Status Communicator::aborted() const { return {collRemoteError, "the communicator was aborted with collCommAbort()"}; }

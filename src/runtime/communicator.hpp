@@ -28,6 +28,7 @@
 
 namespace coll {
 
+class Backoff;
 class Communicator;
 class Stream;
 
@@ -158,12 +159,16 @@ class Communicator {
   Status begin_transfer(const Call& call, std::unique_ptr<Operation>* operation);
   Status make_execution(const Call& call, uint64_t sequence, bool agree, std::unique_ptr<Execution>* execution);
   Status move_on(Operation& operation, bool* moved);
+  void advance_pending(Backoff* backoff);
   // Calls on devices, in device_calls.cpp.
   std::vector<std::shared_ptr<DeviceLine>> lines() const;
   void forget_idle_lines();
+  bool lends_device_memory() const;
+  void close_device_peers();
   Status locate(const DeviceOperations& operations, Call* call, int* device) const;
   Status find_line(int device, collStream_t handle, std::shared_ptr<DeviceLine>* line);
   Status may_use_device(int device) const;
+  Status reserve(DeviceLine& line, int device, Call* call);
   DeviceRoom find_room(const DeviceLine& line, Call* call);
   bool selects_device(const Call& call, Selection* selection);
   Status run_on_line(const Call& call, DeviceLine& line);
@@ -197,6 +202,7 @@ class Communicator {
 
   Foundation base_;
   Watchdog watchdog_;
+  DevicePeers device_peers_;
   Surroundings around_;
   const bool progress_thread_allowed_;
   const int spins_;  // looks at what short calls wait for before a waiting rank gives its core away

@@ -95,16 +95,36 @@ Status Communicator::place(collStream_t handle, Call* call, std::shared_ptr<Stre
   if (device < 0) COLL_TRY(operations->current(&device));
   std::shared_ptr<DeviceLine> line;
   COLL_TRY(find_line(device, handle, &line));
-  COLL_TRY(line->reserve(find_room(*line, call)));
+  COLL_TRY(reserve(*line, device, call));
   *stream = std::move(line);
   return {};
+}
+
+Status Communicator::reserve(DeviceLine& line, int device, Call* call) {
+  const DeviceRoom room = find_room(line, call);
+  COLL_TRY(line.reserve(room, &call->on_device.lends));
+  if (room.words == 0) return {};
+  const DeviceOperations& operations = line.operations();
+  return on_device(operations, device, [&] {
+    device_peers_.open(operations, *base_.log);
+    return Status();
+  });
+}
+
+void Communicator::close_device_peers() {
+  const DeviceOperations* const operations = base_.process->devices().known();
+  if (operations == nullptr || device_ < 0) return;
+  static_cast<void>(on_device(*operations, device_, [&] {
+    device_peers_.close(*operations);
+    return Status();
+  }));
 }
 
 // How the call will run, and what that takes.
 DeviceRoom Communicator::find_room(const DeviceLine& line, Call* call) {
   Selection selection;
   if (selects_device(*call, &selection)) {
-    const DeviceRoom room = device_room(*call, selection);
+    const DeviceRoom room = device_room(*call, selection, around_.device_peers);
     call->on_device.steps = line.takes(room.orders);
     if (call->on_device.steps) return room;
   }
@@ -169,7 +189,8 @@ Status Communicator::find_line(int device, collStream_t handle, std::shared_ptr<
     return {};
   }
   if (lines_.size() >= kMostLines) forget_idle_lines();
-  auto made = std::make_shared<DeviceLine>(base_.process->devices(), device, handle, base_.config.env.max_ctas);
+  auto made =
+      std::make_shared<DeviceLine>(base_.process->devices(), device_peers_, device, handle, base_.config.env.max_ctas);
   if (Status status = made->open(); !status.ok()) {
     made->close(true);
     return status;

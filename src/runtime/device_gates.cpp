@@ -5,7 +5,7 @@
 namespace coll {
 
 namespace {
-constexpr size_t kAtOnce = 64;
+constexpr size_t kAtOnce = 16;
 }
 
 Status DeviceGatePool::take(const DeviceOperations& operations, DeviceGate** gate) {

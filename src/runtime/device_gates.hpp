@@ -4,6 +4,7 @@
 // freed, only handed on, and their numbers go on counting: who looks late sees more than it waits for.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <mutex>
@@ -18,8 +19,11 @@ inline bool has_come_to(uint32_t now, uint32_t then) { return static_cast<int32_
 
 // Of one stream. The words are in cache lines of their own.
 struct DeviceGate {
+  static constexpr size_t kAddresses = 256;
   alignas(64) uint32_t opened;  // by the host: what waits for this number, or one before it, may go on
   alignas(64) uint32_t passed;  // by the stream: how far it is
+  // Late addresses of what the stream runs (device/late.hpp); told before the gate opens for it.
+  alignas(64) std::array<uint64_t, kAddresses> addresses;
 
   uint32_t now_passed() const {
     return std::atomic_ref<uint32_t>(const_cast<uint32_t&>(passed)).load(std::memory_order_acquire);

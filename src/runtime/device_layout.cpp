@@ -1,11 +1,14 @@
 #include "runtime/device_layout.hpp"
 
+#include "device/late.hpp"
 #include "runtime/device_hops.hpp"
 #include "runtime/step.hpp"
 
 namespace coll {
 
 namespace {
+
+static_assert(kLineGrain % kLateGrain == 0);  // what words hold begins a piece
 
 // Memory that is given out piece by piece; what lies there does not matter to whoever asks how much is needed.
 class Pieces {
@@ -23,11 +26,21 @@ class Pieces {
   size_t taken_ = 0;
 };
 
+// What it receives it sends on as it came: the host does that.
+bool hands_on(const Step& step) { return !step.reduce && step.from.count > 0 && step.to.count > 0; }
+
 // Walks through the steps as an execution does.
 class Walk {
  public:
-  Walk(const Call& call, const Plan& plan, size_t chunk, std::byte* pinned, std::byte* device)
-      : call_(call), plan_(plan), chunk_(chunk), pinned_(pinned), device_(device) {}
+  Walk(const Call& call, const Plan& plan, const DevicePeers* peers, size_t chunk, const DeviceMemory& memory)
+      : call_(call),
+        plan_(plan),
+        peers_(peers),
+        chunk_(chunk),
+        word_(memory.words),
+        pinned_(memory.pinned),
+        device_(memory.device),
+        shared_(memory.shared) {}
 
   DeviceChunk lay_out() {
     slots_.resize(static_cast<size_t>(plan_.slots));
@@ -35,7 +48,7 @@ class Walk {
     each_part([this](const Step& step, int round, const Shard& part) { add_step(step, round, part); });
     return std::move(made_);
   }
-  DeviceRoom taken() const { return {pinned_.taken(), device_.taken(), 1, orders_}; }
+  DeviceRoom taken() const { return {pinned_.taken(), device_.taken(), shared_.taken(), 1, orders_, words_}; }
 
  private:
   template <class F>
@@ -50,11 +63,31 @@ class Walk {
 
   void place_messages(const Step& step, int round, const Shard& part) {
     const size_t bytes = wire_bytes(call_, step.from_wire, part.count) + kChecksumBytes;
-    for (size_t left = plan_.messages_of(step, round); left > 0; --left) made_.places.push_back(pinned_.take(bytes));
+    for (int j = 0; j < step.from.count; ++j) {
+      const int peer = plan_.entry(step.from, round, j);
+      if (peer == plan_.rank) continue;
+      made_.places.push_back({pinned_.take(bytes), may_be_loan(step, part, peer) ? take_word() : nullptr});
+    }
+  }
+
+  // Its message may lie where the sender's kernel has left it.
+  bool may_be_loan(const Step& step, const Shard& part, int peer) const {
+    return peers_ != nullptr && peers_->is_peer(peer) && !hands_on(step) &&
+           wire_bytes(call_, step.from_wire, part.count) >= kLeastLoan;
+  }
+  // All who receive what it makes may read it where it is made.
+  bool may_be_lent(const Step& step, int round, const Shard& part) const {
+    if (peers_ == nullptr || !call_.on_device.lends || step.to.count == 0 || hands_on(step)) return false;
+    if (wire_bytes(call_, step.to_wire, part.count) < kLeastLoan) return false;
+    for (int j = 0; j < step.to.count; ++j) {
+      const int rank = plan_.entry(step.to, round, j);
+      if (rank != plan_.rank && !peers_->is_peer(rank)) return false;
+    }
+    return true;
   }
 
   void add_step(const Step& step, int round, const Shard& part) {
-    DeviceStep& made = made_.steps.emplace_back(DeviceStep{&step, part, round, plan_.messages_of(step, round)});
+    DeviceStep& made = made_.steps.emplace_back(DeviceStep{&step, part, round, taken_, plan_.messages_of(step, round)});
     if (!step.reduce && made.messages == 1) {
       pass_on(&made);
     } else if (copies_input(step)) {
@@ -68,11 +101,12 @@ class Walk {
 
   void pass_on(DeviceStep* made) {
     const Step& step = *made->step;
-    std::byte* const message = made_.places[taken_].data();
-    made->sent = {message, wire_bytes(call_, step.from_wire, made->part.count)};
+    const size_t bytes = wire_bytes(call_, step.from_wire, made->part.count);
+    const std::byte* const message = message_at(taken_);
+    if (step.to.count > 0) made->sent = made_.places[taken_].pinned.first(bytes);
     if (!step.to_output) return;
     if (step.from_wire == Wire::kNative) {
-      made->copies.push_back({output(made->part), message, made->sent.size()});
+      made->copies.push_back({output(made->part), message, bytes});
       return;
     }
     Hop hop = blank_hop(made->part.count, false);
@@ -84,9 +118,7 @@ class Walk {
     const std::byte* const from = input(made->part);
     const size_t bytes = native_bytes(made->part);
     if (made->step->to_output && output(made->part) != from) made->copies.push_back({output(made->part), from, bytes});
-    if (made->step->to.count == 0) return;
-    made->sent = pinned_.take(bytes + kChecksumBytes).first(bytes);
-    made->copies.push_back({made->sent.data(), from, bytes});
+    if (made->step->to.count > 0) made->copies.push_back({take_sent(made, bytes), from, bytes});
   }
 
   void produce(DeviceStep* made) {
@@ -96,28 +128,47 @@ class Walk {
     Hop hop = blank_hop(count, step.finish);
     hop.draw = {call_.draw, plan_.rank, made->part.offset};
     if (step.to_output) hop.native = output(made->part);
-    const std::span<std::byte> value = take_value(step, count);
-    if (sends) made->sent = value.first(wire_bytes(call_, step.to_wire, count));
+    std::byte* const value = take_value(made);
     if (step.keep_slot >= 0 || (sends && step.to_wire == Wire::kPartial)) {
-      hop.partial = value.data();
+      hop.partial = value;
     } else if (sends && step.to_wire == Wire::kCoded) {
-      hop.coded = value.data();
+      hop.coded = value;
     } else if (sends && hop.native == nullptr) {
-      hop.native = value.data();
+      hop.native = value;
     }
     set_hop(made, hop, gather(*made));
-    if (step.keep_slot >= 0) slots_[Plan::slot_of(step, step.keep_slot, made->round)] = value.data();
-    const bool copied = sends && hop.coded == nullptr && hop.partial == nullptr && hop.native != value.data();
-    if (copied) made->copies.push_back({value.data(), hop.native, native_bytes(made->part)});
+    if (step.keep_slot >= 0) slots_[Plan::slot_of(step, step.keep_slot, made->round)] = value;
+    const bool copied = sends && hop.coded == nullptr && hop.partial == nullptr && hop.native != value;
+    if (copied) made->copies.push_back({value, hop.native, native_bytes(made->part)});
   }
 
-  // Empty where the value goes nowhere but to the output.
-  std::span<std::byte> take_value(const Step& step, size_t count) {
-    const bool sends = step.to.count > 0;
-    if (!sends && step.keep_slot < 0) return {};
+  // NULL where the value goes nowhere but to the output.
+  std::byte* take_value(DeviceStep* made) {
+    const Step& step = *made->step;
     const bool partial = step.keep_slot >= 0 || step.to_wire == Wire::kPartial;
-    const size_t bytes = wire_bytes(call_, partial ? Wire::kPartial : step.to_wire, count) + kChecksumBytes;
-    return sends ? pinned_.take(bytes) : device_.take(bytes);
+    const size_t bytes = wire_bytes(call_, partial ? Wire::kPartial : step.to_wire, made->part.count);
+    if (step.to.count > 0) return take_sent(made, bytes);
+    return step.keep_slot >= 0 ? device_.take(bytes).data() : nullptr;
+  }
+
+  // Where what is handed on is made.
+  std::byte* take_sent(DeviceStep* made, size_t room) {
+    const size_t bytes = wire_bytes(call_, made->step->to_wire, made->part.count);
+    made->sent = pinned_.take(room + kChecksumBytes).first(bytes);
+    if (!may_be_lent(*made->step, made->round, made->part)) return made->sent.data();
+    made->lent = shared_.take(room).first(bytes);
+    made->told = take_word();
+    return static_cast<std::byte*>(late(made->told));
+  }
+
+  uint64_t* take_word() {
+    ++words_;
+    return word_++;
+  }
+
+  const std::byte* message_at(size_t i) const {
+    const DeviceChunk::Place& place = made_.places[i];
+    return place.told != nullptr ? static_cast<std::byte*>(late(place.told)) : place.pinned.data();
   }
 
   std::vector<Contribution> gather(const DeviceStep& made) const {
@@ -127,7 +178,7 @@ class Walk {
             ? Contribution{Wire::kPartial, slots_[Plan::slot_of(step, step.local_slot, made.round)]}
             : Contribution{Wire::kNative, input(made.part), step.code_local};
     return contributions_of(plan_, step, made.round, own, [&](size_t i) {
-      return Contribution{step.from_wire, made_.places[taken_ + i].data()};
+      return Contribution{step.from_wire, message_at(taken_ + i)};
     });
   }
 
@@ -148,8 +199,11 @@ class Walk {
 
   const Call& call_;
   const Plan& plan_;
+  const DevicePeers* const peers_;
   const size_t chunk_;
-  Pieces pinned_, device_;
+  uint64_t* word_;  // the next that is free
+  size_t words_ = 0;
+  Pieces pinned_, device_, shared_;
   DeviceChunk made_;
   size_t taken_ = 0;   // messages, by the steps before
   size_t orders_ = 0;  // that a stream is given for the chunk
@@ -158,13 +212,27 @@ class Walk {
 
 }  // namespace
 
-DeviceChunk DeviceLayout::chunk(size_t chunk, std::byte* pinned, std::byte* device) const {
-  return Walk(call_, *plan_, chunk, pinned, device).lay_out();
+DeviceLayout::DeviceLayout(const Call& call, std::shared_ptr<const Plan> plan, const DevicePeers* peers)
+    : call_(call), plan_(std::move(plan)), peers_(peers) {
+  if (room().words > DeviceGate::kAddresses) peers_ = nullptr;
+}
+
+DeviceChunk DeviceLayout::chunk(size_t chunk, const DeviceMemory& memory) const {
+  return Walk(call_, *plan_, peers_, chunk, memory).lay_out();
+}
+
+uint8_t DeviceLayout::legs_of_loans() const {
+  unsigned legs = (1u << kMaxLegs) - 1;
+  for (const Step& step : plan_->steps) {
+    if (step.from.count > 0 && hands_on(step)) legs &= ~(1u << step.from_leg);
+  }
+  return static_cast<uint8_t>(legs);
 }
 
 DeviceRoom DeviceLayout::room() const {
-  std::byte* const somewhere = reinterpret_cast<std::byte*>(uintptr_t{1} << 20);
-  Walk walk(call_, *plan_, 0, somewhere, somewhere);
+  const uintptr_t somewhere = uintptr_t{1} << 20;
+  auto* const memory = reinterpret_cast<std::byte*>(somewhere);
+  Walk walk(call_, *plan_, peers_, 0, {reinterpret_cast<uint64_t*>(somewhere), memory, memory, memory});
   static_cast<void>(walk.lay_out());
   return walk.taken();
 }

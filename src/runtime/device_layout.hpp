@@ -1,25 +1,36 @@
 // What a plan's steps are on a device, as data: where a chunk's messages and values lie, and what the device is asked
 // to do for each step. Nothing of it depends on what the peers do, so that a call's work can be given to the device
-// before the first message has come.
+// before the first message has come. Where a message may be lent, from the sender's device to the receiver's, there is
+// a word in pinned memory instead of an address: it is told before the step begins which of two places serves.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <vector>
 
 #include "runtime/call.hpp"
 #include "runtime/device_line.hpp"
+#include "runtime/device_peers.hpp"
 #include "runtime/hop.hpp"
 
 namespace coll {
+
+// What a word says when the device comes to it.
+inline void tell(uint64_t* word, const void* address) {
+  std::atomic_ref<uint64_t>(*word).store(reinterpret_cast<uint64_t>(address), std::memory_order_relaxed);
+}
 
 // One step of one round, for a part that is not empty: a hop, then copies; it may also be neither.
 struct DeviceStep {
   const Step* step;
   Shard part;
   int round;
-  size_t messages;              // of those that come, in order, how many it takes
+  size_t first;                 // of those that come, in order, ...
+  size_t messages;              // ... it takes so many from this one on
   std::span<std::byte> sent{};  // what it hands on, in pinned memory, with room for a checksum behind it
+  std::span<std::byte> lent{};  // ... or in memory that its receivers read; empty where they cannot
+  uint64_t* told = nullptr;     // with it: which of both
   std::optional<Hop> hop{};
   std::vector<Contribution> contributions{};
   std::byte* scratch = nullptr;  // of the hop
@@ -28,24 +39,41 @@ struct DeviceStep {
 };
 
 struct DeviceChunk {
-  std::vector<std::span<std::byte>> places;  // of the messages that come, in order: pinned memory
-  std::vector<DeviceStep> steps;             // in order
+  // Of a message that comes: pinned memory; where it may be a loan, a word that is told where it is instead.
+  struct Place {
+    std::span<std::byte> pinned;
+    uint64_t* told = nullptr;
+  };
+  std::vector<Place> places;      // in the order of the steps that take them
+  std::vector<DeviceStep> steps;  // in order
+};
+
+// Of one chunk in flight.
+struct DeviceMemory {
+  uint64_t* words = nullptr;  // of pinned memory, for late addresses
+  std::byte* pinned = nullptr;
+  std::byte* device = nullptr;
+  std::byte* shared = nullptr;
 };
 
 class DeviceLayout {
  public:
   // The call's codec is settled, and has messages of fixed size; the plan works on no bundles.
-  DeviceLayout(const Call& call, std::shared_ptr<const Plan> plan) : call_(call), plan_(std::move(plan)) {}
+  // `peers`: who lends and takes loans; NULL: nobody does.
+  DeviceLayout(const Call& call, std::shared_ptr<const Plan> plan, const DevicePeers* peers);
 
   // What a chunk needs, with one stream; no other needs more than the first.
   DeviceRoom room() const;
   // The steps of a chunk, in memory of that size.
-  DeviceChunk chunk(size_t chunk, std::byte* pinned, std::byte* device) const;
+  DeviceChunk chunk(size_t chunk, const DeviceMemory& memory) const;
+  // Legs on which this rank takes loans, a bit each: what it hands on as it came is not read by kernels.
+  uint8_t legs_of_loans() const;
   const Plan& plan() const { return *plan_; }
 
  private:
   Call call_;
   std::shared_ptr<const Plan> plan_;
+  const DevicePeers* peers_;
 };
 
 }  // namespace coll

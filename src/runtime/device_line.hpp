@@ -8,9 +8,11 @@
 // own (device_work.hpp). Batches of a line run one after another, and share its memory.
 #pragma once
 
+#include <atomic>
 #include <mutex>
 #include <vector>
 
+#include "runtime/device_peers.hpp"
 #include "runtime/device_port.hpp"
 #include "runtime/line_memory.hpp"
 #include "runtime/stream.hpp"
@@ -24,27 +26,30 @@ class DeviceWork;
 struct DeviceRoom {
   size_t pinned = 0;  // memory, bytes
   size_t device = 0;
+  size_t shared = 0;   // of the device, where peers read it
   size_t streams = 0;  // that kernels are given to
   size_t orders = 0;   // that each of them is given, at most
+  size_t words = 0;    // of each stream's gate: late addresses
 };
 
 class DeviceLine final : public Stream, public std::enable_shared_from_this<DeviceLine> {
  public:
   // `stream` is the program's.
-  DeviceLine(DevicePort& port, int device, collStream_t stream, int max_ctas);
+  DeviceLine(DevicePort& port, DevicePeers& peers, int device, collStream_t stream, int max_ctas);
   ~DeviceLine() override;
 
   // Makes its stream and gate; may wait for the device, as reserve() and close() may. Called once, first.
   Status open();
   // Frees what it holds, when no batch is left. What the work of one that failed may still write to is given up, and
-  // with `leak` everything.
-  void close(bool leak);
+  // with `leak` everything. Whether its streams have come to their end.
+  bool close(bool leak);
 
   // Whether the next batch's streams of kernels take so many orders more. CUDA's take about 1,000 at a time; whoever
   // gives another waits for the device, and with it perhaps for calls that the same thread is about to make.
   bool takes(size_t orders) const { return wanted_orders_ + orders <= kMostOrders; }
   // The next batch to be opened will need so much more. collInvalidUsage where the program's stream is being captured.
-  Status reserve(const DeviceRoom& room);
+  // `lends`: whether there is memory that peers may read; without it, what is sent lies in pinned memory.
+  Status reserve(const DeviceRoom& room, bool* lends);
   void forget_reserved();  // that batch does not come
   // collInvalidUsage where the program's stream is being captured.
   Status open_batch() override;
@@ -52,6 +57,8 @@ class DeviceLine final : public Stream, public std::enable_shared_from_this<Devi
   Status close_batch() override;
   DeviceLine* device_line() override { return this; }
   std::shared_ptr<DeviceBatch> batch() const { return batch_; }  // the open one
+  // Peers may still read what was lent to them: it is never used again.
+  void keep_loans() { loans_are_out_ = true; }
   // What went wrong with its streams. Asks the device: for threads of the program.
   Status failure() const;
 
@@ -62,9 +69,10 @@ class DeviceLine final : public Stream, public std::enable_shared_from_this<Devi
   DeviceGatePool& gates() const { return port_.gates(); }
 
   const DeviceOperations& operations() const { return operations_; }
+  DevicePeers& peers() const { return peers_; }
   int max_ctas() const { return max_ctas_; }
   size_t pinned_bytes() const { return pinned_.bytes(); }
-  size_t device_bytes() const { return device_memory_.bytes(); }
+  size_t device_bytes() const { return device_memory_.bytes() + shared_memory_.bytes(); }
 
  private:
   static constexpr size_t kMostOrders = 800;
@@ -72,11 +80,13 @@ class DeviceLine final : public Stream, public std::enable_shared_from_this<Devi
   Status begin_batch(std::unique_ptr<DeviceMark>* begin) const;
   Status refuse_capture() const;
   Status reserve_streams(size_t streams);
+  bool reserve_shared(size_t bytes);
   std::vector<collStream_t> streams() const;
   bool is_idle() const;
-  void close_here(bool leak);
+  bool close_here(bool leak);
 
   DevicePort& port_;
+  DevicePeers& peers_;
   const DeviceOperations& operations_;
   const int device_;
   const collStream_t program_;
@@ -93,6 +103,10 @@ class DeviceLine final : public Stream, public std::enable_shared_from_this<Devi
   uint32_t passes_ = 0;                 // ... that are passed: one more for each batch
   LineMemory pinned_;
   LineMemory device_memory_;
+  LineMemory shared_memory_;
+  int share_ = DevicePeers::kNotShared;  // its number
+  bool can_share_ = true;
+  std::atomic<bool> loans_are_out_{false};
 };
 
 // What is copied for a call: one buffer, or a part of it, to or from pinned memory.
@@ -115,6 +129,9 @@ class DeviceBatch {
   // Of the memory that was reserved; NULL where less was.
   std::byte* take_pinned(size_t bytes) { return pinned_.take(bytes); }
   std::byte* take_device(size_t bytes) { return device_memory_.take(bytes); }
+  std::byte* take_shared(size_t bytes) { return shared_memory_.take(bytes); }
+  int share() const { return share_; }                             // the number of what take_shared() gives
+  const std::byte* shared_begin() const { return shared_begin_; }  // what its offsets count from
 
   // While it is open: one more call, whose input is copied when the program's stream has come to the batch, and whose
   // result when the call has been finished. Its number in the batch.
@@ -151,6 +168,9 @@ class DeviceBatch {
   const uint32_t first_pass_;
   LineShare pinned_;
   LineShare device_memory_;
+  LineShare shared_memory_;
+  const int share_;
+  const std::byte* const shared_begin_;
   mutable std::mutex mutex_;  // of what follows
   std::vector<Member> members_;
   std::vector<std::shared_ptr<DeviceWork>> works_;  // until they have been given

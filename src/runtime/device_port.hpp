@@ -7,6 +7,7 @@
 
 #include "device/operations.hpp"
 #include "runtime/device_gates.hpp"
+#include "runtime/device_shares.hpp"
 
 namespace coll {
 
@@ -28,6 +29,7 @@ class DevicePort {
   // As operations(), without looking for what has not been found yet: costs next to nothing.
   DeviceOperations* known() const { return known_.load(std::memory_order_acquire); }
   DeviceGatePool& gates() { return gates_; }
+  DeviceShares& shares() { return shares_; }
 
  private:
   void try_to_open();
@@ -38,6 +40,7 @@ class DevicePort {
   Status opened_;
   std::unique_ptr<DeviceOperations> operations_;
   DeviceGatePool gates_;
+  DeviceShares shares_;
   std::atomic<DeviceOperations*> known_{nullptr};
 };
 

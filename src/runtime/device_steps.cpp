@@ -1,40 +1,129 @@
 // A plan's steps on a device. Where perform() has made a value when it returns, here the device is only allowed to
 // begin; what depends on it, handing the value on and giving messages back, follows when it is done.
+//
+// A value stays in the device's memory where all its receivers can read it there: its message is then a loan, which
+// says where it lies, and which the receivers return. Else it is in pinned memory, and sent as any other.
 #include <algorithm>
+#include <cstring>
 
+#include "base/ranges.hpp"
 #include "runtime/device_work.hpp"
 #include "runtime/execution.hpp"
 
 namespace coll {
 
+namespace {
+constexpr const char* kOutOfReach = "says that it lies where this rank does not reach memory of the sender's device";
+constexpr const char* kOtherLength = "has stayed on the sender's device, and is of another length there";
+constexpr const char* kUnwanted = "has stayed on the sender's device, where this rank cannot use it";
+}  // namespace
+
 Status Execution::work_on_device(const std::shared_ptr<DeviceBatch>& batch) {
-  work_ = std::make_shared<DeviceWork>(batch, call_, plan_);
+  work_ = std::make_shared<DeviceWork>(batch, call_, plan_, around_.device_peers);
   COLL_TRY(work_->prepare());
   batch->add(work_);
+  if (around_.device_peers != nullptr) around_.device_peers->announce(sequence_, work_->legs_of_loans());
   return {};
 }
 
 void Execution::leave_device() {
-  if (work_) work_->give_up();
+  if (!work_) return;
+  for (const ChunkRun& run : running_) {
+    const auto is_back = [](const Outgoing& out) { return out.returned.done; };
+    if (!std::all_of(run.outgoing.begin(), run.outgoing.end(), is_back)) work_->keep_loans();
+  }
+  work_->give_up();
   work_.reset();
 }
 
-Status Execution::perform_on_device(ChunkRun& run, size_t messages) {
-  const DeviceStep& step = run.on_device.steps[run.numbers.size()];
-  for (size_t i = 0; i < messages; ++i) COLL_TRY(verify(run.incoming[run.taken + i], *step.step));
-  run.numbers.push_back(step.has_work() ? work_->release(run.chunk) : work_->released(run.chunk));
+Status Execution::perform_on_device(ChunkRun& run) {
+  const DeviceStep& step = run.on_device.steps[run.released.size()];
+  for (size_t i = step.first; i < step.first + step.messages; ++i) {
+    const std::byte* at = nullptr;
+    COLL_TRY(find_message(run.incoming[i], *step.step, &at));
+    const DeviceChunk::Place& place = run.on_device.places[i];
+    if (place.told != nullptr) tell(place.told, at);
+    if (place.told == nullptr && at != place.pinned.data()) return damaged(run.incoming[i], *step.step, kUnwanted);
+  }
+  const bool lends = this->lends(step);
+  if (step.told != nullptr) tell(step.told, lends ? step.lent.data() : step.sent.data());
+  run.released.push_back({step.has_work() ? work_->release(run.chunk) : work_->released(run.chunk), lends});
   return {};
 }
 
 // What the device is done with, in order.
 Status Execution::settle_device(ChunkRun& run, bool* moved) {
-  for (; run.settled < run.numbers.size(); ++run.settled) {
-    if (!work_->reached(run.chunk, run.numbers[run.settled])) return {};
+  for (; run.settled < run.released.size(); ++run.settled) {
+    const Released& released = run.released[run.settled];
+    if (!work_->reached(run.chunk, released.number)) return {};
     *moved = true;
     const DeviceStep& step = run.on_device.steps[run.settled];
-    if (step.step->to.count == 0) continue;
-    const Block block = Block::borrowed(step.sent);
-    COLL_TRY(send_all(run, *step.step, step.part, step.round, {seal(block, step.sent.size()), block}));
+    COLL_TRY(return_loans(run, step));
+    if (step.step->to.count > 0) COLL_TRY(released.lends ? lend_to_all(run, step) : hand_on(run, step));
+  }
+  return {};
+}
+
+Status Execution::hand_on(ChunkRun& run, const DeviceStep& step) {
+  const Block block = Block::borrowed(step.sent);
+  return send_all(run, *step.step, step.part, step.round, {seal(block, step.sent.size()), block});
+}
+
+// ---- Loans
+
+bool Execution::is_loan(const Incoming& in) const {
+  return around_.device_peers != nullptr && in.request.bytes == sizeof(DeviceLoan) &&
+         message_bytes(in.wire, in.part.count) >= kLeastLoan;
+}
+
+Status Execution::find_message(const Incoming& in, const Step& step, const std::byte** at) const {
+  *at = in.place;
+  if (!is_loan(in)) return verify(in, step);
+  DeviceLoan loan;
+  std::memcpy(&loan, in.place, sizeof loan);
+  *at = around_.device_peers->find(in.peer, loan);
+  if (*at == nullptr) return damaged(in, step, kOutOfReach);
+  return loan.bytes == message_bytes(in.wire, in.part.count) ? Status() : damaged(in, step, kOtherLength);
+}
+
+// A receiver that has not come to the call yet is sent a copy: waiting for it could take long.
+bool Execution::lends(const DeviceStep& step) const {
+  if (step.told == nullptr) return false;
+  for (int j = 0; j < step.step->to.count; ++j) {
+    const int peer = plan_->entry(step.step->to, step.round, j);
+    if (peer == around_.rank) continue;
+    if (!around_.device_peers->takes(peer, sequence_, step.step->to_leg, work_->share())) return false;
+  }
+  return true;
+}
+
+Status Execution::lend_to_all(ChunkRun& run, const DeviceStep& step) {
+  const Range range("send", step.lent.size());
+  const int shard = plan_->entry(step.step->shard, step.round, 0);
+  const Leg leg = step.step->to_leg;
+  for (int j = 0; j < step.step->to.count; ++j) {
+    const int peer = plan_->entry(step.step->to, step.round, j);
+    if (peer == around_.rank) continue;
+    Outgoing& out = run.outgoing.emplace_back(Outgoing{peer, {}, {}, {}});
+    out.loan = work_->loan_of(step.lent);
+    out.returned = {};  // not done yet
+    out.message = std::as_bytes(std::span(&out.loan, 1));
+    Transport& way = around_.fabric->to(peer);
+    COLL_TRY(way.receive(peer, return_tag(run, leg, shard), {}, &out.returned));
+    COLL_TRY(way.send(peer, tag(run, leg, shard), out.message, &out.request));
+    count_sent(*step.step, step.part, step.lent.size());
+  }
+  return {};
+}
+
+// The kernels have read them.
+Status Execution::return_loans(ChunkRun& run, const DeviceStep& step) {
+  for (size_t i = step.first; i < step.first + step.messages; ++i) {
+    const Incoming& in = run.incoming[i];
+    if (!is_loan(in)) continue;
+    Outgoing& out = run.outgoing.emplace_back(Outgoing{in.peer, {}, {}, {}});
+    const uint32_t tag = return_tag(run, step.step->from_leg, in.shard);
+    COLL_TRY(around_.fabric->to(in.peer).send(in.peer, tag, {}, &out.request));
   }
   return {};
 }
@@ -42,7 +131,7 @@ Status Execution::settle_device(ChunkRun& run, bool* moved) {
 // Whether nothing but the device keeps the execution from going on: its peers are not to blame then.
 bool Execution::waits_for_device() const {
   return work_ && std::any_of(running_.begin(), running_.end(),
-                              [](const ChunkRun& run) { return run.settled < run.numbers.size(); });
+                              [](const ChunkRun& run) { return run.settled < run.released.size(); });
 }
 
 }  // namespace coll

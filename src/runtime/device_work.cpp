@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "device/late.hpp"
 #include "runtime/device_hops.hpp"
 #include "runtime/execution.hpp"
 
@@ -17,17 +18,23 @@ bool runs_on_device(const Call& call, const Selection& selection, size_t staged_
   return std::none_of(plan.steps.begin(), plan.steps.end(), [](const Step& step) { return step.bundles(); });
 }
 
-DeviceRoom device_room(const Call& call, const Selection& selection) {
+DeviceRoom device_room(const Call& call, const Selection& selection, const DevicePeers* peers) {
   Call settled = call;
   settled.codec = selection.codec;
-  const DeviceRoom chunk = DeviceLayout(settled, selection.plan).room();
+  const DeviceRoom chunk = DeviceLayout(settled, selection.plan, peers).room();
   const size_t streams = chunks_in_flight(*selection.plan);
   const size_t turns = (selection.plan->chunks + streams - 1) / streams;
-  return {streams * chunk.pinned, streams * chunk.device, streams, turns * chunk.orders};
+  return {streams * chunk.pinned, streams * chunk.device,
+          streams * chunk.shared, streams,
+          turns * chunk.orders,   chunk.words};
 }
 
-DeviceWork::DeviceWork(std::shared_ptr<DeviceBatch> batch, const Call& call, std::shared_ptr<const Plan> plan)
-    : batch_(std::move(batch)), layout_(call, std::move(plan)), lanes_(chunks_in_flight(layout_.plan())) {}
+DeviceWork::DeviceWork(std::shared_ptr<DeviceBatch> batch, const Call& call, std::shared_ptr<const Plan> plan,
+                       const DevicePeers* peers)
+    : batch_(std::move(batch)),
+      layout_(call, std::move(plan), peers),
+      room_(layout_.room()),
+      lanes_(chunks_in_flight(layout_.plan())) {}
 
 DeviceWork::~DeviceWork() {
   DeviceGatePool& gates = batch_->line().gates();
@@ -42,15 +49,17 @@ DeviceWork::~DeviceWork() {
 }
 
 Status DeviceWork::prepare() {
-  const DeviceRoom room = layout_.room();
   for (Lane& lane : lanes_) {
-    lane.pinned = room.pinned > 0 ? batch_->take_pinned(room.pinned) : nullptr;
-    lane.device = room.device > 0 ? batch_->take_device(room.device) : nullptr;
+    DeviceMemory& memory = lane.memory;
+    if (room_.pinned > 0) memory.pinned = batch_->take_pinned(room_.pinned);
+    if (room_.device > 0) memory.device = batch_->take_device(room_.device);
+    if (room_.shared > 0) memory.shared = batch_->take_shared(room_.shared);
     lane.gate = batch_->line().take_gate();
-    if ((room.pinned > 0 && lane.pinned == nullptr) || (room.device > 0 && lane.device == nullptr) ||
-        lane.gate == nullptr) {
+    if ((room_.pinned > 0 && memory.pinned == nullptr) || (room_.device > 0 && memory.device == nullptr) ||
+        (room_.shared > 0 && memory.shared == nullptr) || lane.gate == nullptr) {
       return {collInternalError, "a call on a device has less memory, or fewer gates, than were reserved"};
     }
+    memory.words = lane.gate->addresses.data();
     lane.begin = lane.given = lane.released = lane.gate->now_passed();
   }
   return {};
@@ -97,12 +106,26 @@ Status DeviceWork::give_step(const DeviceStep& step, collStream_t stream) const 
     };
     COLL_TRY(run_hop_on_device(*step.hop, step.contributions, step.scratch, run));
   }
-  for (const DeviceCopy& copy : step.copies) COLL_TRY(device.copy(copy.to, copy.from, copy.bytes, stream));
+  for (const DeviceCopy& copy : step.copies) COLL_TRY(give_copy(copy, stream));
   return {};
 }
 
-DeviceChunk DeviceWork::chunk(size_t chunk) const {
-  return layout_.chunk(chunk, lane(chunk).pinned, lane(chunk).device);
+// The copy engine wants to know where; a kernel does not.
+Status DeviceWork::give_copy(const DeviceCopy& copy, collStream_t stream) const {
+  const DeviceOperations& device = batch_->line().operations();
+  if (!is_late(copy.to) && !is_late(copy.from)) return device.copy(copy.to, copy.from, copy.bytes, stream);
+  DeviceHop kernel{"none", 1, collUint8, collSum, copy.bytes};
+  kernel.own = copy.from;
+  kernel.native = copy.to;
+  kernel.most_blocks = batch_->line().max_ctas();
+  return device.run(kernel, stream);
+}
+
+DeviceChunk DeviceWork::chunk(size_t chunk) const { return layout_.chunk(chunk, lane(chunk).memory); }
+
+DeviceLoan DeviceWork::loan_of(std::span<const std::byte> lent) const {
+  const auto offset = static_cast<uint64_t>(lent.data() - batch_->shared_begin());
+  return {.share = static_cast<uint64_t>(batch_->share()), .offset = offset, .bytes = lent.size()};
 }
 
 uint32_t DeviceWork::release(size_t chunk) {
@@ -115,8 +138,16 @@ void DeviceWork::give_up() {
   constexpr uint32_t kFar = uint32_t{1} << 30;  // beyond all that is given, and still ahead
   given_up_ = true;
   for (const Lane& lane : lanes_) {
-    if (lane.gate != nullptr) lane.gate->open(lane.released + kFar);
+    if (lane.memory.words == nullptr) continue;  // nothing has been given
+    tell_of_nothing(lane);
+    lane.gate->open(lane.released + kFar);
   }
+}
+
+// Kernels that nobody has told where to read and write do so where it does not matter: of whatever could have been lent
+// there is room for in the lane's pinned memory.
+void DeviceWork::tell_of_nothing(const Lane& lane) const {
+  for (size_t i = 0; i < room_.words; ++i) tell(lane.memory.words + i, lane.memory.pinned);
 }
 
 }  // namespace coll

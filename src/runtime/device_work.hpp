@@ -18,12 +18,13 @@ namespace coll {
 // Whether the call's steps may run on the device: there is something to gain, and every step has its kernels. Else the
 // call is staged, as those of up to `staged_bytes` are.
 bool runs_on_device(const Call& call, const Selection& selection, size_t staged_bytes);
-// What it needs for that.
-DeviceRoom device_room(const Call& call, const Selection& selection);
+// What it needs for that. `peers`: who takes loans, or NULL.
+DeviceRoom device_room(const Call& call, const Selection& selection, const DevicePeers* peers);
 
 class DeviceWork {
  public:
-  DeviceWork(std::shared_ptr<DeviceBatch> batch, const Call& call, std::shared_ptr<const Plan> plan);
+  DeviceWork(std::shared_ptr<DeviceBatch> batch, const Call& call, std::shared_ptr<const Plan> plan,
+             const DevicePeers* peers);
   ~DeviceWork();
   DeviceWork(const DeviceWork&) = delete;
   DeviceWork& operator=(const DeviceWork&) = delete;
@@ -33,6 +34,7 @@ class DeviceWork {
   // Gives the device all steps of all chunks; on the line's device, and in the order of the line's calls.
   Status give();
   size_t streams() const { return lanes_.size(); }
+  uint8_t legs_of_loans() const { return layout_.legs_of_loans(); }
 
   // ---- For whoever moves the execution on; these ask no device
   DeviceChunk chunk(size_t chunk) const;
@@ -40,6 +42,10 @@ class DeviceWork {
   uint32_t release(size_t chunk);
   uint32_t released(size_t chunk) const { return lane(chunk).released; }  // ... of the latest of them
   bool reached(size_t chunk, uint32_t number) const { return lane(chunk).gate->has_passed(number); }
+  int share() const { return batch_->share(); }  // what is lent is part of it
+  DeviceLoan loan_of(std::span<const std::byte> lent) const;
+  // Peers may read what was lent for as long as they want.
+  void keep_loans() { batch_->line().keep_loans(); }
   // Nobody will release what is left: it runs as it is, on whatever is there, so that the streams come to their end.
   void give_up();
 
@@ -50,8 +56,7 @@ class DeviceWork {
     uint32_t begin = 0;     // what the gate has passed before
     uint32_t given = 0;     // steps, by the thread that gives
     uint32_t released = 0;  // by whoever moves on
-    std::byte* pinned = nullptr;
-    std::byte* device = nullptr;
+    DeviceMemory memory{};
   };
   Lane& lane(size_t chunk) { return lanes_[chunk % lanes_.size()]; }
   const Lane& lane(size_t chunk) const { return lanes_[chunk % lanes_.size()]; }
@@ -59,9 +64,12 @@ class DeviceWork {
   Status begin_step(collStream_t stream, Lane* lane) const;
   Status end_step(collStream_t stream, const Lane& lane) const;
   Status give_step(const DeviceStep& step, collStream_t stream) const;
+  Status give_copy(const DeviceCopy& copy, collStream_t stream) const;
+  void tell_of_nothing(const Lane& lane) const;
 
   const std::shared_ptr<DeviceBatch> batch_;
   const DeviceLayout layout_;
+  const DeviceRoom room_;  // of a chunk
   std::vector<Lane> lanes_;
   bool all_given_ = false;
   std::atomic<bool> given_up_{false};

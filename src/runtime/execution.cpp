@@ -4,32 +4,12 @@
 #include <chrono>
 #include <cstring>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include "base/ranges.hpp"
 #include "reduce/reduce.hpp"
 #include "runtime/board_run.hpp"
 #include "runtime/device_work.hpp"
 
 namespace coll {
-
-namespace {
-
-// A message's tag: call (5 bits), chunk in flight (4), leg (3), shard (17). Calls and chunks that share a tag follow
-// each other on every rank, and transports keep the order of equal tags.
-constexpr uint32_t kCallBits = 5, kChunkBits = 4, kLegBits = 3, kShardBits = 17;
-static_assert(kCallBits + kChunkBits + kLegBits + kShardBits < kTagBits);
-static_assert(kChunksInFlight <= 1 << kChunkBits && kMaxLegs <= 1 << kLegBits);
-constexpr Leg kAgreementLeg = kMaxLegs - 1;  // plans use the legs below it
-
-uint32_t tag_of(uint64_t sequence, size_t chunk, Leg leg, int shard) {
-  const auto call = static_cast<uint32_t>(sequence % (1u << kCallBits));
-  const auto slot = static_cast<uint32_t>(chunk % kChunksInFlight);
-  return (((call << kChunkBits | slot) << kLegBits | leg) << kShardBits) | static_cast<uint32_t>(shard);
-}
-
-}  // namespace
 
 Execution::Execution(const Surroundings& around, const Call& call, Selection selection, uint64_t sequence, bool agree)
     : around_(around),
@@ -44,8 +24,7 @@ Execution::Execution(const Surroundings& around, const Call& call, Selection sel
   if (is_transfer(call.function)) {
     if (call.root != around.rank) introduction_.emplace(*around.fabric, call, around.rank, around.checksums);
   } else if (agree && around.nranks > 1) {
-    agreement_.emplace(*around.fabric, fingerprint_of(call, sequence, around.rank), around.nranks,
-                       tag_of(sequence, 0, kAgreementLeg, 0));
+    agreement_.emplace(*around.fabric, fingerprint_of(call, sequence, around.rank), around.nranks, agreement_tag());
   }
 }
 
@@ -142,7 +121,7 @@ Status Execution::post_receive(ChunkRun& run, const Step& step, int peer, int sh
   in.request.may_view = !work_ && (step.reduce || (step.to.count == 0 && (step.to_output || !step.hold)));
   size_t room = message_bytes(step.from_wire, part.count);
   if (work_) {
-    const std::span<std::byte> place = run.on_device.places[run.incoming.size() - 1];
+    const std::span<std::byte> place = run.on_device.places[run.incoming.size() - 1].pinned;
     in.place = place.data();
     room = place.size();
   } else if (received_in_output(step, part, peer)) {
@@ -164,7 +143,7 @@ Status Execution::advance_chunk(ChunkRun& run, bool* moved) {
     const size_t messages = part.count > 0 ? plan_->messages_of(step, run.round) : 0;
     if (!ready(run, step, messages)) return {};
     if (part.count > 0) {
-      COLL_TRY(work_ ? perform_on_device(run, messages) : perform(run, step, part, messages));
+      COLL_TRY(work_ ? perform_on_device(run) : perform(run, step, part, messages));
     }
     run.taken += messages;
     if (++run.round == step.rounds) {
@@ -190,7 +169,7 @@ bool Execution::may_write(const ChunkRun& run, const Shard& part) const {
   const std::byte* const to = output(part);
   const size_t bytes = part.count * size_of(call_.type);
   return std::all_of(run.outgoing.begin(), run.outgoing.end(), [&](const Outgoing& out) {
-    return out.block || out.request.done || !overlap(to, bytes, out.message.data(), out.message.size());
+    return out.block || out.over() || !overlap(to, bytes, out.message.data(), out.message.size());
   });
 }
 
@@ -211,32 +190,6 @@ Status Execution::perform(ChunkRun& run, const Step& step, const Shard& part, si
     in.block = {};
   }
   return step.bundles() ? Status() : send_all(run, step, part, run.round, value);
-}
-
-Status Execution::verify(const Incoming& in, const Step& step) const {
-  const size_t due = message_bytes(in.wire, in.part.count);
-  const size_t extra = around_.checksums ? kChecksumBytes : 0;
-  const size_t bytes = in.request.bytes - std::min(extra, in.request.bytes);
-  const auto damaged = [&](const std::string& how) {
-    return Status(collCorruptData, text("rank ", in.peer, "'s message for elements ", in.part.offset, " to ",
-                                        in.part.offset + in.part.count, " (shard ", in.shard, ", step ",
-                                        std::string(step.what), ") ", how));
-  };
-  const bool sized = in.wire == Wire::kCoded && !call_.codec->traits().fixed_size ? bytes <= due : bytes == due;
-  if (in.request.truncated || !sized) {
-    return damaged(
-        text("has ", in.request.bytes, " bytes", in.request.truncated ? " or more" : "", " instead of ", due + extra));
-  }
-  if (around_.checksums) {
-    uint64_t sent = 0;
-    std::memcpy(&sent, in.data() + bytes, kChecksumBytes);
-    if (sent != XXH3_64bits(in.data(), bytes)) return damaged("does not have the checksum it was sent with");
-  }
-  if (in.wire != Wire::kCoded) return {};
-  if (const Status valid = call_.codec->validate({in.data(), bytes}, in.part.count); !valid.ok()) {
-    return damaged(text("is not a message of codec ", call_.codec->spec(), ": ", valid.message()));
-  }
-  return {};
 }
 
 std::vector<Contribution> Execution::gather(const ChunkRun& run, const Step& step, const Shard& part) const {
@@ -328,16 +281,20 @@ Status Execution::send_all(ChunkRun& run, const Step& step, const Shard& part, i
     Outgoing& out = run.outgoing.emplace_back(Outgoing{peer, value.block, value.message, {}});
     out.request.to_copy = is_copied(step);
     COLL_TRY(around_.fabric->to(peer).send(peer, tag(run, step.to_leg, shard), value.message, &out.request));
-    around_.stats->sent_bytes += value.message.size();
-    around_.stats->exact_bytes +=
-        step.to_wire == Wire::kCoded ? part.count * size_of(call_.type) : message_bytes(step.to_wire, part.count);
+    count_sent(step, part, value.message.size());
   }
   return {};
 }
 
+void Execution::count_sent(const Step& step, const Shard& part, size_t bytes) const {
+  around_.stats->sent_bytes += bytes;
+  around_.stats->exact_bytes +=
+      step.to_wire == Wire::kCoded ? part.count * size_of(call_.type) : message_bytes(step.to_wire, part.count);
+}
+
 bool Execution::finished(const ChunkRun& run) const {
-  return run.step == plan_->steps.size() && run.settled == run.numbers.size() &&
-         std::all_of(run.outgoing.begin(), run.outgoing.end(), [](const Outgoing& out) { return out.request.done; });
+  return run.step == plan_->steps.size() && run.settled == run.released.size() &&
+         std::all_of(run.outgoing.begin(), run.outgoing.end(), [](const Outgoing& out) { return out.over(); });
 }
 
 std::vector<int> Execution::awaited_ranks() const {
@@ -355,7 +312,7 @@ std::vector<int> Execution::awaited_ranks() const {
       if (!run.incoming[i].request.done) ranks.push_back(run.incoming[i].peer);
     }
     for (const Outgoing& out : run.outgoing) {
-      if (!out.request.done) ranks.push_back(out.peer);
+      if (!out.over()) ranks.push_back(out.peer);
     }
   }
   std::sort(ranks.begin(), ranks.end());
@@ -365,19 +322,6 @@ std::vector<int> Execution::awaited_ranks() const {
 
 void Execution::copy_to_output(const std::byte* from, const Shard& part) const {
   reduce::copy_bytes(from, output(part), part.count * size_of(call_.type), streams_);
-}
-
-uint32_t Execution::tag(const ChunkRun& run, Leg leg, int shard) const {
-  if (introduction_) return transfer_data_tag(static_cast<uint32_t>(run.chunk % kChunksInFlight));
-  return tag_of(sequence_, run.chunk, leg, shard);
-}
-
-// The block's message as it is sent: with a checksum behind it where messages have one.
-std::span<const std::byte> Execution::seal(const Block& block, size_t bytes) const {
-  if (!around_.checksums) return {block.data(), bytes};
-  const uint64_t checksum = XXH3_64bits(block.data(), bytes);
-  std::memcpy(block.data() + bytes, &checksum, kChecksumBytes);
-  return {block.data(), bytes + kChecksumBytes};
 }
 
 void Execution::run_timed(const Hop& hop, std::span<const Contribution> contributions) {

@@ -34,7 +34,8 @@ struct Surroundings {
   collStats_t* stats;
   int rank;
   int nranks;
-  bool checksums;  // every message carries a checksum of its bytes
+  bool checksums;             // every message carries a checksum of its bytes
+  DevicePeers* device_peers;  // who lends and takes loans of device memory; NULL: nobody does
 };
 
 inline bool overlap(const std::byte* a, size_t a_bytes, const std::byte* b, size_t b_bytes) {
@@ -82,6 +83,9 @@ class Execution {
     Block block;  // empty where the user's memory is sent
     std::span<const std::byte> message;
     Request request;
+    DeviceLoan loan{};               // the message, where it says where the value lies
+    Request returned{.done = true};  // of a loan: the receiver has read it
+    bool over() const { return request.done && returned.done; }
   };
   // A shard's part as this rank has it: what a step holds of it for later ones, or the input.
   struct Held {
@@ -89,6 +93,11 @@ class Execution {
     Block block;  // keeps it; empty where it is the user's memory
     Wire wire = Wire::kNative;
     size_t count = 0;
+  };
+  // A step that the device may run.
+  struct Released {
+    uint32_t number;  // what stands for its end
+    bool lends;       // what it hands on stays on the device
   };
   // One chunk's walk through the steps.
   struct ChunkRun {
@@ -99,10 +108,10 @@ class Execution {
     size_t taken = 0;
     std::deque<Outgoing> outgoing;
     std::vector<Block> slots;
-    std::vector<Held> held;         // by shard, where the plan holds any
-    DeviceChunk on_device;          // its steps, where they run there
-    std::vector<uint32_t> numbers;  // by step that may run: what stands for its end
-    size_t settled = 0;             // steps that have ended
+    std::vector<Held> held;          // by shard, where the plan holds any
+    DeviceChunk on_device;           // its steps, where they run there
+    std::vector<Released> released;  // the first of them
+    size_t settled = 0;              // steps that have ended
   };
   // The value a step hands on.
   struct Value {
@@ -136,10 +145,18 @@ class Execution {
   void put_down(ChunkRun& run, const Step& step, const std::vector<Held>& parts) const;
   Status pack(const ChunkRun& run, const Step& step, const std::vector<Held>& parts, size_t bytes, Value* value);
   Status send_all(ChunkRun& run, const Step& step, const Shard& part, int round, const Value& value);
+  void count_sent(const Step& step, const Shard& part, size_t bytes) const;
+  Status damaged(const Incoming& in, const Step& step, const std::string& how) const;
   Hop hop_of(const Step& step, const Shard& part) const;
   // Steps on a device, in device_steps.cpp.
-  Status perform_on_device(ChunkRun& run, size_t messages);
+  Status perform_on_device(ChunkRun& run);
   Status settle_device(ChunkRun& run, bool* moved);
+  bool is_loan(const Incoming& in) const;
+  Status find_message(const Incoming& in, const Step& step, const std::byte** at) const;
+  bool lends(const DeviceStep& step) const;
+  Status hand_on(ChunkRun& run, const DeviceStep& step);
+  Status lend_to_all(ChunkRun& run, const DeviceStep& step);
+  Status return_loans(ChunkRun& run, const DeviceStep& step);
   bool finished(const ChunkRun& run) const;
   bool may_write(const ChunkRun& run, const Shard& part) const;
 
@@ -154,6 +171,8 @@ class Execution {
   Status take_outgoing(const ChunkRun& run, const Step& step, size_t message_bytes, Block* block) const;
   void copy_to_output(const std::byte* from, const Shard& part) const;
   uint32_t tag(const ChunkRun& run, Leg leg, int shard) const;
+  uint32_t agreement_tag() const;
+  uint32_t return_tag(const ChunkRun& run, Leg leg, int shard) const;
   std::span<const std::byte> seal(const Block& block, size_t message_bytes) const;
   void run_timed(const Hop& hop, std::span<const Contribution> contributions);
 

@@ -13,25 +13,26 @@ constexpr size_t kLeast = size_t{64} << 10;
 
 class Stretch {
  public:
-  Stretch(const DeviceOperations& operations, LineMemoryKind kind, void* memory, size_t bytes)
-      : operations_(operations), kind_(kind), memory_(static_cast<std::byte*>(memory)), bytes_(bytes) {}
+  Stretch(DevicePort& port, LineMemoryKind kind, const SharedMemory& memory)
+      : port_(port), kind_(kind), memory_(memory) {}
   ~Stretch() {
     if (leaked_) return;
-    static_cast<void>(kind_ == LineMemoryKind::kPinned ? operations_.release_pinned(memory_)
-                                                       : operations_.release(memory_));
+    if (kind_ == LineMemoryKind::kPinned) static_cast<void>(port_.known()->release_pinned(memory_.memory));
+    if (kind_ == LineMemoryKind::kDevice) static_cast<void>(port_.known()->release(memory_.memory));
+    if (kind_ == LineMemoryKind::kShared) port_.shares().give_back(memory_);
   }
   Stretch(const Stretch&) = delete;
   Stretch& operator=(const Stretch&) = delete;
 
-  std::byte* data() const { return memory_; }
-  size_t bytes() const { return bytes_; }
+  std::byte* data() const { return memory_.memory; }
+  size_t bytes() const { return memory_.bytes; }
+  const SharedMemory& shared() const { return memory_; }
   void leak() { leaked_ = true; }
 
  private:
-  const DeviceOperations& operations_;
+  DevicePort& port_;
   LineMemoryKind kind_;
-  std::byte* memory_;
-  size_t bytes_;
+  SharedMemory memory_;
   bool leaked_ = false;
 };
 
@@ -42,18 +43,30 @@ Status LineMemory::reserve(size_t bytes) {
 }
 
 Status LineMemory::grow(size_t bytes) {
-  void* memory = nullptr;
+  SharedMemory memory;
   const bool pinned = kind_ == LineMemoryKind::kPinned;
-  const Status got = pinned ? operations_.allocate_pinned(bytes, &memory) : operations_.allocate(bytes, &memory);
+  const Status got = allocate(bytes, &memory);
   if (!got.ok()) {
     return {got.code(), text("no ", pinned ? "pinned" : "device", " memory for ", bytes, " bytes of staging (",
                              got.message(), "); lower COLL_BUFFSIZE, or free some")};
   }
   if (stretch_) retired_.push_back(std::move(stretch_));
-  stretch_ = std::make_shared<Stretch>(operations_, kind_, memory, bytes);
-  bytes_ += bytes;
+  stretch_ = std::make_shared<Stretch>(port_, kind_, memory);
+  bytes_ += memory.bytes;
   return {};
 }
+
+Status LineMemory::allocate(size_t bytes, SharedMemory* memory) const {
+  const DeviceOperations& operations = *port_.known();
+  if (kind_ == LineMemoryKind::kShared) return port_.shares().take(operations, device_, bytes, memory);
+  void* allocated = nullptr;
+  COLL_TRY(kind_ == LineMemoryKind::kPinned ? operations.allocate_pinned(bytes, &allocated)
+                                            : operations.allocate(bytes, &allocated));
+  *memory = {static_cast<std::byte*>(allocated), bytes, device_};
+  return {};
+}
+
+const SharedMemory& LineMemory::shared() const { return stretch_->shared(); }
 
 void LineMemory::close(bool leak) {
   if (leak && stretch_) stretch_->leak();
@@ -64,6 +77,8 @@ void LineMemory::close(bool leak) {
   stretch_.reset();
   bytes_ = 0;
 }
+
+const std::byte* LineShare::begin() const { return stretch_ ? stretch_->data() : nullptr; }
 
 std::byte* LineShare::take(size_t bytes) {
   if (!stretch_ || stretch_->bytes() - taken_ < padded(bytes)) return nullptr;

@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "device/operations.hpp"
+#include "runtime/device_port.hpp"
 
 namespace coll {
 
@@ -12,18 +12,19 @@ namespace coll {
 inline constexpr size_t kLineGrain = 256;
 constexpr size_t padded(size_t bytes) { return (bytes + kLineGrain - 1) / kLineGrain * kLineGrain; }
 
-enum class LineMemoryKind { kPinned, kDevice };
+enum class LineMemoryKind { kPinned, kDevice, kShared };  // the last: of the device, and peers may open it
 
 class Stretch;
 
 class LineMemory {
  public:
-  LineMemory(const DeviceOperations& operations, LineMemoryKind kind) : operations_(operations), kind_(kind) {}
+  LineMemory(DevicePort& port, int device, LineMemoryKind kind) : port_(port), device_(device), kind_(kind) {}
 
   // The batch to come needs so many bytes more. May wait for the device, which is the current one.
   Status reserve(size_t bytes);
   // What batches take from: it stays as long as somebody holds it.
   std::shared_ptr<Stretch> stretch() const { return stretch_; }
+  const SharedMemory& shared() const;  // of kShared, when some is reserved
   void forget_reserved() { wanted_ = 0; }
   size_t bytes() const { return bytes_; }
   // Frees all; gives it up where somebody may still write to it.
@@ -31,8 +32,10 @@ class LineMemory {
 
  private:
   Status grow(size_t bytes);
+  Status allocate(size_t bytes, SharedMemory* memory) const;
 
-  const DeviceOperations& operations_;
+  DevicePort& port_;
+  const int device_;
   const LineMemoryKind kind_;
   size_t wanted_ = 0;
   size_t bytes_ = 0;
@@ -47,6 +50,7 @@ class LineShare {
   explicit LineShare(std::shared_ptr<Stretch> stretch) : stretch_(std::move(stretch)) {}
   // NULL where less was reserved.
   std::byte* take(size_t bytes);
+  const std::byte* begin() const;  // of the stretch; NULL where there is none
 
  private:
   std::shared_ptr<Stretch> stretch_;

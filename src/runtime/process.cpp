@@ -12,11 +12,12 @@ struct Registry {
   std::mutex mutex;
   std::weak_ptr<Process> current;
   std::shared_ptr<Process> forking;  // between the two ends of a fork()
+  const std::shared_ptr<DevicePort> devices = std::make_shared<DevicePort>();
 };
 
 Registry& registry() {
-  static Registry one;
-  return one;
+  static Registry* const one = new Registry;  // the driver may be gone before what is destroyed last
+  return *one;
 }
 
 void before_fork() {
@@ -39,7 +40,7 @@ void watch_forks() {
 
 }  // namespace
 
-Process::Process() { start_anew(); }
+Process::Process() : devices_(registry().devices) { start_anew(); }
 Process::~Process() = default;
 
 std::shared_ptr<Process> Process::acquire() {

@@ -1,6 +1,6 @@
 // What the communicators and streams of a process share: staging memory, the list of streams to move on, and the thread
 // that does so while the program computes. It lives as long as somebody holds it; the library's only other state
-// outside a handle is thread_local (the last error, the open group).
+// outside a handle is the way to the devices, and thread_local (the last error, the open group).
 #pragma once
 
 #include <atomic>
@@ -32,7 +32,7 @@ class Process : public std::enable_shared_from_this<Process> {
   Status release(void* memory);  // of either kind
   DevicePort& devices() const { return *devices_; }
   // For tests: other devices than the machine's, before any communicator is made.
-  void replace_devices(std::unique_ptr<DevicePort> devices) { devices_ = std::move(devices); }
+  void replace_devices(std::shared_ptr<DevicePort> devices) { devices_ = std::move(devices); }
   void add(const std::shared_ptr<Stream>& stream);
   bool has_streams() const { return any_streams_.load(std::memory_order_acquire); }  // or has had some
   // Moves every stream of the process on; never blocks. Streams that another thread is at are passed over.
@@ -53,7 +53,7 @@ class Process : public std::enable_shared_from_this<Process> {
 
   std::shared_ptr<StagingPool> staging_ = std::make_shared<StagingPool>();
   std::shared_ptr<shm::Regions> regions_ = std::make_shared<shm::Regions>();
-  std::unique_ptr<DevicePort> devices_ = std::make_unique<DevicePort>();
+  std::shared_ptr<DevicePort> devices_;  // stays when the process object goes, with the memory that it hands on
   DeviceMemories device_memory_;
   std::mutex mutex_;
   std::vector<std::weak_ptr<Stream>> streams_;

@@ -34,6 +34,14 @@ TEST(Process, CommunicatorsAndStreamsHoldIt) {
   EXPECT_TRUE(seen.expired());
 }
 
+// Memory of devices that others may have open is handed on, and never freed.
+TEST(Process, LeavesTheWayToTheDevicesToTheNext) {
+  std::weak_ptr<Process> seen = Process::acquire();
+  EXPECT_TRUE(seen.expired());
+  const DevicePort* const devices = &Process::acquire()->devices();
+  EXPECT_EQ(&Process::acquire()->devices(), devices);
+}
+
 TEST(Process, ThreadsGetTheSameOne) {
   const std::shared_ptr<Process> held = Process::acquire();
   run_threads(8, [&](int) { EXPECT_EQ(Process::acquire(), held); });

@@ -1,0 +1,91 @@
+#include "runtime/device_peers.hpp"
+
+#include <algorithm>
+
+#include "runtime/line_memory.hpp"
+
+namespace coll {
+
+DevicePeers::DevicePeers(Fabric& fabric, int rank, int nranks)
+    : rank_(rank),
+      notices_(static_cast<size_t>(nranks), nullptr),
+      out_of_reach_(static_cast<size_t>(nranks), 0),
+      opened_(static_cast<size_t>(nranks)) {
+  if (static_cast<size_t>(nranks) > DeviceNotices::kMostRanks) return;
+  for (int each = 0; each < nranks; ++each) {
+    const std::span<std::byte> memory = fabric.notices(each);
+    // The memory is zero, as all of it begins, and its atomics are plain words.
+    if (!memory.empty()) notices_[static_cast<size_t>(each)] = reinterpret_cast<DeviceNotices*>(memory.data());
+  }
+  if (notices_[static_cast<size_t>(rank)] == nullptr) std::fill(notices_.begin(), notices_.end(), nullptr);
+}
+
+int DevicePeers::publish(const SharedMemory& shared) {
+  DeviceNotices* const own = notices_[static_cast<size_t>(rank_)];
+  if (own == nullptr || !shared.can_be_opened) return kNotShared;
+  const auto known = std::find(published_.begin(), published_.end(), shared.memory);
+  if (known != published_.end()) return static_cast<int>(known - published_.begin());
+  const uint32_t number = own->shared.load(std::memory_order_relaxed);
+  if (number == DeviceNotices::kShares) return kNotShared;
+  own->shares[number] = {shared.share, shared.bytes};
+  own->shared.store(number + 1, std::memory_order_release);
+  published_.push_back(shared.memory);
+  return static_cast<int>(number);
+}
+
+void DevicePeers::open(const DeviceOperations& operations, const Log& log) {
+  for (size_t peer = 0; peer < notices_.size(); ++peer) {
+    if (!is_peer(static_cast<int>(peer))) continue;
+    const uint32_t shared = notices_[peer]->shared.load(std::memory_order_acquire);
+    while (out_of_reach_[peer] == 0 && opened_[peer].size() < std::min<size_t>(shared, DeviceNotices::kShares)) {
+      const Status opened = open_next(operations, peer);
+      if (opened.ok()) continue;
+      out_of_reach_[peer] = 1;
+      log.info(LogPart::kTransport, "messages of rank ", peer, "'s kernels come by pinned memory: ", opened.message());
+    }
+  }
+}
+
+// Only this thread changes opened_.
+Status DevicePeers::open_next(const DeviceOperations& operations, size_t peer) {
+  const DeviceNotices::Shared& next = notices_[peer]->shares[opened_[peer].size()];
+  void* memory = nullptr;
+  COLL_TRY(operations.open_shared(next.share, &memory));
+  const std::lock_guard lock(mutex_);
+  opened_[peer].push_back({static_cast<std::byte*>(memory), next.bytes});
+  const auto count = static_cast<uint8_t>(opened_[peer].size());
+  notices_[static_cast<size_t>(rank_)]->opened[peer].store(count, std::memory_order_release);
+  return {};
+}
+
+void DevicePeers::close(const DeviceOperations& operations) {
+  for (std::vector<Opened>& each : opened_) {
+    for (const Opened& one : each) static_cast<void>(operations.close_shared(one.memory));
+    each.clear();
+  }
+}
+
+void DevicePeers::announce(uint64_t sequence, uint8_t legs) {
+  DeviceNotices* const own = notices_[static_cast<size_t>(rank_)];
+  if (own == nullptr) return;
+  own->calls[sequence % DeviceNotices::kCalls].store(DeviceNotices::call(sequence, legs), std::memory_order_release);
+}
+
+bool DevicePeers::takes(int peer, uint64_t sequence, unsigned leg, int share) const {
+  if (share == kNotShared || !is_peer(peer)) return false;
+  const DeviceNotices& its = *notices_[static_cast<size_t>(peer)];
+  const uint64_t call = its.calls[sequence % DeviceNotices::kCalls].load(std::memory_order_acquire);
+  return DeviceNotices::takes(call, sequence, leg) &&
+         its.opened[static_cast<size_t>(rank_)].load(std::memory_order_acquire) > share;
+}
+
+const std::byte* DevicePeers::find(int peer, const DeviceLoan& loan) const {
+  const std::lock_guard lock(mutex_);
+  const std::vector<Opened>& opened = opened_[static_cast<size_t>(peer)];
+  if (loan.kind != DeviceLoan::kKind || loan.share >= opened.size() || loan.offset % kLineGrain != 0) return nullptr;
+  const Opened& its = opened[loan.share];
+  const bool within = loan.offset <= its.bytes && loan.bytes <= its.bytes - loan.offset;
+  return within ? its.memory + loan.offset : nullptr;
+}
+
+}  // namespace coll

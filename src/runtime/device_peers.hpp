@@ -1,0 +1,55 @@
+// The ranks of this node that tell each other where their devices' memory is: which of theirs this rank reaches, and
+// which of its own they do. Kernels then read messages where their sender's kernels have left them.
+#pragma once
+
+#include <mutex>
+#include <vector>
+
+#include "base/log.hpp"
+#include "runtime/device_notices.hpp"
+#include "runtime/device_shares.hpp"
+#include "runtime/fabric.hpp"
+
+namespace coll {
+
+class DevicePeers {
+ public:
+  DevicePeers(Fabric& fabric, int rank, int nranks);
+  DevicePeers(const DevicePeers&) = delete;
+  DevicePeers& operator=(const DevicePeers&) = delete;
+
+  // Whether loans go between this rank and the other; does not change.
+  bool is_peer(int rank) const { return notices_[static_cast<size_t>(rank)] != nullptr && rank != rank_; }
+
+  // ---- For threads of the program
+  static constexpr int kNotShared = -1;
+  // Tells the peers of memory of this rank's. Its number; kNotShared where they cannot open it, or none is left.
+  int publish(const SharedMemory& shared);
+  // Opens what peers have published, on the current device, and logs where that cannot be done. May wait for the
+  // device.
+  void open(const DeviceOperations& operations, const Log& log);
+  void close(const DeviceOperations& operations);  // when nothing is read there any more
+  // This call's steps run on the device, and on these legs take loans.
+  void announce(uint64_t sequence, uint8_t legs);
+
+  // ---- For whoever moves calls on; these ask no device
+  bool takes(int peer, uint64_t sequence, unsigned leg, int share) const;
+  // Where the loan lies; NULL where that is no memory of the peer's that this rank has open.
+  const std::byte* find(int peer, const DeviceLoan& loan) const;
+
+ private:
+  struct Opened {
+    std::byte* memory;
+    size_t bytes;
+  };
+  Status open_next(const DeviceOperations& operations, size_t peer);
+
+  const int rank_;
+  std::vector<DeviceNotices*> notices_;  // by rank; NULL: it has none that this rank reads
+  std::vector<const std::byte*> published_;
+  std::vector<char> out_of_reach_;  // by rank: its device's memory cannot be opened here
+  mutable std::mutex mutex_;        // of opened_; never held while the device is asked
+  std::vector<std::vector<Opened>> opened_;
+};
+
+}  // namespace coll

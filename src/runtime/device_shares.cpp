@@ -1,0 +1,41 @@
+#include "runtime/device_shares.hpp"
+
+#include <algorithm>
+
+namespace coll {
+
+namespace {
+constexpr size_t kBlock = size_t{2} << 20;  // what CUDA shares at once: nothing else is to lie in it
+}
+
+Status DeviceShares::take(const DeviceOperations& operations, int device, size_t bytes, SharedMemory* shared) {
+  if (pop(device, bytes, shared)) return {};
+  const size_t whole = (bytes + kBlock - 1) / kBlock * kBlock;
+  void* memory = nullptr;
+  COLL_TRY(operations.allocate(whole, &memory));
+  *shared = {static_cast<std::byte*>(memory), whole, device};
+  // A device that cannot share serves its own rank all the same.
+  shared->can_be_opened = operations.share(memory, &shared->share).ok();
+  return {};
+}
+
+// The shortest that is long enough.
+bool DeviceShares::pop(int device, size_t bytes, SharedMemory* shared) {
+  const std::lock_guard lock(mutex_);
+  auto best = free_.end();
+  for (auto each = free_.begin(); each != free_.end(); ++each) {
+    if (each->device != device || each->bytes < bytes) continue;
+    if (best == free_.end() || each->bytes < best->bytes) best = each;
+  }
+  if (best == free_.end()) return false;
+  *shared = *best;
+  free_.erase(best);
+  return true;
+}
+
+void DeviceShares::give_back(const SharedMemory& shared) {
+  const std::lock_guard lock(mutex_);
+  free_.push_back(shared);
+}
+
+}  // namespace coll

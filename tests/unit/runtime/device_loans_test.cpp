@@ -1,0 +1,368 @@
+// Messages that stay in the memory of their sender's device, where their receivers read them.
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <memory>
+#include <thread>
+
+#include "runtime/device_notices.hpp"
+#include "tests/support/device_calls.hpp"
+#include "tests/support/forwarding_transport.hpp"
+
+namespace coll::test {
+
+namespace {
+
+struct Traffic {
+  std::atomic<size_t> bytes{0};
+  std::atomic<size_t> loans{0};
+};
+
+bool is_loan(std::span<const std::byte> message) {
+  DeviceLoan loan{};
+  if (message.size() != sizeof loan) return false;
+  std::memcpy(&loan, message.data(), sizeof loan);
+  return loan.kind == DeviceLoan::kKind;
+}
+
+class CountingTransport final : public ForwardingTransport {
+ public:
+  CountingTransport(std::unique_ptr<Transport> real, std::shared_ptr<Traffic> traffic)
+      : ForwardingTransport(std::move(real)), traffic_(std::move(traffic)) {}
+
+  Status send(int peer, uint32_t tag, std::span<const std::byte> message, Request* request) override {
+    traffic_->bytes += message.size();
+    if (is_loan(message)) ++traffic_->loans;
+    return ForwardingTransport::send(peer, tag, message, request);
+  }
+
+ private:
+  std::shared_ptr<Traffic> traffic_;
+};
+
+// The ranks of a communicator, each with a stream of its own.
+class Reducing {
+ public:
+  Reducing(AsyncDevice* device, const WorldOptions& options) : device_(device), world_(options) {
+    for (int rank = 0; rank < world_.nranks(); ++rank) {
+      buffers_.push_back(std::make_unique<DeviceBuffer>(*device_, kLong * sizeof(float)));
+      streams_.push_back(std::make_unique<DeviceStream>(*device_));
+    }
+  }
+  World& world() { return world_; }
+  DeviceBuffer& buffer(int rank) { return *buffers_[static_cast<size_t>(rank)]; }
+  DeviceStream& stream(int rank) { return *streams_[static_cast<size_t>(rank)]; }
+  collResult_t call(int rank) {
+    return all_reduce(buffer(rank), buffer(rank), world_.handle(rank), stream(rank).get());
+  }
+
+  // One allreduce on all ranks, which have all made the call before the device does anything.
+  void reduce_ones() {
+    const std::vector<float> ones(kLong, 1);
+    for (const auto& each : buffers_) each->put(reinterpret_cast<const std::byte*>(ones.data()), each->bytes());
+    device_->hold_all(true);
+    for (int rank = 0; rank < world_.nranks(); ++rank) EXPECT_EQ(call(rank), collSuccess) << collGetLastError(nullptr);
+    device_->hold_all(false);
+    for (const auto& stream : streams_) ASSERT_TRUE(stream->synchronize().ok());
+    for (const auto& each : buffers_) {
+      std::vector<float> values(kLong);
+      const Bytes bytes = each->get();
+      std::memcpy(values.data(), bytes.data(), bytes.size());
+      for (const float value : values) ASSERT_EQ(value, static_cast<float>(world_.nranks()));
+    }
+  }
+  void reduce_ones(int turns) {
+    for (int turn = 0; turn < turns; ++turn) reduce_ones();
+  }
+
+ private:
+  AsyncDevice* const device_;
+  World world_;
+  std::vector<std::unique_ptr<DeviceBuffer>> buffers_;
+  std::vector<std::unique_ptr<DeviceStream>> streams_;
+};
+
+class DeviceLoans : public DeviceCalls {
+ protected:
+  static constexpr int kToKnowEachOther = 2;  // calls: one publishes, the next opens
+
+  WorldOptions counted(const Placement& nodes, const char* algorithm = "direct") const {
+    WorldOptions options = options_for(nodes, false);
+    options.edit = [algorithm, edit = options.edit](int rank, Config& config) {
+      edit(rank, config);
+      config.env.algo = algorithm;
+    };
+    options.wrap = [traffic = traffic_](int, std::unique_ptr<Transport> real) {
+      return std::make_unique<CountingTransport>(std::move(real), traffic);
+    };
+    return options;
+  }
+
+  const std::shared_ptr<Traffic> traffic_ = std::make_shared<Traffic>();
+};
+
+TEST_F(DeviceLoans, AreAllThatIsSentOnceTheRanksKnowEachOther) {
+  for (const int nranks : {2, 3, 4}) {
+    {
+      Reducing ranks(device_, counted(one_node(nranks)));
+      ranks.reduce_ones(kToKnowEachOther);
+      for (int turn = 0; turn < 3; ++turn) {
+        traffic_->bytes = traffic_->loans = 0;
+        ranks.reduce_ones();
+        EXPECT_GT(traffic_->loans, 0U);
+        EXPECT_LT(traffic_->bytes, kLong * sizeof(float) / 50);
+      }
+      EXPECT_EQ(device_->opened(), static_cast<size_t>(nranks * (nranks - 1)));
+    }
+    EXPECT_EQ(device_->opened(), 0U);
+  }
+}
+
+TEST_F(DeviceLoans, SumUpAsOtherMessagesDoInEveryAlgorithm) {
+  for (const char* const algorithm : {"direct", "ring", "doubling", "double_tree"}) {
+    Reducing ranks(device_, counted(one_node(4), algorithm));
+    ASSERT_TRUE(ranks.world().ok()) << ranks.world().why();
+    ranks.reduce_ones(kToKnowEachOther + 1);
+    EXPECT_GT(traffic_->loans.exchange(0), 0U) << algorithm;
+  }
+}
+
+TEST_F(DeviceLoans, GoThroughSharedMemoryAsWell) {
+  for (const Placement& nodes : {one_node(2), blocks({2, 2})}) {
+    Reducing ranks(device_, options_for(nodes));
+    ASSERT_TRUE(ranks.world().ok()) << ranks.world().why();
+    ranks.reduce_ones(kToKnowEachOther);
+    const size_t before = device_->reached();
+    ranks.reduce_ones();
+    EXPECT_GT(device_->reached(), before);
+  }
+}
+
+// Who only receives shares nothing, and opens what others share.
+TEST_F(DeviceLoans, GoToRanksThatOnlyReceive) {
+  for (const char* const algorithm : {"direct", "tree"}) {
+    Reducing ranks(device_, counted(one_node(3), algorithm));
+    ASSERT_TRUE(ranks.world().ok()) << ranks.world().why();
+    for (int turn = 0; turn < 3; ++turn) {
+      for (int rank = 0; rank < 3; ++rank) fill(&ranks.buffer(rank), static_cast<float>(rank + turn));
+      traffic_->loans = 0;
+      device_->hold_all(true);
+      for (int rank = 0; rank < 3; ++rank) {
+        void* const at = ranks.buffer(rank).data();
+        ASSERT_EQ(collBroadcast(at, at, kLong, collFloat32, 1, ranks.world().handle(rank), ranks.stream(rank).get()),
+                  collSuccess);
+      }
+      device_->hold_all(false);
+      for (int rank = 0; rank < 3; ++rank) {
+        ASSERT_TRUE(ranks.stream(rank).synchronize().ok());
+        expect_all(ranks.buffer(rank), static_cast<float>(1 + turn));
+      }
+    }
+    EXPECT_GT(traffic_->loans, 0U) << algorithm;
+  }
+}
+
+TEST_F(DeviceLoans, AreReducedAtARoot) {
+  Reducing ranks(device_, counted(one_node(3)));
+  for (int turn = 0; turn < 3; ++turn) {
+    for (int rank = 0; rank < 3; ++rank) fill(&ranks.buffer(rank), static_cast<float>(rank + turn));
+    traffic_->loans = 0;
+    device_->hold_all(true);
+    for (int rank = 0; rank < 3; ++rank) {
+      void* const at = ranks.buffer(rank).data();
+      ASSERT_EQ(
+          collReduce(at, at, kLong, collFloat32, collSum, 2, ranks.world().handle(rank), ranks.stream(rank).get()),
+          collSuccess);
+    }
+    device_->hold_all(false);
+    for (int rank = 0; rank < 3; ++rank) ASSERT_TRUE(ranks.stream(rank).synchronize().ok());
+    expect_all(ranks.buffer(2), static_cast<float>(3 + 3 * turn));
+  }
+  EXPECT_GT(traffic_->loans, 0U);
+}
+
+TEST_F(DeviceLoans, GoOnWhenAStreamNeedsMoreMemoryThanBefore) {
+  Reducing ranks(device_, counted(one_node(2)));
+  ranks.reduce_ones(kToKnowEachOther);
+  constexpr size_t kLonger = 4 * kLong;
+  DeviceBuffer a(*device_, kLonger * sizeof(float)), b(*device_, kLonger * sizeof(float));
+  for (int turn = 0; turn < 3; ++turn) {
+    fill(&a, 1);
+    fill(&b, 2);
+    traffic_->loans = 0;
+    device_->hold_all(true);  // two calls are queued, of which the second needs more
+    for (int rank = 0; rank < 2; ++rank) {
+      const DeviceBuffer& its = rank == 0 ? a : b;
+      ASSERT_EQ(ranks.call(rank), collSuccess);
+      ASSERT_EQ(all_reduce(its, its, ranks.world().handle(rank), ranks.stream(rank).get()), collSuccess);
+    }
+    device_->hold_all(false);
+    for (int rank = 0; rank < 2; ++rank) ASSERT_TRUE(ranks.stream(rank).synchronize().ok());
+    expect_all(a, 3);
+    expect_all(b, 3);
+  }
+  EXPECT_GT(traffic_->loans, 0U);
+}
+
+TEST_F(DeviceLoans, AreNotMadeToRanksThatCallWithHostMemory) {
+  Reducing ranks(device_, counted(one_node(2)));
+  ranks.reduce_ones(kToKnowEachOther);
+  traffic_->loans = 0;
+  fill(&ranks.buffer(0), 1);
+  std::vector<float> host(kLong, 2);
+  ASSERT_EQ(ranks.call(0), collSuccess);
+  ASSERT_EQ(collAllReduce(host.data(), host.data(), kLong, collFloat32, collSum, ranks.world().handle(1), nullptr),
+            collSuccess);
+  ASSERT_TRUE(ranks.stream(0).synchronize().ok());
+  expect_all(ranks.buffer(0), 3);
+  for (const float value : host) ASSERT_EQ(value, 3);
+  EXPECT_EQ(traffic_->loans, 0U);
+  ranks.reduce_ones();
+  EXPECT_GT(traffic_->loans, 0U);
+}
+
+TEST_F(DeviceLoans, AreNotMadeWhereMemoryCannotBeOpened) {
+  device_->forbid_opening(true);
+  Reducing ranks(device_, counted(one_node(2)));
+  ranks.reduce_ones(kToKnowEachOther);
+  EXPECT_EQ(traffic_->loans, 0U);
+  device_->forbid_opening(false);
+}
+
+TEST_F(DeviceLoans, AreNotMadeOfMemoryThatCannotBeShared) {
+  device_->forbid_sharing(true);
+  Reducing ranks(device_, counted(one_node(2)));
+  ranks.reduce_ones(kToKnowEachOther);
+  EXPECT_EQ(traffic_->loans, 0U);
+  device_->forbid_sharing(false);
+}
+
+TEST_F(DeviceLoans, AreNotMadeWhereMessagesHaveChecksums) {
+  WorldOptions options = counted(one_node(2));
+  options.edit = [edit = options.edit](int rank, Config& config) {
+    edit(rank, config);
+    config.check = 2;
+  };
+  Reducing ranks(device_, options);
+  ranks.reduce_ones(kToKnowEachOther);
+  EXPECT_EQ(traffic_->loans, 0U);
+}
+
+TEST_F(DeviceLoans, AreNotMadeWhereOneRankWantsNone) {
+  WorldOptions options = counted(one_node(2));
+  options.edit = [edit = options.edit](int rank, Config& config) {
+    edit(rank, config);
+    config.env.p2p = rank;
+  };
+  Reducing ranks(device_, options);
+  ranks.reduce_ones(kToKnowEachOther);
+  EXPECT_EQ(traffic_->loans, 0U);
+}
+
+// A rank whose stream has not come to the call has announced it: its peer lends, and waits.
+TEST_F(DeviceLoans, ThatAreOutWhenACallFailsAreNotUsedAgain) {
+  void* memory = nullptr;
+  ASSERT_TRUE(device_->allocate_pinned(sizeof(uint32_t), &memory).ok());
+  auto* const may_go = static_cast<uint32_t*>(memory);
+  std::atomic_ref<uint32_t>(*may_go).store(0);
+  WorldOptions options = counted(one_node(2));
+  options.edit = [edit = options.edit](int rank, Config& config) {
+    edit(rank, config);
+    config.check = 0;  // of what the late rank is about to do, which it says when its stream has come there
+  };
+  {
+    Reducing ranks(device_, options);
+    ranks.reduce_ones(kToKnowEachOther);
+    traffic_->loans = 0;
+    ASSERT_TRUE(device_->await_flag(ranks.stream(1).get(), may_go, 1).ok());
+    ASSERT_EQ(ranks.call(1), collSuccess);
+    ASSERT_EQ(ranks.call(0), collSuccess);
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (traffic_->loans == 0 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+    ASSERT_GT(traffic_->loans, 0U);
+    ASSERT_EQ(collCommAbort(ranks.world().handle(1)), collSuccess);
+    EXPECT_TRUE(ranks.stream(0).synchronize().ok());  // its kernels read nothing that they have not been told of
+    std::atomic_ref<uint32_t>(*may_go).store(1);
+    EXPECT_TRUE(ranks.stream(1).synchronize().ok());
+    collResult_t state = collSuccess;
+    ASSERT_EQ(collCommGetAsyncError(ranks.world().handle(0), &state), collSuccess);
+    EXPECT_EQ(state, collRemoteError);
+  }
+  const int before = device_->shared();
+  Reducing anew(device_, options);
+  anew.reduce_ones(kToKnowEachOther + 1);
+  EXPECT_GT(device_->shared(), before);  // memory that was not there before
+  ASSERT_TRUE(device_->release_pinned(memory).ok());
+}
+
+// Kernels of a call that has failed run when their turn comes, behind what calls before them still do to the memory
+// that the calls of a stream share.
+TEST_F(DeviceLoans, OfCallsThatFailBehindOthersAreReadNowhere) {
+  for (const bool staged_first : {true, false}) {
+    Reducing ranks(device_, counted(one_node(2)));
+    ranks.reduce_ones(kToKnowEachOther);
+    DeviceBuffer other(*device_, (staged_first ? kShort : kLong / 3) * sizeof(float));
+    fill(&other, 1);
+    device_->hold_all(true);
+    ASSERT_EQ(all_reduce(other, other, ranks.world().handle(0), ranks.stream(0).get()), collSuccess);
+    ASSERT_EQ(ranks.call(0), collSuccess);
+    ASSERT_EQ(collCommAbort(ranks.world().handle(1)), collSuccess);
+    collResult_t state = collInProgress;
+    while (state == collInProgress) {
+      ASSERT_EQ(collCommGetAsyncError(ranks.world().handle(0), &state), collSuccess);
+    }
+    EXPECT_EQ(state, collRemoteError);
+    device_->hold_all(false);
+    EXPECT_TRUE(ranks.stream(0).synchronize().ok());
+    EXPECT_EQ(all_reduce(other, other, ranks.world().handle(0), ranks.stream(0).get()), collRemoteError)
+        << collGetLastError(nullptr);  // and not a failure of the device
+  }
+}
+
+TEST_F(DeviceLoans, ComeFromMemoryThatCommunicatorsHandOn) {
+  Reducing first(device_, counted(one_node(2)));
+  first.reduce_ones(kToKnowEachOther);
+  int shared = 0;
+  for (int turn = 0; turn < 3; ++turn) {
+    Reducing next(device_, counted(one_node(2)));
+    next.reduce_ones(kToKnowEachOther);
+    if (turn == 0) shared = device_->shared();
+  }
+  EXPECT_EQ(device_->shared(), shared);
+  first.reduce_ones();
+}
+
+// A loan of what the receiver has not opened.
+class WrongTransport final : public ForwardingTransport {
+ public:
+  using ForwardingTransport::ForwardingTransport;
+  Status send(int peer, uint32_t tag, std::span<const std::byte> message, Request* request) override {
+    if (!is_loan(message)) return ForwardingTransport::send(peer, tag, message, request);
+    std::memcpy(&loan_, message.data(), sizeof loan_);
+    loan_.offset = uint64_t{1} << 40;
+    return ForwardingTransport::send(peer, tag, std::as_bytes(std::span(&loan_, 1)), request);
+  }
+
+ private:
+  DeviceLoan loan_;
+};
+
+TEST_F(DeviceLoans, OfMemoryThatIsOutOfReachAreDamagedMessages) {
+  WorldOptions options = counted(one_node(2));
+  options.wrap = [](int rank, std::unique_ptr<Transport> real) -> std::unique_ptr<Transport> {
+    if (rank == 1) return std::make_unique<WrongTransport>(std::move(real));
+    return real;
+  };
+  Reducing ranks(device_, options);
+  device_->hold_all(true);  // the second rank opens the first's memory in its first call, and may be lent to at once
+  for (const int rank : {1, 0, 1, 0}) ASSERT_EQ(ranks.call(rank), collSuccess);
+  device_->hold_all(false);
+  for (const int rank : {0, 1}) EXPECT_TRUE(ranks.stream(rank).synchronize().ok());
+  EXPECT_EQ(ranks.call(0), collCorruptData);
+  EXPECT_NE(std::string(collGetLastError(nullptr)).find("does not reach memory"), std::string::npos)
+      << collGetLastError(nullptr);
+}
+
+}  // namespace
+
+}  // namespace coll::test
