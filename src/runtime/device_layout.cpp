@@ -213,8 +213,10 @@ class Walk {
 }  // namespace
 
 DeviceLayout::DeviceLayout(const Call& call, std::shared_ptr<const Plan> plan, const DevicePeers* peers)
-    : call_(call), plan_(std::move(plan)), peers_(peers) {
-  if (room().words > DeviceGate::kAddresses) peers_ = nullptr;
+    : call_(call), plan_(std::move(plan)), peers_(peers), room_(find_room()) {
+  if (room_.words <= DeviceGate::kAddresses) return;
+  peers_ = nullptr;
+  room_ = find_room();
 }
 
 DeviceChunk DeviceLayout::chunk(size_t chunk, const DeviceMemory& memory) const {
@@ -229,7 +231,7 @@ uint8_t DeviceLayout::legs_of_loans() const {
   return static_cast<uint8_t>(legs);
 }
 
-DeviceRoom DeviceLayout::room() const {
+DeviceRoom DeviceLayout::find_room() const {
   const uintptr_t somewhere = uintptr_t{1} << 20;
   auto* const memory = reinterpret_cast<std::byte*>(somewhere);
   Walk walk(call_, *plan_, peers_, 0, {reinterpret_cast<uint64_t*>(somewhere), memory, memory, memory});

@@ -63,7 +63,7 @@ class DeviceLayout {
   DeviceLayout(const Call& call, std::shared_ptr<const Plan> plan, const DevicePeers* peers);
 
   // What a chunk needs, with one stream; no other needs more than the first.
-  DeviceRoom room() const;
+  const DeviceRoom& room() const { return room_; }
   // The steps of a chunk, in memory of that size.
   DeviceChunk chunk(size_t chunk, const DeviceMemory& memory) const;
   // Legs on which this rank takes loans, a bit each: what it hands on as it came is not read by kernels.
@@ -71,9 +71,12 @@ class DeviceLayout {
   const Plan& plan() const { return *plan_; }
 
  private:
+  DeviceRoom find_room() const;
+
   Call call_;
   std::shared_ptr<const Plan> plan_;
   const DevicePeers* peers_;
+  DeviceRoom room_;
 };
 
 }  // namespace coll

@@ -31,10 +31,7 @@ DeviceRoom device_room(const Call& call, const Selection& selection, const Devic
 
 DeviceWork::DeviceWork(std::shared_ptr<DeviceBatch> batch, const Call& call, std::shared_ptr<const Plan> plan,
                        const DevicePeers* peers)
-    : batch_(std::move(batch)),
-      layout_(call, std::move(plan), peers),
-      room_(layout_.room()),
-      lanes_(chunks_in_flight(layout_.plan())) {}
+    : batch_(std::move(batch)), layout_(call, std::move(plan), peers), lanes_(chunks_in_flight(layout_.plan())) {}
 
 DeviceWork::~DeviceWork() {
   DeviceGatePool& gates = batch_->line().gates();
@@ -49,14 +46,15 @@ DeviceWork::~DeviceWork() {
 }
 
 Status DeviceWork::prepare() {
+  const DeviceRoom& room = layout_.room();
   for (Lane& lane : lanes_) {
     DeviceMemory& memory = lane.memory;
-    if (room_.pinned > 0) memory.pinned = batch_->take_pinned(room_.pinned);
-    if (room_.device > 0) memory.device = batch_->take_device(room_.device);
-    if (room_.shared > 0) memory.shared = batch_->take_shared(room_.shared);
+    if (room.pinned > 0) memory.pinned = batch_->take_pinned(room.pinned);
+    if (room.device > 0) memory.device = batch_->take_device(room.device);
+    if (room.shared > 0) memory.shared = batch_->take_shared(room.shared);
     lane.gate = batch_->line().take_gate();
-    if ((room_.pinned > 0 && memory.pinned == nullptr) || (room_.device > 0 && memory.device == nullptr) ||
-        (room_.shared > 0 && memory.shared == nullptr) || lane.gate == nullptr) {
+    if ((room.pinned > 0 && memory.pinned == nullptr) || (room.device > 0 && memory.device == nullptr) ||
+        (room.shared > 0 && memory.shared == nullptr) || lane.gate == nullptr) {
       return {collInternalError, "a call on a device has less memory, or fewer gates, than were reserved"};
     }
     memory.words = lane.gate->addresses.data();
@@ -147,7 +145,7 @@ void DeviceWork::give_up() {
 // Kernels that nobody has told where to read and write do so where it does not matter: of whatever could have been lent
 // there is room for in the lane's pinned memory.
 void DeviceWork::tell_of_nothing(const Lane& lane) const {
-  for (size_t i = 0; i < room_.words; ++i) tell(lane.memory.words + i, lane.memory.pinned);
+  for (size_t i = 0; i < layout_.room().words; ++i) tell(lane.memory.words + i, lane.memory.pinned);
 }
 
 }  // namespace coll

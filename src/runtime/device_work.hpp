@@ -69,7 +69,6 @@ class DeviceWork {
 
   const std::shared_ptr<DeviceBatch> batch_;
   const DeviceLayout layout_;
-  const DeviceRoom room_;  // of a chunk
   std::vector<Lane> lanes_;
   bool all_given_ = false;
   std::atomic<bool> given_up_{false};
