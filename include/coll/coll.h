@@ -276,7 +276,7 @@ typedef struct {
 } collCodecInfo_t;
 
 /* `spec` is name[:key=value[,key=value]...]; an unknown name or key is collInvalidArgument with the valid ones. Threads
- * and communicators may share a codec; with rounding=stochastic, which draws a call then gets follows from their order. */
+ * and communicators may share a codec; with rounding=stochastic, a call's draws then follow from the order of calls. */
 COLL_API collResult_t collCodecCreate(collCodec_t* codec, const char* spec);
 COLL_API collResult_t collCodecDestroy(collCodec_t codec);
 COLL_API collResult_t collCodecGetInfo(collCodec_t codec, collCodecInfo_t* info);
