@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstring>
 #include <memory>
+#include <numeric>
 #include <thread>
 
 #include "runtime/device_notices.hpp"
@@ -160,6 +161,41 @@ TEST_F(DeviceLoans, GoToRanksThatOnlyReceive) {
     }
     EXPECT_GT(traffic_->loans, 0U) << algorithm;
   }
+}
+
+// The root has nothing else to wait for, and few places for what it lends.
+TEST_F(DeviceLoans, AreNotWrittenOverBeforeTheyHaveComeBack) {
+  void* memory = nullptr;
+  ASSERT_TRUE(device_->allocate_pinned(sizeof(uint32_t), &memory).ok());
+  auto* const may_go = static_cast<uint32_t*>(memory);
+  WorldOptions options = counted(one_node(2));
+  options.edit = [edit = options.edit](int rank, Config& config) {
+    edit(rank, config);
+    config.check = 0;  // which the late rank would answer late
+    config.env.chunk_bytes = size_t{64} << 10;
+  };
+  Reducing ranks(device_, options);
+  std::vector<float> counting(kLong);
+  std::iota(counting.begin(), counting.end(), 1.0F);
+  const auto call = [&](int rank) {
+    void* const at = ranks.buffer(rank).data();
+    return collBroadcast(at, at, kLong, collFloat32, 0, ranks.world().handle(rank), ranks.stream(rank).get());
+  };
+  for (uint32_t turn = 1; turn <= 3; ++turn) {
+    fill(&ranks.buffer(1), 0);
+    ranks.buffer(0).put(reinterpret_cast<const std::byte*>(counting.data()), kLong * sizeof(float));
+    std::atomic_ref<uint32_t>(*may_go).store(turn - 1);
+    ASSERT_TRUE(device_->await_flag(ranks.stream(1).get(), may_go, turn).ok());
+    traffic_->loans = 0;
+    ASSERT_EQ(call(1), collSuccess);
+    ASSERT_EQ(call(0), collSuccess);
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));  // for a root that would go on
+    std::atomic_ref<uint32_t>(*may_go).store(turn);
+    for (int rank = 0; rank < 2; ++rank) ASSERT_TRUE(ranks.stream(rank).synchronize().ok());
+    EXPECT_EQ(floats(ranks.buffer(1)), counting);
+  }
+  EXPECT_GT(traffic_->loans, 10U);
+  ASSERT_TRUE(device_->release_pinned(memory).ok());
 }
 
 TEST_F(DeviceLoans, AreReducedAtARoot) {
