@@ -1,5 +1,6 @@
 #include "support/hidden_memory.hpp"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -10,8 +11,10 @@
 namespace coll::test {
 namespace {
 
-constexpr int kUsed = 0xa5;            // what new memory of a device holds: it is not cleared
-constexpr size_t kMostReleased = 256;  // allocations and aliases whose addresses are not given out again yet
+constexpr int kUsed = 0xa5;  // what new memory of a device holds: it is not cleared
+constexpr size_t kLeastShared = size_t{2}
+                                << 20;  // between processes: as CUDA's blocks; files for all would be too many
+constexpr size_t kMostReleased = 256;   // allocations and aliases whose addresses are not given out again yet
 
 std::byte* map_file(int file, size_t bytes, int protection) {
   void* const at = ::mmap(nullptr, bytes, protection, MAP_SHARED, file, 0);
@@ -36,17 +39,35 @@ Status MappedPages::make(size_t bytes, bool hidden, std::shared_ptr<MappedPages>
   std::shared_ptr<MappedPages> made(new MappedPages((bytes + page - 1) / page * page, hidden));
   const int file = ::memfd_create("device", MFD_CLOEXEC);
   if (file < 0) return {collSystemError, "no anonymous file"};
-  if (::ftruncate(file, static_cast<off_t>(made->bytes_)) == 0) {
-    made->inside_ = map_file(file, made->bytes_, PROT_READ | PROT_WRITE);
-    made->outside_ = hidden ? map_file(file, made->bytes_, PROT_NONE) : made->inside_;
+  const bool sized = ::ftruncate(file, static_cast<off_t>(made->bytes_)) == 0;
+  const Status mapped = sized ? made->map(file) : Status(collSystemError, "no memory");
+  if (mapped.ok() && hidden && bytes >= kLeastShared) {
+    made->file_ = file;
+  } else {
+    ::close(file);
   }
-  ::close(file);
-  if (made->inside_ == nullptr || made->outside_ == nullptr) return {collSystemError, "no memory"};
   *pages = std::move(made);
-  return {};
+  return mapped;
+}
+
+Status MappedPages::open(const std::string& path, size_t bytes, std::shared_ptr<MappedPages>* pages) {
+  std::shared_ptr<MappedPages> made(new MappedPages(bytes, false));
+  const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  if (file < 0) return {collUnsupported, text("cannot open ", path, ": its process has ended")};
+  const Status mapped = made->map(file);
+  ::close(file);
+  *pages = std::move(made);
+  return mapped;
+}
+
+Status MappedPages::map(int file) {
+  inside_ = map_file(file, bytes_, PROT_READ | PROT_WRITE);
+  outside_ = hidden_ ? map_file(file, bytes_, PROT_NONE) : inside_;
+  return inside_ != nullptr && outside_ != nullptr ? Status() : Status(collSystemError, "no memory");
 }
 
 MappedPages::~MappedPages() {
+  if (file_ >= 0) ::close(file_);
   if (inside_ != nullptr) ::munmap(inside_, bytes_);
   if (hidden_ && outside_ != nullptr) ::munmap(outside_, bytes_);
 }
@@ -105,22 +126,33 @@ Status HiddenMemory::share(const void* memory, int device, Share* share) const {
     return {collUnsupported, text("no allocation of device memory to share at ", hexadecimal(memory))};
   }
   if (found->second.owner.device != device) return {collUnhandledCudaError, "another device's memory is shared"};
-  *share = {memory, found->second.number};
+  *share = {memory, found->second.number, found->second.bytes, ::getpid(), found->second.pages->file()};
   return {};
 }
 
 Status HiddenMemory::make_alias(const Share& share, int device, void** alias) {
-  const auto* const begin = static_cast<const std::byte*>(share.memory);
   const std::lock_guard lock(mutex_);
-  const auto found = ranges_.find(begin);
-  if (found == ranges_.end() || share.number == 0 || found->second.number != share.number) {
-    return {collUnhandledCudaError, text("what was shared at ", hexadecimal(begin), " has been released")};
+  Range made{share.bytes, {MemoryKind::kDevice, device}, nullptr};
+  COLL_TRY(find_shared(share, &made));
+  COLL_TRY(ReservedAddresses::make(made.pages->bytes(), &made.alias));
+  *alias = made.alias->begin();
+  ranges_[made.alias->begin()] = made;
+  return {};
+}
+
+// Its pages, and where they are an allocation of this process.
+Status HiddenMemory::find_shared(const Share& share, Range* range) const {
+  if (share.process != ::getpid()) {
+    if (share.file < 0) return {collUnsupported, "memory of another process, of which it has kept no file"};
+    const std::string path = text("/proc/", share.process, "/fd/", share.file);
+    return MappedPages::open(path, share.bytes, &range->pages);
   }
-  std::shared_ptr<ReservedAddresses> addresses;
-  COLL_TRY(ReservedAddresses::make(found->second.pages->bytes(), &addresses));
-  *alias = addresses->begin();
-  const MemoryOwner owner{MemoryKind::kDevice, device};
-  ranges_[addresses->begin()] = {found->second.bytes, owner, found->second.pages, 0, addresses, begin};
+  range->reaches = static_cast<const std::byte*>(share.memory);
+  const auto found = ranges_.find(range->reaches);
+  if (found == ranges_.end() || share.number == 0 || found->second.number != share.number) {
+    return {collUnhandledCudaError, text("what was shared at ", hexadecimal(range->reaches), " has been released")};
+  }
+  range->pages = found->second.pages;
   return {};
 }
 
@@ -143,6 +175,7 @@ size_t HiddenMemory::aliases() const {
 }
 
 bool HiddenMemory::is_released(const Range& alias) const {
+  if (alias.reaches == nullptr) return false;  // another process's, which may not say so
   const auto found = ranges_.find(alias.reaches);
   return found == ranges_.end() || found->second.pages != alias.pages;
 }

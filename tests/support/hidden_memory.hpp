@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <string>
 
 #include "device/operations.hpp"
 
@@ -18,18 +19,23 @@ class MappedPages {
  public:
   // `hidden`: the address to give out is not to be touched; `inside` is where the bytes are.
   static Status make(size_t bytes, bool hidden, std::shared_ptr<MappedPages>* pages);
+  // Another process's, by the name that its file has there.
+  static Status open(const std::string& path, size_t bytes, std::shared_ptr<MappedPages>* pages);
   ~MappedPages();
   MappedPages(const MappedPages&) = delete;
   MappedPages& operator=(const MappedPages&) = delete;
 
   std::byte* outside() const { return outside_; }
+  int file() const { return file_; }
   std::byte* inside() const { return inside_; }
   size_t bytes() const { return bytes_; }
 
  private:
   MappedPages(size_t bytes, bool hidden) : bytes_(bytes), hidden_(hidden) {}
+  Status map(int file);
   size_t bytes_;
   bool hidden_;
+  int file_ = -1;  // kept open where the pages are shared between processes
   std::byte* outside_ = nullptr;
   std::byte* inside_ = nullptr;
 };
@@ -72,6 +78,9 @@ class HiddenMemory {
   struct Share {
     const void* memory = nullptr;
     uint64_t number = 0;
+    size_t bytes = 0;
+    int process = 0;
+    int file = -1;  // -1: only its own process opens it
   };
   Status share(const void* memory, int device, Share* share) const;
   // Further addresses of what is shared, which count as memory of `device` until they are dropped there.
@@ -98,6 +107,7 @@ class HiddenMemory {
   };
   using Ranges = std::map<const std::byte*, Range>;
   Ranges::const_iterator find(const std::byte* at) const;
+  Status find_shared(const Share& share, Range* range) const;
   bool is_released(const Range& alias) const;
   void keep_addresses(std::shared_ptr<const void> of);
 
