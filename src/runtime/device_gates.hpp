@@ -19,7 +19,7 @@ inline bool has_come_to(uint32_t now, uint32_t then) { return static_cast<int32_
 
 // Of one stream. The words are in cache lines of their own.
 struct DeviceGate {
-  static constexpr size_t kAddresses = 256;
+  static constexpr size_t kAddresses = 512;
   alignas(64) uint32_t opened;  // by the host: what waits for this number, or one before it, may go on
   alignas(64) uint32_t passed;  // by the stream: how far it is
   // Late addresses of what the stream runs (device/late.hpp); told before the gate opens for it.

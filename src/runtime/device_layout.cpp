@@ -224,6 +224,7 @@ DeviceChunk DeviceLayout::chunk(size_t chunk, const DeviceMemory& memory) const 
 }
 
 uint8_t DeviceLayout::legs_of_loans() const {
+  if (peers_ == nullptr) return 0;
   unsigned legs = (1u << kMaxLegs) - 1;
   for (const Step& step : plan_->steps) {
     if (step.from.count > 0 && hands_on(step)) legs &= ~(1u << step.from_leg);

@@ -74,7 +74,7 @@ Status DeviceLine::reserve(const DeviceRoom& room, bool* lends) {
     if (room.streams > 0) COLL_TRY(reserve_streams(room.streams));
     COLL_TRY(pinned_.reserve(room.pinned));
     COLL_TRY(device_memory_.reserve(room.device));
-    *lends = room.shared > 0 && reserve_shared(room.shared);
+    *lends = room.shared == 0 || reserve_shared(room.shared);
     return Status();
   });
   if (!reserved.ok()) forget_reserved();
@@ -83,7 +83,12 @@ Status DeviceLine::reserve(const DeviceRoom& room, bool* lends) {
 
 // A device that is full is no reason not to make the call.
 bool DeviceLine::reserve_shared(size_t bytes) {
-  if (!can_share_ || !shared_memory_.reserve(bytes).ok()) return false;
+  if (!can_share_) return false;
+  if (!shared_memory_.fits(bytes) && (bytes >= too_long_ || !peers_.may_publish())) return false;
+  if (!shared_memory_.reserve(bytes).ok()) {
+    too_long_ = bytes;
+    return false;
+  }
   share_ = peers_.publish(shared_memory_.shared());
   can_share_ = share_ != DevicePeers::kNotShared;
   return can_share_;

@@ -34,6 +34,8 @@ struct DeviceRoom {
 
 class DeviceLine final : public Stream, public std::enable_shared_from_this<DeviceLine> {
  public:
+  static constexpr size_t kMostOrders = 960;  // of a batch to a stream
+
   // `stream` is the program's.
   DeviceLine(DevicePort& port, DevicePeers& peers, int device, collStream_t stream, int max_ctas);
   ~DeviceLine() override;
@@ -75,7 +77,6 @@ class DeviceLine final : public Stream, public std::enable_shared_from_this<Devi
   size_t device_bytes() const { return device_memory_.bytes() + shared_memory_.bytes(); }
 
  private:
-  static constexpr size_t kMostOrders = 800;
   friend class DeviceBatch;
   Status begin_batch(std::unique_ptr<DeviceMark>* begin) const;
   Status refuse_capture() const;
@@ -106,6 +107,7 @@ class DeviceLine final : public Stream, public std::enable_shared_from_this<Devi
   LineMemory shared_memory_;
   int share_ = DevicePeers::kNotShared;  // its number
   bool can_share_ = true;
+  size_t too_long_ = SIZE_MAX;  // bytes that the device could not share
   std::atomic<bool> loans_are_out_{false};
 };
 

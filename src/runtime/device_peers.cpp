@@ -20,13 +20,15 @@ DevicePeers::DevicePeers(Fabric& fabric, int rank, int nranks)
   if (notices_[static_cast<size_t>(rank)] == nullptr) std::fill(notices_.begin(), notices_.end(), nullptr);
 }
 
+bool DevicePeers::may_publish() const { return published_.size() < DeviceNotices::kShares; }
+
 int DevicePeers::publish(const SharedMemory& shared) {
   DeviceNotices* const own = notices_[static_cast<size_t>(rank_)];
   if (own == nullptr || !shared.can_be_opened) return kNotShared;
   const auto known = std::find(published_.begin(), published_.end(), shared.memory);
   if (known != published_.end()) return static_cast<int>(known - published_.begin());
-  const uint32_t number = own->shared.load(std::memory_order_relaxed);
-  if (number == DeviceNotices::kShares) return kNotShared;
+  if (!may_publish()) return kNotShared;
+  const auto number = static_cast<uint32_t>(published_.size());
   own->shares[number] = {shared.share, shared.bytes};
   own->shared.store(number + 1, std::memory_order_release);
   published_.push_back(shared.memory);

@@ -23,6 +23,7 @@ class DevicePeers {
 
   // ---- For threads of the program
   static constexpr int kNotShared = -1;
+  bool may_publish() const;  // whether a number is left
   // Tells the peers of memory of this rank's. Its number; kNotShared where they cannot open it, or none is left.
   int publish(const SharedMemory& shared);
   // Opens what peers have published, on the current device, and logs where that cannot be done. May wait for the

@@ -86,7 +86,7 @@ Status Execution::find_message(const Incoming& in, const Step& step, const std::
   return loan.bytes == message_bytes(in.wire, in.part.count) ? Status() : damaged(in, step, kOtherLength);
 }
 
-// A receiver that has not come to the call yet is sent a copy: waiting for it could take long.
+// A receiver that has not made the call yet is sent a copy: waiting for it could take long.
 bool Execution::lends(const DeviceStep& step) const {
   if (step.told == nullptr) return false;
   for (int j = 0; j < step.step->to.count; ++j) {

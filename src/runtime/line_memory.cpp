@@ -36,10 +36,15 @@ class Stretch {
   bool leaked_ = false;
 };
 
+bool LineMemory::fits(size_t bytes) const {
+  const size_t wanted = wanted_ + padded(bytes);
+  return wanted == 0 || (stretch_ && stretch_->bytes() >= wanted);
+}
+
 Status LineMemory::reserve(size_t bytes) {
+  const bool fitting = fits(bytes);
   wanted_ += padded(bytes);
-  if (wanted_ == 0 || (stretch_ && stretch_->bytes() >= wanted_)) return {};
-  return grow(std::bit_ceil(std::max(wanted_, kLeast)));
+  return fitting ? Status() : grow(std::bit_ceil(std::max(wanted_, kLeast)));
 }
 
 Status LineMemory::grow(size_t bytes) {

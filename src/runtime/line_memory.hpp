@@ -22,6 +22,7 @@ class LineMemory {
 
   // The batch to come needs so many bytes more. May wait for the device, which is the current one.
   Status reserve(size_t bytes);
+  bool fits(size_t bytes) const;  // without more memory
   // What batches take from: it stays as long as somebody holds it.
   std::shared_ptr<Stretch> stretch() const { return stretch_; }
   const SharedMemory& shared() const;  // of kShared, when some is reserved

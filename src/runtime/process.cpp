@@ -2,6 +2,9 @@
 
 #include <pthread.h>
 
+#include <utility>
+#include <vector>
+
 #include "runtime/stream.hpp"
 
 namespace coll {
@@ -12,7 +15,8 @@ struct Registry {
   std::mutex mutex;
   std::weak_ptr<Process> current;
   std::shared_ptr<Process> forking;  // between the two ends of a fork()
-  const std::shared_ptr<DevicePort> devices = std::make_shared<DevicePort>();
+  std::shared_ptr<DevicePort> devices = std::make_shared<DevicePort>();
+  std::vector<std::shared_ptr<DevicePort>> of_parents;  // in a child, which the driver does not serve
 };
 
 Registry& registry() {
@@ -28,6 +32,10 @@ void before_fork() {
 
 void after_fork(bool in_child) {
   const std::shared_ptr<Process> held = std::move(registry().forking);
+  if (in_child) {
+    registry().of_parents.push_back(std::exchange(registry().devices, std::make_shared<DevicePort>()));
+    if (held) held->replace_devices(registry().devices);
+  }
   if (held) held->after_fork(in_child);
   registry().mutex.unlock();
 }

@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "runtime/execution.hpp"
 #include "tests/unit/collectives/shapes.hpp"
 #include "transport/inproc/inproc.hpp"
 
@@ -20,12 +21,13 @@ class Layouts {
   }
 
   // An exact allreduce by messages between all.
-  DeviceLayout of(size_t count, bool lends = true) {
+  DeviceLayout of(size_t count, bool lends = true, size_t chunk_bytes = 0) {
     Call call{Function::kAllReduce};
     call.count = count;
     call.type = collFloat32;
     call.on_device.lends = lends;
-    const PlanQuery query = shapes::exact(collFuncAllReduce, count);
+    PlanQuery query = shapes::exact(collFuncAllReduce, count);
+    query.chunk_bytes = chunk_bytes;
     return {call, std::make_shared<Plan>(shapes::named("direct").plan(shapes::even(1, nranks_), query)), &peers()};
   }
   const DevicePeers& peers() {
@@ -83,10 +85,21 @@ TEST(DeviceLayout, HasNoLoansOfShortMessages) {
   EXPECT_GT(layouts.of(2 * kOfAll).room().words, 0u);
 }
 
+TEST(DeviceLayout, HasNoMoreOrdersThanAStreamTakes) {
+  for (const int nranks : {2, 4}) {
+    Layouts layouts(nranks);
+    const DeviceLayout layout = layouts.of((size_t{256} << 20) / sizeof(float));
+    const size_t turns = (layout.plan().chunks + kChunksInFlight - 1) / kChunksInFlight;
+    EXPECT_LE(turns * layout.room().orders, DeviceLine::kMostOrders) << nranks;
+  }
+}
+
 TEST(DeviceLayout, HasNoneWhereAGateHasNoWordsForThem) {
-  constexpr int kMany = 200;
+  constexpr int kMany = 300;
   Layouts layouts(kMany);
-  const DeviceRoom room = layouts.of(kMany * kLeastLoan).room();
+  const DeviceLayout layout = layouts.of(kMany * kLeastLoan, true, kMany * kLeastLoan);
+  const DeviceRoom& room = layout.room();
+  EXPECT_EQ(layout.legs_of_loans(), 0u);
   EXPECT_EQ(room.words, 0u);
   EXPECT_EQ(room.shared, 0u);
   EXPECT_GT(room.pinned, 0u);
