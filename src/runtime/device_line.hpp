@@ -71,7 +71,6 @@ class DeviceLine final : public Stream, public std::enable_shared_from_this<Devi
   DeviceGatePool& gates() const { return port_.gates(); }
 
   const DeviceOperations& operations() const { return operations_; }
-  DevicePeers& peers() const { return peers_; }
   int max_ctas() const { return max_ctas_; }
   size_t pinned_bytes() const { return pinned_.bytes(); }
   size_t device_bytes() const { return device_memory_.bytes() + shared_memory_.bytes(); }
