@@ -9,33 +9,21 @@ import sys
 
 import torch
 
+from torch_peers import time_us
+
 BYTES = 256 << 20
-SAMPLES = 10
 
 
 def both_ways(host, device, streams):
+    main = torch.cuda.current_stream()
+    for stream in streams:
+        stream.wait_stream(main)
     with torch.cuda.stream(streams[0]):
         device[0].copy_(host[0], non_blocking=True)
     with torch.cuda.stream(streams[1]):
         host[1].copy_(device[1], non_blocking=True)
-
-
-def time_us(copy, streams):
-    """Median microseconds until both streams are through."""
-    times = []
-    main = torch.cuda.current_stream()
-    for _ in range(SAMPLES + 2):
-        begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-        begin.record()
-        for stream in streams:
-            stream.wait_event(begin)
-        copy()
-        for stream in streams:
-            main.wait_stream(stream)
-        end.record()
-        end.synchronize()
-        times.append(1e3 * begin.elapsed_time(end))
-    return sorted(times[2:])[SAMPLES // 2]
+    for stream in streams:
+        main.wait_stream(stream)
 
 
 def main():
@@ -43,7 +31,7 @@ def main():
     device = [torch.zeros(BYTES, dtype=torch.uint8, device="cuda") for _ in range(2)]
     streams = [torch.cuda.Stream() for _ in range(2)]
     torch.cuda.synchronize()
-    rate = BYTES / time_us(lambda: both_ways(host, device, streams), streams) / 1e3
+    rate = BYTES / time_us(lambda given: both_ways(*given), [(host, device, streams)]) / 1e3
     with open(sys.argv[1], "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["size_bytes", "each_way_gbs"])

@@ -227,7 +227,7 @@ uint8_t DeviceLayout::legs_of_loans() const {
   if (peers_ == nullptr) return 0;
   unsigned legs = (1u << kMaxLegs) - 1;
   for (const Step& step : plan_->steps) {
-    if (step.from.count > 0 && hands_on(step)) legs &= ~(1u << step.from_leg);
+    if (hands_on(step)) legs &= ~(1u << step.from_leg);
   }
   return static_cast<uint8_t>(legs);
 }

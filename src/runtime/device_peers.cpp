@@ -6,31 +6,34 @@
 
 namespace coll {
 
-DevicePeers::DevicePeers(Fabric& fabric, int rank, int nranks)
-    : rank_(rank),
-      notices_(static_cast<size_t>(nranks), nullptr),
-      out_of_reach_(static_cast<size_t>(nranks), 0),
-      opened_(static_cast<size_t>(nranks)) {
+namespace {
+
+// The memory is zero, as all of it begins, and its atomics are plain words.
+DeviceNotices* notices_in(std::span<std::byte> memory) {
+  return memory.empty() ? nullptr : reinterpret_cast<DeviceNotices*>(memory.data());
+}
+
+}  // namespace
+
+DevicePeers::DevicePeers(Fabric& fabric, int rank, int nranks) : rank_(rank) {
   if (static_cast<size_t>(nranks) > DeviceNotices::kMostRanks) return;
-  for (int each = 0; each < nranks; ++each) {
-    const std::span<std::byte> memory = fabric.notices(each);
-    // The memory is zero, as all of it begins, and its atomics are plain words.
-    if (!memory.empty()) notices_[static_cast<size_t>(each)] = reinterpret_cast<DeviceNotices*>(memory.data());
-  }
-  if (notices_[static_cast<size_t>(rank)] == nullptr) std::fill(notices_.begin(), notices_.end(), nullptr);
+  own_ = notices_in(fabric.notices(rank));
+  if (own_ == nullptr) return;
+  for (int each = 0; each < nranks; ++each) notices_.push_back(notices_in(fabric.notices(each)));
+  out_of_reach_.resize(notices_.size());
+  opened_.resize(notices_.size());
 }
 
 bool DevicePeers::may_publish() const { return published_.size() < DeviceNotices::kShares; }
 
 int DevicePeers::publish(const SharedMemory& shared) {
-  DeviceNotices* const own = notices_[static_cast<size_t>(rank_)];
-  if (own == nullptr || !shared.can_be_opened) return kNotShared;
+  if (own_ == nullptr || !shared.can_be_opened) return kNotShared;
   const auto known = std::find(published_.begin(), published_.end(), shared.memory);
   if (known != published_.end()) return static_cast<int>(known - published_.begin());
   if (!may_publish()) return kNotShared;
   const auto number = static_cast<uint32_t>(published_.size());
-  own->shares[number] = {shared.share, shared.bytes};
-  own->shared.store(number + 1, std::memory_order_release);
+  own_->shares[number] = {shared.share, shared.bytes};
+  own_->shared.store(number + 1, std::memory_order_release);
   published_.push_back(shared.memory);
   return static_cast<int>(number);
 }
@@ -56,7 +59,7 @@ Status DevicePeers::open_next(const DeviceOperations& operations, size_t peer) {
   const std::lock_guard lock(mutex_);
   opened_[peer].push_back({static_cast<std::byte*>(memory), next.bytes});
   const auto count = static_cast<uint8_t>(opened_[peer].size());
-  notices_[static_cast<size_t>(rank_)]->opened[peer].store(count, std::memory_order_release);
+  own_->opened[peer].store(count, std::memory_order_release);
   return {};
 }
 
@@ -68,9 +71,8 @@ void DevicePeers::close(const DeviceOperations& operations) {
 }
 
 void DevicePeers::announce(uint64_t sequence, uint8_t legs) {
-  DeviceNotices* const own = notices_[static_cast<size_t>(rank_)];
-  if (own == nullptr) return;
-  own->calls[sequence % DeviceNotices::kCalls].store(DeviceNotices::call(sequence, legs), std::memory_order_release);
+  if (own_ == nullptr) return;
+  own_->calls[sequence % DeviceNotices::kCalls].store(DeviceNotices::call(sequence, legs), std::memory_order_release);
 }
 
 bool DevicePeers::takes(int peer, uint64_t sequence, unsigned leg, int share) const {
@@ -82,6 +84,7 @@ bool DevicePeers::takes(int peer, uint64_t sequence, unsigned leg, int share) co
 }
 
 const std::byte* DevicePeers::find(int peer, const DeviceLoan& loan) const {
+  if (!is_peer(peer)) return nullptr;
   const std::lock_guard lock(mutex_);
   const std::vector<Opened>& opened = opened_[static_cast<size_t>(peer)];
   if (loan.kind != DeviceLoan::kKind || loan.share >= opened.size() || loan.offset % kLineGrain != 0) return nullptr;

@@ -19,7 +19,9 @@ class DevicePeers {
   DevicePeers& operator=(const DevicePeers&) = delete;
 
   // Whether loans go between this rank and the other; does not change.
-  bool is_peer(int rank) const { return notices_[static_cast<size_t>(rank)] != nullptr && rank != rank_; }
+  bool is_peer(int rank) const {
+    return own_ != nullptr && rank != rank_ && notices_[static_cast<size_t>(rank)] != nullptr;
+  }
 
   // ---- For threads of the program
   static constexpr int kNotShared = -1;
@@ -46,6 +48,7 @@ class DevicePeers {
   Status open_next(const DeviceOperations& operations, size_t peer);
 
   const int rank_;
+  DeviceNotices* own_ = nullptr;         // NULL: nobody is a peer, and what follows is empty
   std::vector<DeviceNotices*> notices_;  // by rank; NULL: it has none that this rank reads
   std::vector<const std::byte*> published_;
   std::vector<char> out_of_reach_;  // by rank: its device's memory cannot be opened here

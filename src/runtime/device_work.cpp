@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "device/late.hpp"
 #include "runtime/device_hops.hpp"
 #include "runtime/execution.hpp"
 
@@ -108,15 +107,13 @@ Status DeviceWork::give_step(const DeviceStep& step, collStream_t stream) const 
   return {};
 }
 
-// The copy engine wants to know where; a kernel does not.
+// By the copy engine, where it can be told where.
 Status DeviceWork::give_copy(const DeviceCopy& copy, collStream_t stream) const {
-  const DeviceOperations& device = batch_->line().operations();
-  if (!is_late(copy.to) && !is_late(copy.from)) return device.copy(copy.to, copy.from, copy.bytes, stream);
   DeviceHop kernel{"none", 1, collUint8, collSum, copy.bytes};
   kernel.own = copy.from;
   kernel.native = copy.to;
   kernel.most_blocks = batch_->line().max_ctas();
-  return device.run(kernel, stream);
+  return batch_->line().operations().run(kernel, stream);
 }
 
 DeviceChunk DeviceWork::chunk(size_t chunk) const { return layout_.chunk(chunk, lane(chunk).memory); }
