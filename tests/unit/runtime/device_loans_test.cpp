@@ -2,6 +2,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <numeric>
 #include <thread>
@@ -57,20 +58,23 @@ class Reducing {
     return all_reduce(buffer(rank), buffer(rank), world_.handle(rank), stream(rank).get());
   }
 
-  // One allreduce on all ranks, which have all made the call before the device does anything.
-  void reduce_ones() {
-    const std::vector<float> ones(kLong, 1);
-    for (const auto& each : buffers_) each->put(reinterpret_cast<const std::byte*>(ones.data()), each->bytes());
+  collResult_t broadcast(int rank, int root) {
+    void* const at = buffer(rank).data();
+    return collBroadcast(at, at, kLong, collFloat32, root, world_.handle(rank), stream(rank).get());
+  }
+
+  // A call on all ranks, which have all made it before the device does anything, to its end.
+  void together(const std::function<collResult_t(int rank)>& call) {
     device_->hold_all(true);
     for (int rank = 0; rank < world_.nranks(); ++rank) EXPECT_EQ(call(rank), collSuccess) << collGetLastError(nullptr);
     device_->hold_all(false);
     for (const auto& stream : streams_) ASSERT_TRUE(stream->synchronize().ok());
-    for (const auto& each : buffers_) {
-      std::vector<float> values(kLong);
-      const Bytes bytes = each->get();
-      std::memcpy(values.data(), bytes.data(), bytes.size());
-      for (const float value : values) ASSERT_EQ(value, static_cast<float>(world_.nranks()));
-    }
+  }
+
+  void reduce_ones() {
+    for (const auto& each : buffers_) fill(each.get(), 1);
+    together([this](int rank) { return call(rank); });
+    for (const auto& each : buffers_) expect_all(*each, static_cast<float>(world_.nranks()));
   }
   void reduce_ones(int turns) {
     for (int turn = 0; turn < turns; ++turn) reduce_ones();
@@ -88,11 +92,8 @@ class DeviceLoans : public DeviceCalls {
   static constexpr int kToKnowEachOther = 2;  // calls: one publishes, the next opens
 
   WorldOptions counted(const Placement& nodes, const char* algorithm = "direct") const {
-    WorldOptions options = options_for(nodes, false);
-    options.edit = [algorithm, edit = options.edit](int rank, Config& config) {
-      edit(rank, config);
-      config.env.algo = algorithm;
-    };
+    WorldOptions options =
+        with(options_for(nodes, false), [algorithm](int, Config& config) { config.env.algo = algorithm; });
     options.wrap = [traffic = traffic_](int, std::unique_ptr<Transport> real) {
       return std::make_unique<CountingTransport>(std::move(real), traffic);
     };
@@ -147,17 +148,8 @@ TEST_F(DeviceLoans, GoToRanksThatOnlyReceive) {
     for (int turn = 0; turn < 3; ++turn) {
       for (int rank = 0; rank < 3; ++rank) fill(&ranks.buffer(rank), static_cast<float>(rank + turn));
       traffic_->loans = 0;
-      device_->hold_all(true);
-      for (int rank = 0; rank < 3; ++rank) {
-        void* const at = ranks.buffer(rank).data();
-        ASSERT_EQ(collBroadcast(at, at, kLong, collFloat32, 1, ranks.world().handle(rank), ranks.stream(rank).get()),
-                  collSuccess);
-      }
-      device_->hold_all(false);
-      for (int rank = 0; rank < 3; ++rank) {
-        ASSERT_TRUE(ranks.stream(rank).synchronize().ok());
-        expect_all(ranks.buffer(rank), static_cast<float>(1 + turn));
-      }
+      ranks.together([&](int rank) { return ranks.broadcast(rank, 1); });
+      for (int rank = 0; rank < 3; ++rank) expect_all(ranks.buffer(rank), static_cast<float>(1 + turn));
     }
     EXPECT_GT(traffic_->loans, 0U) << algorithm;
   }
@@ -168,27 +160,19 @@ TEST_F(DeviceLoans, AreNotWrittenOverBeforeTheyHaveComeBack) {
   void* memory = nullptr;
   ASSERT_TRUE(device_->allocate_pinned(sizeof(uint32_t), &memory).ok());
   auto* const may_go = static_cast<uint32_t*>(memory);
-  WorldOptions options = counted(one_node(2));
-  options.edit = [edit = options.edit](int rank, Config& config) {
-    edit(rank, config);
-    config.check = 0;  // which the late rank would answer late
-    config.env.chunk_bytes = size_t{64} << 10;
-  };
-  Reducing ranks(device_, options);
+  Reducing ranks(device_, with(counted(one_node(2)), [](int, Config& config) {
+                   config.check = 0;  // which the late rank would answer late
+                   config.env.chunk_bytes = size_t{64} << 10;
+                 }));
   std::vector<float> counting(kLong);
   std::iota(counting.begin(), counting.end(), 1.0F);
-  const auto call = [&](int rank) {
-    void* const at = ranks.buffer(rank).data();
-    return collBroadcast(at, at, kLong, collFloat32, 0, ranks.world().handle(rank), ranks.stream(rank).get());
-  };
   for (uint32_t turn = 1; turn <= 3; ++turn) {
     fill(&ranks.buffer(1), 0);
     ranks.buffer(0).put(reinterpret_cast<const std::byte*>(counting.data()), kLong * sizeof(float));
     std::atomic_ref<uint32_t>(*may_go).store(turn - 1);
     ASSERT_TRUE(device_->await_flag(ranks.stream(1).get(), may_go, turn).ok());
     traffic_->loans = 0;
-    ASSERT_EQ(call(1), collSuccess);
-    ASSERT_EQ(call(0), collSuccess);
+    for (const int rank : {1, 0}) ASSERT_EQ(ranks.broadcast(rank, 0), collSuccess);
     std::this_thread::sleep_for(std::chrono::milliseconds(50));  // for a root that would go on
     std::atomic_ref<uint32_t>(*may_go).store(turn);
     for (int rank = 0; rank < 2; ++rank) ASSERT_TRUE(ranks.stream(rank).synchronize().ok());
@@ -203,15 +187,10 @@ TEST_F(DeviceLoans, AreReducedAtARoot) {
   for (int turn = 0; turn < 3; ++turn) {
     for (int rank = 0; rank < 3; ++rank) fill(&ranks.buffer(rank), static_cast<float>(rank + turn));
     traffic_->loans = 0;
-    device_->hold_all(true);
-    for (int rank = 0; rank < 3; ++rank) {
+    ranks.together([&](int rank) {
       void* const at = ranks.buffer(rank).data();
-      ASSERT_EQ(
-          collReduce(at, at, kLong, collFloat32, collSum, 2, ranks.world().handle(rank), ranks.stream(rank).get()),
-          collSuccess);
-    }
-    device_->hold_all(false);
-    for (int rank = 0; rank < 3; ++rank) ASSERT_TRUE(ranks.stream(rank).synchronize().ok());
+      return collReduce(at, at, kLong, collFloat32, collSum, 2, ranks.world().handle(rank), ranks.stream(rank).get());
+    });
     expect_all(ranks.buffer(2), static_cast<float>(3 + 3 * turn));
   }
   EXPECT_GT(traffic_->loans, 0U);
@@ -226,14 +205,11 @@ TEST_F(DeviceLoans, GoOnWhenAStreamNeedsMoreMemoryThanBefore) {
     fill(&a, 1);
     fill(&b, 2);
     traffic_->loans = 0;
-    device_->hold_all(true);  // two calls are queued, of which the second needs more
-    for (int rank = 0; rank < 2; ++rank) {
+    ranks.together([&](int rank) {  // two calls are queued, of which the second needs more
       const DeviceBuffer& its = rank == 0 ? a : b;
-      ASSERT_EQ(ranks.call(rank), collSuccess);
-      ASSERT_EQ(all_reduce(its, its, ranks.world().handle(rank), ranks.stream(rank).get()), collSuccess);
-    }
-    device_->hold_all(false);
-    for (int rank = 0; rank < 2; ++rank) ASSERT_TRUE(ranks.stream(rank).synchronize().ok());
+      EXPECT_EQ(ranks.call(rank), collSuccess);
+      return all_reduce(its, its, ranks.world().handle(rank), ranks.stream(rank).get());
+    });
     expect_all(a, 3);
     expect_all(b, 3);
   }
@@ -274,23 +250,13 @@ TEST_F(DeviceLoans, AreNotMadeOfMemoryThatCannotBeShared) {
 }
 
 TEST_F(DeviceLoans, AreNotMadeWhereMessagesHaveChecksums) {
-  WorldOptions options = counted(one_node(2));
-  options.edit = [edit = options.edit](int rank, Config& config) {
-    edit(rank, config);
-    config.check = 2;
-  };
-  Reducing ranks(device_, options);
+  Reducing ranks(device_, with(counted(one_node(2)), [](int, Config& config) { config.check = 2; }));
   ranks.reduce_ones(kToKnowEachOther);
   EXPECT_EQ(traffic_->loans, 0U);
 }
 
 TEST_F(DeviceLoans, AreNotMadeWhereOneRankWantsNone) {
-  WorldOptions options = counted(one_node(2));
-  options.edit = [edit = options.edit](int rank, Config& config) {
-    edit(rank, config);
-    config.env.p2p = rank;
-  };
-  Reducing ranks(device_, options);
+  Reducing ranks(device_, with(counted(one_node(2)), [](int rank, Config& config) { config.env.p2p = rank; }));
   ranks.reduce_ones(kToKnowEachOther);
   EXPECT_EQ(traffic_->loans, 0U);
 }
@@ -301,11 +267,9 @@ TEST_F(DeviceLoans, ThatAreOutWhenACallFailsAreNotUsedAgain) {
   ASSERT_TRUE(device_->allocate_pinned(sizeof(uint32_t), &memory).ok());
   auto* const may_go = static_cast<uint32_t*>(memory);
   std::atomic_ref<uint32_t>(*may_go).store(0);
-  WorldOptions options = counted(one_node(2));
-  options.edit = [edit = options.edit](int rank, Config& config) {
-    edit(rank, config);
+  const WorldOptions options = with(counted(one_node(2)), [](int, Config& config) {
     config.check = 0;  // of what the late rank is about to do, which it says when its stream has come there
-  };
+  });
   {
     Reducing ranks(device_, options);
     ranks.reduce_ones(kToKnowEachOther);
