@@ -30,7 +30,7 @@ COLL_HD inline uintptr_t resolve(const void* address) {
 #if defined(__CUDA_ARCH__)
   return *static_cast<const volatile uint64_t*>(word_of(address));
 #else
-  return __atomic_load_n(word_of(address), __ATOMIC_RELAXED);
+  return __atomic_load_n(word_of(address), __ATOMIC_ACQUIRE);
 #endif
 }
 

@@ -16,9 +16,10 @@
 
 namespace coll {
 
-// What a word says when the device comes to it.
+// What a word says when the device comes to it. After a failure it may be told once more, to a kernel that is about to
+// look: what happened before there has happened for that kernel, too.
 inline void tell(uint64_t* word, const void* address) {
-  std::atomic_ref<uint64_t>(*word).store(reinterpret_cast<uint64_t>(address), std::memory_order_relaxed);
+  std::atomic_ref<uint64_t>(*word).store(reinterpret_cast<uint64_t>(address), std::memory_order_release);
 }
 
 // One step of one round, for a part that is not empty: a hop, then copies; it may also be neither.
