@@ -20,7 +20,8 @@ template <class Kernel>
 bool words_allowed(const DeviceHop& hop) {
   constexpr size_t kCodes = Kernel::kWidth * Kernel::Format::kSlotBytes;
   constexpr size_t kNative = Kernel::kWidth * Kernel::Element::kBytes;
-  bool allowed = aligned(hop.own, kNative) && aligned(hop.native, kNative) && aligned(hop.coded, kCodes);
+  bool allowed = aligned(hop.own, kNative) && aligned(hop.native, kNative) && aligned(hop.also, kNative) &&
+                 aligned(hop.coded, kCodes);
   if (Kernel::Format::kScaled) allowed = allowed && aligned(hop.coded, sizeof(uint32_t));
   for (const void* const message : hop.messages) allowed = allowed && aligned(message, kCodes);
   return allowed;
@@ -38,6 +39,7 @@ Status run_kernel(const DeviceHop& hop, const Op& op, const Runner& runner) {
   kernel.units = kernel.whole / Kernel::kElements;
   kernel.own = static_cast<const std::byte*>(hop.own);
   kernel.out = static_cast<std::byte*>(Kernel::kCoded ? hop.coded : hop.native);
+  kernel.also = static_cast<std::byte*>(hop.also);
   kernel.op = op;
   kernel.divisor = hop.divisor;
   kernel.message_count = static_cast<int>(hop.messages.size());
@@ -72,8 +74,9 @@ Status run_messages(const DeviceHop& hop, const Runner& runner) {
 }
 
 inline Status refuse_hop(const DeviceHop& hop) {
-  if ((hop.native == nullptr) == (hop.coded == nullptr) || (hop.own == nullptr && hop.messages.empty())) {
-    return {collInternalError, "a hop on the device has contributions and one result"};
+  const bool one_result = (hop.native == nullptr) != (hop.coded == nullptr) && (!hop.also || hop.native);
+  if (!one_result || (hop.own == nullptr && hop.messages.empty())) {
+    return {collInternalError, "a hop on the device has contributions and one result, of which elements may go twice"};
   }
   if (hop.messages.size() > static_cast<size_t>(kMostMessages)) {
     return {collUnsupported,
@@ -130,21 +133,27 @@ Status run_mixed(const DeviceHop& hop, DataType messages, const Runner& runner) 
 }
 
 template <class T, class Runner>
-Status copy_elements(const void* from, void* to, size_t bytes, const Runner& runner) {
-  DeviceHop copy{"none", 1, sizeof(T) == 1 ? collUint8 : collUint32, collSum, bytes / sizeof(T)};
+Status copy_elements(const void* from, size_t bytes, DeviceHop copy, const Runner& runner) {
+  copy.type = sizeof(T) == 1 ? collUint8 : collUint32;
+  copy.op = collSum;
+  copy.count = bytes / sizeof(T);
+  copy.own = nullptr;
   copy.messages = {&from, 1};
-  copy.native = to;
   return run_kernel<HopKernel<ArrayFormat<Integer<T>>, Integer<T>, SumOp, 1, false>>(copy, SumOp(), runner);
 }
 
-// A kernel moves bytes as they are where the copy engine, which is given addresses, cannot.
+// A kernel moves bytes as they are where the copy engine, which is given an address from and one to, cannot.
 template <class Runner>
-Status run_copy(const void* from, void* to, size_t bytes, const Runner& runner) {
-  if (!is_late(from) && !is_late(to)) return runner.copy(from, to, bytes);
+Status run_copy(const DeviceHop& hop, const Runner& runner) {
+  const void* const from = hop.own != nullptr ? hop.own : hop.messages[0];
+  const size_t bytes = hop.count * size_of(hop.type);
+  if (!is_late(from) && !is_late(hop.native) && !hop.also) return runner.copy(from, hop.native, bytes);
   // Bytes go 16 at a time where all is aligned; else words that lanes take one by one are faster than bytes.
-  const bool whole = aligned(from, 16) && aligned(to, 16);
-  const bool words = !whole && bytes % 4 == 0 && aligned(from, 4) && aligned(to, 4);
-  return words ? copy_elements<uint32_t>(from, to, bytes, runner) : copy_elements<uint8_t>(from, to, bytes, runner);
+  const auto all_aligned = [&](size_t to) {
+    return aligned(from, to) && aligned(hop.native, to) && aligned(hop.also, to);
+  };
+  const bool words = !all_aligned(16) && bytes % 4 == 0 && all_aligned(4);
+  return words ? copy_elements<uint32_t>(from, bytes, hop, runner) : copy_elements<uint8_t>(from, bytes, hop, runner);
 }
 
 // Hops without a codec: messages are elements of any type.
@@ -160,10 +169,7 @@ Status run_exact(const DeviceHop& hop, const Runner& runner) {
     return run_mixed(elements, type, runner);
   }
   const bool copied = hop.own == nullptr ? hop.messages.size() == 1 : hop.messages.empty();
-  if (copied && hop.divisor == 0) {
-    const void* const from = hop.own != nullptr ? hop.own : hop.messages[0];
-    return run_copy(from, elements.native, hop.count * size_of(hop.type), runner);
-  }
+  if (copied && hop.divisor == 0) return run_copy(elements, runner);
   if (hop.messages.empty()) return {collInternalError, "own elements alone are not divided"};
   return with_element(hop.type, [&](auto type) {
     using Element = typename decltype(type)::type;

@@ -27,18 +27,26 @@ class Addresses {
  public:
   COLL_HD explicit Addresses(const uint64_t* table) : table_(table) {}
   COLL_HD const std::byte* own() const { return entry(0); }
+  COLL_HD bool is_wanted() const { return table_[1] != 0; }  // out()
   COLL_HD std::byte* out() const { return entry(1); }
-  COLL_HD const std::byte* message(int j) const { return entry(2 + j); }
+  COLL_HD bool is_wanted_twice() const { return table_[2] != 0; }  // also()
+  COLL_HD std::byte* also() const { return entry(2); }
+  COLL_HD const std::byte* message(int j) const { return entry(kMessages + j); }
 
-  COLL_HD static size_t table_size(const Kernel& kernel) { return 2 + static_cast<size_t>(kernel.message_count); }
+  COLL_HD static size_t table_size(const Kernel& kernel) {
+    return kMessages + static_cast<size_t>(kernel.message_count);
+  }
   // One thread's share of filling the table: every `step`th address from `first` on.
   COLL_HD static void fill(const Kernel& kernel, size_t first, size_t step, uint64_t* table) {
-    for (size_t i = first; i < table_size(kernel); i += step) {
-      table[i] = resolve(i == 0 ? kernel.own : i == 1 ? kernel.out : kernel.messages[i - 2]);
-    }
+    for (size_t i = first; i < table_size(kernel); i += step) table[i] = resolve(address(kernel, i));
   }
 
  private:
+  static constexpr int kMessages = 3;  // the first of them
+  COLL_HD static const std::byte* address(const Kernel& kernel, size_t i) {
+    if (i >= kMessages) return kernel.messages[i - kMessages];
+    return i == 0 ? kernel.own : i == 1 ? kernel.out : kernel.also;
+  }
   COLL_HD std::byte* entry(int i) const { return global(reinterpret_cast<std::byte*>(table_[i])); }
   const uint64_t* table_;
 };
@@ -68,6 +76,7 @@ struct HopKernel {
   int lanes_per_block = 1;  // units of a block
   const std::byte* own = nullptr;
   std::byte* out = nullptr;
+  std::byte* also = nullptr;  // NULL where the result is a message
   Op op{};
   int divisor = 0;  // of an average; 0: none
   int message_count = 0;
@@ -108,6 +117,7 @@ struct HopKernel {
       Format::template emit<kWidth>(layout, where.out(), unit, values, magnitude);
     } else {
       std::byte* const to = where.out();
+      std::byte* const also_to = where.also();
       COLL_UNROLL
       for (int run = 0; run < Format::kRuns; ++run) {
         Words<kWidth * Element::kBytes> words;
@@ -115,7 +125,9 @@ struct HopKernel {
         for (int i = 0; i < kWidth; ++i) {
           set_element(&words, static_cast<size_t>(i), Element::to_bits(values[run * kWidth + i]));
         }
-        store_words(words, to + Format::template first_element<kWidth>(layout, unit, run) * Element::kBytes);
+        const size_t at = Format::template first_element<kWidth>(layout, unit, run) * Element::kBytes;
+        store_words(words, to + at);
+        if (where.is_wanted_twice()) store_words(words, also_to + at);
       }
     }
   }
@@ -141,6 +153,7 @@ struct HopKernel {
   COLL_HD void emit_at(const Where& where, size_t i, Acc value) const {
     if constexpr (!kCoded) {
       store_bits(Element::to_bits(value), where.out() + i * Element::kBytes);
+      if (where.is_wanted_twice()) store_bits(Element::to_bits(value), where.also() + i * Element::kBytes);
     } else if constexpr (!Format::kScaled) {
       Format::emit_element(layout, where.out(), i, value);
     }

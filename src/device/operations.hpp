@@ -18,7 +18,7 @@
 
 namespace coll {
 
-inline constexpr int kDeviceAbi = COLL_VERSION_CODE * 100 + 5;
+inline constexpr int kDeviceAbi = COLL_VERSION_CODE * 100 + 6;
 
 enum class MemoryKind { kHost, kPinned, kManaged, kDevice };
 

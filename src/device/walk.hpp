@@ -117,6 +117,7 @@ COLL_HD void walk_elements(const Warp& warp, const Kernel& kernel, const Address
 
 template <int kUnroll, class Warp, class Kernel>
 COLL_HD void walk(const Warp& warp, const Kernel& kernel, const Addresses<Kernel>& where) {
+  if (!where.is_wanted()) return;
   if constexpr (Kernel::kScaled) {
     if (kernel.lanes_per_block > kWarp) {
       walk_long_blocks(warp, kernel, where);

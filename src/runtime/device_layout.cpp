@@ -46,6 +46,7 @@ class Walk {
     slots_.resize(static_cast<size_t>(plan_.slots));
     each_part([this](const Step& step, int round, const Shard& part) { place_messages(step, round, part); });
     each_part([this](const Step& step, int round, const Shard& part) { add_step(step, round, part); });
+    if (orders_ > 0) ++orders_;  // the last step's end
     return std::move(made_);
   }
   DeviceRoom taken() const { return {pinned_.taken(), device_.taken(), shared_.taken(), 1, orders_, words_}; }
@@ -96,7 +97,7 @@ class Walk {
       produce(&made);
     }
     taken_ += made.messages;
-    if (made.has_work()) orders_ += 1 + made.copies.size();  // and the hop's kernels
+    if (made.has_work()) orders_ += 1 + (made.copy ? 1 : 0);  // and the hop's kernels
   }
 
   void pass_on(DeviceStep* made) {
@@ -106,7 +107,7 @@ class Walk {
     if (step.to.count > 0) made->sent = made_.places[taken_].pinned.first(bytes);
     if (!step.to_output) return;
     if (step.from_wire == Wire::kNative) {
-      made->copies.push_back({output(made->part), message, bytes});
+      made->copy = {output(made->part), message, bytes};
       return;
     }
     Hop hop = blank_hop(made->part.count, false);
@@ -117,8 +118,12 @@ class Walk {
   void copy_input(DeviceStep* made) {
     const std::byte* const from = input(made->part);
     const size_t bytes = native_bytes(made->part);
-    if (made->step->to_output && output(made->part) != from) made->copies.push_back({output(made->part), from, bytes});
-    if (made->step->to.count > 0) made->copies.push_back({take_sent(made, bytes), from, bytes});
+    std::byte* const sent = made->step->to.count > 0 ? take_sent(made, bytes) : nullptr;
+    if (made->step->to_output && output(made->part) != from) {
+      made->copy = {output(made->part), from, bytes, sent};
+    } else if (sent != nullptr) {
+      made->copy = {sent, from, bytes};
+    }
   }
 
   void produce(DeviceStep* made) {
@@ -138,8 +143,7 @@ class Walk {
     }
     set_hop(made, hop, gather(*made));
     if (step.keep_slot >= 0) slots_[Plan::slot_of(step, step.keep_slot, made->round)] = value;
-    const bool copied = sends && hop.coded == nullptr && hop.partial == nullptr && hop.native != value;
-    if (copied) made->copies.push_back({value, hop.native, native_bytes(made->part)});
+    if (sends && hop.coded == nullptr && hop.partial == nullptr && hop.native != value) made->also = value;
   }
 
   // NULL where the value goes nowhere but to the output.

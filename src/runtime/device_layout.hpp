@@ -22,7 +22,15 @@ inline void tell(uint64_t* word, const void* address) {
   std::atomic_ref<uint64_t>(*word).store(reinterpret_cast<uint64_t>(address), std::memory_order_release);
 }
 
-// One step of one round, for a part that is not empty: a hop, then copies; it may also be neither.
+// Bytes as they are, to one place or to two.
+struct StepCopy {
+  void* to = nullptr;
+  const void* from = nullptr;
+  size_t bytes = 0;
+  void* also = nullptr;
+};
+
+// One step of one round, for a part that is not empty: a hop or a copy; it may also be neither.
 struct DeviceStep {
   const Step* step;
   Shard part;
@@ -35,8 +43,9 @@ struct DeviceStep {
   std::optional<Hop> hop{};
   std::vector<Contribution> contributions{};
   std::byte* scratch = nullptr;  // of the hop
-  std::vector<DeviceCopy> copies{};
-  bool has_work() const { return hop || !copies.empty(); }
+  std::byte* also = nullptr;     // where the hop's elements go, too
+  std::optional<StepCopy> copy{};
+  bool has_work() const { return hop || copy; }
 };
 
 struct DeviceChunk {

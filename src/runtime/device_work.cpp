@@ -64,54 +64,55 @@ Status DeviceWork::prepare() {
 
 Status DeviceWork::give() {
   for (size_t chunk = 0; chunk < layout_.plan().chunks; ++chunk) COLL_TRY(give_chunk(chunk));
-  for (size_t i = 0; i < lanes_.size(); ++i) COLL_TRY(end_step(batch_->line().work_stream(i), lanes_[i]));
   all_given_ = !given_up_.load();
   return {};
 }
 
+// The end of its last step is said at once, not with the next chunk's first order, which may stand behind waits of
+// other streams where streams share the device's queues.
 Status DeviceWork::give_chunk(size_t chunk) {
   const collStream_t stream = batch_->line().work_stream(chunk % lanes_.size());
+  Lane& its = lane(chunk);
+  const uint32_t first = its.given;
   for (const DeviceStep& step : this->chunk(chunk).steps) {
     if (given_up_.load()) return {};
     if (!step.has_work()) continue;
-    COLL_TRY(begin_step(stream, &lane(chunk)));
+    COLL_TRY(begin_step(stream, first, &its));
     COLL_TRY(give_step(step, stream));
   }
-  return {};
+  if (its.given == first) return {};
+  return batch_->line().operations().set_flag(stream, &its.gate->passed, its.given);
 }
 
-// The end of the step before is said with the same order.
-Status DeviceWork::begin_step(collStream_t stream, Lane* lane) const {
+// The end of the chunk's step before is said with the same order.
+Status DeviceWork::begin_step(collStream_t stream, uint32_t first, Lane* lane) const {
   const DeviceOperations& device = batch_->line().operations();
   const uint32_t before = lane->given++;
   DeviceGate& gate = *lane->gate;
-  if (before == lane->begin) return device.await_flag(stream, &gate.opened, lane->given);
+  if (before == first) return device.await_flag(stream, &gate.opened, lane->given);
   return device.set_then_await(stream, &gate.passed, before, &gate.opened, lane->given);
 }
 
-Status DeviceWork::end_step(collStream_t stream, const Lane& lane) const {
-  if (lane.given == lane.begin) return {};
-  return batch_->line().operations().set_flag(stream, &lane.gate->passed, lane.given);
-}
-
 Status DeviceWork::give_step(const DeviceStep& step, collStream_t stream) const {
-  const DeviceOperations& device = batch_->line().operations();
-  if (step.hop) {
-    const auto run = [&](DeviceHop kernel) {
-      kernel.most_blocks = batch_->line().max_ctas();
-      return device.run(kernel, stream);
-    };
-    COLL_TRY(run_hop_on_device(*step.hop, step.contributions, step.scratch, run));
-  }
-  for (const DeviceCopy& copy : step.copies) COLL_TRY(give_copy(copy, stream));
-  return {};
+  if (step.hop) return give_hop(step, stream);
+  return give_copy(*step.copy, stream);
 }
 
-// By the copy engine, where it can be told where.
-Status DeviceWork::give_copy(const DeviceCopy& copy, collStream_t stream) const {
+Status DeviceWork::give_hop(const DeviceStep& step, collStream_t stream) const {
+  const auto run = [&](DeviceHop kernel) {
+    if (kernel.native == step.hop->native) kernel.also = step.also;
+    kernel.most_blocks = batch_->line().max_ctas();
+    return batch_->line().operations().run(kernel, stream);
+  };
+  return run_hop_on_device(*step.hop, step.contributions, step.scratch, run);
+}
+
+// By the copy engine, where there is one place that it can be told of.
+Status DeviceWork::give_copy(const StepCopy& copy, collStream_t stream) const {
   DeviceHop kernel{"none", 1, collUint8, collSum, copy.bytes};
   kernel.own = copy.from;
   kernel.native = copy.to;
+  kernel.also = copy.also;
   kernel.most_blocks = batch_->line().max_ctas();
   return batch_->line().operations().run(kernel, stream);
 }

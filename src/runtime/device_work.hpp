@@ -61,10 +61,10 @@ class DeviceWork {
   Lane& lane(size_t chunk) { return lanes_[chunk % lanes_.size()]; }
   const Lane& lane(size_t chunk) const { return lanes_[chunk % lanes_.size()]; }
   Status give_chunk(size_t chunk);
-  Status begin_step(collStream_t stream, Lane* lane) const;
-  Status end_step(collStream_t stream, const Lane& lane) const;
+  Status begin_step(collStream_t stream, uint32_t first, Lane* lane) const;
   Status give_step(const DeviceStep& step, collStream_t stream) const;
-  Status give_copy(const DeviceCopy& copy, collStream_t stream) const;
+  Status give_hop(const DeviceStep& step, collStream_t stream) const;
+  Status give_copy(const StepCopy& copy, collStream_t stream) const;
   void tell_of_nothing(const Lane& lane) const;
 
   const std::shared_ptr<DeviceBatch> batch_;

@@ -46,7 +46,7 @@ size_t message_bytes(const DeviceHop& hop) {
 Status run_copies(const DeviceHop& hop, bool late) {
   const size_t elements = hop.count * size_of(hop.type), message = message_bytes(hop);
   DeviceHop there = hop;
-  DeviceCopy own, result;
+  DeviceCopy own, result, again;
   if (hop.own != nullptr) {
     COLL_TRY(own.make(hop.own, elements));
     there.own = own.data();
@@ -65,10 +65,16 @@ Status run_copies(const DeviceHop& hop, bool late) {
   if (!in_place) COLL_TRY(result.make(to, bytes));
   const DeviceCopy& made = in_place ? own : result;
   (hop.coded != nullptr ? there.coded : there.native) = made.data();
+  if (hop.also != nullptr) {
+    COLL_TRY(again.make(hop.also, elements));
+    there.also = again.data();
+  }
   void* words = nullptr;
-  if (late) COLL_TRY(machine_operations()->allocate_pinned((2 + addresses.size()) * sizeof(uint64_t), &words));
+  const size_t most_words = LateHop::kFixed + addresses.size();
+  if (late) COLL_TRY(machine_operations()->allocate_pinned(most_words * sizeof(uint64_t), &words));
   COLL_TRY(machine_operations()->run(late ? LateHop(there, static_cast<uint64_t*>(words)).hop() : there, nullptr));
   COLL_TRY(made.copy_back(to));
+  if (hop.also != nullptr) COLL_TRY(again.copy_back(hop.also));
   return late ? machine_operations()->release_pinned(words) : Status();
 }
 

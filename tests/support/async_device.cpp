@@ -317,6 +317,7 @@ void AsyncDevice::own(const void* begin, size_t bytes, MemoryKind kind, int devi
 void AsyncDevice::disown(const void* begin) { state_->memory.disown(begin); }
 
 void AsyncDevice::hold_all(bool held) { state_->queues.hold_all(held); }
+void AsyncDevice::share_channels() { state_->queues.share_channels(); }
 
 void AsyncDevice::capture(collStream_t stream, bool captured) {
   uintptr_t handle = 0;

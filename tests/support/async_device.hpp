@@ -67,6 +67,7 @@ class AsyncDevice final : public DeviceOperations {
   void disown(const void* begin);
 
   void hold_all(bool held);  // no work is started while true
+  void share_channels();     // each thread's streams go one way to the device from now on, in the order of its calls
   void capture(collStream_t stream, bool captured);
   void forbid_sharing(bool forbidden);  // share() is collUnsupported while true
   void forbid_opening(bool forbidden);  // open_shared() is

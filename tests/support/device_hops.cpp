@@ -96,6 +96,7 @@ HopCase random_case(const std::string& spec, DataType type, std::mt19937* random
   const bool may_own = !hop.coded || is_exact || type == accumulator_of(type);
   hop.own = hop.messages > 0 && may_own && chance(3);
   hop.in_place = hop.own && !hop.coded && chance(2);
+  hop.twice = !hop.coded && chance(3);
   hop.divisor = hop.op == collAvg && hop.messages > 0 ? 1 + static_cast<int>((*random)() % 9) : 0;
   hop.any_bytes = hop.messages > 0 && chance(4);
   hop.offset = chance(3) ? 0 : (*random)() % 17;
@@ -134,7 +135,10 @@ std::string first_difference(const std::vector<std::byte>& expected, const std::
 
 std::string describe(const HopCase& hop) {
   return text(hop.spec, " ", info(hop.type).name, " ", name(hop.op), " count ", hop.count, " messages ", hop.messages,
-              hop.own ? " own" : "", hop.in_place ? " in place" : "", hop.coded ? " to a message" : " to elements",
+              hop.own ? " own" : "", hop.in_place ? " in place" : "",
+              hop.coded   ? " to a message"
+              : hop.twice ? " to elements twice"
+                          : " to elements",
               hop.any_bytes ? " any bytes" : "", " divisor ", hop.divisor, " offset ", hop.offset, " data ",
               static_cast<int>(hop.data), " seed ", hop.seed);
 }
@@ -149,6 +153,7 @@ std::vector<HopCase> hop_cases(const std::string& spec, DataType type, int more)
         hop.count = count;
         hop.messages = messages;
         hop.coded = coded;
+        hop.twice = !coded && messages % 2 == 0;
         hop.data = HopData::kHardFew;
         hop.seed = static_cast<unsigned>(count + static_cast<size_t>(messages));
         all.push_back(hop);
@@ -167,6 +172,7 @@ std::string compare_with_host(const HopCase& hop, const HopMachine& machine) {
   const std::vector<std::byte> expected = host_result(hop, *codec, buffers);
 
   GuardedBuffer own(buffers.own.size(), hop.offset), result(expected.size(), hop.offset);
+  GuardedBuffer again(hop.twice ? expected.size() : 0, hop.offset);
   copy_in(buffers.own, &own);
   std::vector<GuardedBuffer> messages;
   std::vector<const void*> addresses;
@@ -180,15 +186,21 @@ std::string compare_with_host(const HopCase& hop, const HopMachine& machine) {
   device.own = hop.own || hop.messages == 0 ? own.data() : nullptr;
   device.messages = addresses;
   (hop.coded ? device.coded : device.native) = to;
+  device.also = hop.twice ? again.data() : nullptr;
   device.random = codec->traits().rounding.random;
   Draw draw = draw_of(hop);
   if (hop.messages > 0) draw.rank = Draw::kResult;
   device.draws = draws_of(codec->traits().rounding, draw, 0);
   if (const Status status = machine(device); !status.ok()) return status.message();
-  if (!own.guards_intact() || !result.guards_intact()) return "wrote beyond its result";
+  if (!own.guards_intact() || !result.guards_intact() || !again.guards_intact()) return "wrote beyond its result";
   if (!hop.in_place) {
     if (const std::string changed = first_difference(buffers.own, own.data()); !changed.empty()) {
       return "changed its own elements: " + changed;
+    }
+  }
+  if (hop.twice) {
+    if (const std::string second = first_difference(expected, again.data()); !second.empty()) {
+      return "in its second place: " + second;
     }
   }
   return first_difference(expected, to);

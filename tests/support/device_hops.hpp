@@ -24,6 +24,7 @@ struct HopCase {
   bool own = false;        // own elements come before the messages
   bool in_place = false;   // ... and the result takes their place
   bool coded = false;      // the result is a message
+  bool twice = false;      // ... or elements, in two places
   bool any_bytes = false;  // messages that no encoder made
   int divisor = 0;
   size_t offset = 0;  // of the buffers from an aligned address

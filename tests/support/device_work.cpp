@@ -63,6 +63,10 @@ Status StoredHop::run(const HiddenMemory& memory, int device) const {
     if (bytes == 0) return {};
     uint64_t address = reinterpret_cast<uintptr_t>(*pointer);
     if (is_late(*pointer)) COLL_TRY(read_word(memory, *pointer, &address));
+    if (is_late(*pointer) && address == 0) {
+      *pointer = late(&words.emplace_back(0));
+      return {};
+    }
     COLL_TRY(memory.reach(reinterpret_cast<const void*>(address), bytes, device, &reached));
     const auto at = reinterpret_cast<uintptr_t>(reached.at);
     *pointer = is_late(*pointer) ? late(&words.emplace_back(at)) : reached.at;
@@ -72,6 +76,7 @@ Status StoredHop::run(const HiddenMemory& memory, int device) const {
   for (const void*& message : messages) COLL_TRY(reach(&message, coded));
   if (hop.own != nullptr) COLL_TRY(reach(&hop.own, elements));
   if (hop.native != nullptr) COLL_TRY(reach(&hop.native, elements));
+  if (hop.also != nullptr) COLL_TRY(reach(&hop.also, elements));
   if (hop.coded != nullptr) COLL_TRY(reach(&hop.coded, hop.codec == "none" ? elements : coded));
   hop.messages = messages;
   return run_emulated(hop);

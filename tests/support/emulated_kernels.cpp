@@ -45,10 +45,8 @@ Status check_late(const void* address) {
 }  // namespace
 
 Status run_emulated(const DeviceHop& hop, const EmulatedGrid& grid) {
-  for (const void* const address :
-       {hop.own, static_cast<const void*>(hop.native), static_cast<const void*>(hop.coded)}) {
-    COLL_TRY(check_late(address));
-  }
+  for (const void* const result : {hop.native, hop.also, hop.coded}) COLL_TRY(check_late(result));
+  COLL_TRY(check_late(hop.own));
   for (const void* const message : hop.messages) COLL_TRY(check_late(message));
   const EmulatedRunner runner{grid};
   if (hop.codec == "fp16") return device::run_coded<device::ArrayFormat<device::Float16, true>>(hop, runner);

@@ -13,8 +13,9 @@ LateHop::LateHop(const DeviceHop& hop, uint64_t* words, uint64_t which) : hop_(h
   make_late(&hop_.own, 0);
   make_late(&hop_.native, 1);
   make_late(&hop_.coded, 1);
+  make_late(&hop_.also, 2);
   for (const void* message : hop.messages) {
-    make_late(&message, 2 + messages_.size());
+    make_late(&message, kFixed + messages_.size());
     messages_.push_back(message);
   }
   hop_.messages = messages_;

@@ -8,10 +8,13 @@
 
 namespace coll::test {
 
-// A hop and the same with late addresses: those of own elements (bit 0), the result (1) and the messages (from 2 on)
-// that `which` names. Both have to stay as long as it is used, and the words, 2 and one for each message.
+// A hop and the same with late addresses: those of own elements (bit 0), the result (1), its second place (2) and the
+// messages (from 3 on) that `which` names. Both have to stay as long as it is used, and the words: kFixed, and one for
+// each message.
 class LateHop {
  public:
+  static constexpr size_t kFixed = 3;
+
   LateHop(const DeviceHop& hop, uint64_t* words, uint64_t which = ~uint64_t{0});
   LateHop(const LateHop&) = delete;
   const DeviceHop& hop() const { return hop_; }

@@ -55,6 +55,7 @@ Status WorkQueues::add(uintptr_t handle, Work work) {
   std::shared_ptr<Queue> queue;
   const std::lock_guard lock(mutex_);
   COLL_TRY(find(handle, &queue));
+  if (shares_channels_) join_channel(&work);
   queue->work.push_back(std::move(work));
   longest_ = std::max(longest_, queue->work.size());
   if (!queue->failure.ok()) fail(queue.get(), queue->failure);
@@ -80,6 +81,19 @@ Status WorkQueues::wait(uintptr_t handle) const {
 size_t WorkQueues::take_longest() {
   const std::lock_guard lock(mutex_);
   return std::exchange(longest_, 0);
+}
+
+void WorkQueues::join_channel(Work* work) {
+  std::shared_ptr<Channel>& channel = channels_[std::this_thread::get_id()];
+  if (channel == nullptr) channel = std::make_shared<Channel>();
+  work->channel = channel;
+  work->number = added_++;
+  channel->insert(work->number);
+}
+
+void WorkQueues::share_channels() {
+  const std::lock_guard lock(mutex_);
+  shares_channels_ = true;
 }
 
 void WorkQueues::hold_all(bool held) {
@@ -140,6 +154,7 @@ bool WorkQueues::has_work() const {
 // Where it is not, its time has not come, or the queue has failed.
 bool WorkQueues::head_is_ready(Queue* queue) {
   const Work& head = queue->work.front();
+  if (head.channel != nullptr && *head.channel->begin() != head.number) return false;
   if (head.after != nullptr && !head.after->reached) return false;
   if (head.after != nullptr && !head.after->failure.ok()) {
     fail(queue, head.after->failure);
@@ -159,6 +174,7 @@ void WorkQueues::do_head(Lock* lock, Queue* queue) {
   const Status status = work.act ? work.act() : Status();
   lock->lock();
   queue->busy = false;
+  if (work.channel != nullptr) work.channel->erase(work.number);
   if (work.reaches != nullptr) *work.reaches = {true, status};
   if (!status.ok()) fail(queue, status);
   if (queue->work.empty()) idle_.notify_all();
@@ -169,6 +185,7 @@ void WorkQueues::fail(Queue* queue, Status failure) {
   queue->failure = std::move(failure);
   for (const Work& work : queue->work) {
     if (work.reaches != nullptr) *work.reaches = {true, queue->failure};
+    if (work.channel != nullptr) work.channel->erase(work.number);
   }
   queue->work.clear();
   idle_.notify_all();

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "base/status.hpp"
@@ -21,12 +22,16 @@ class WorkQueues {
     bool reached = false;
     Status failure{};
   };
+  // What one thread has added to any queue and is not done.
+  using Channel = std::set<uint64_t>;
   // Done when `after` has been reached and `ready` (asked often, has to answer at once) agrees; a part may be left out.
   struct Work {
     std::function<Status()> act{};
     std::function<Status(bool* is)> ready{};
     std::shared_ptr<const Moment> after{};
     std::shared_ptr<Moment> reaches{};
+    std::shared_ptr<Channel> channel{};  // add() fills these in
+    uint64_t number = 0;
   };
 
   WorkQueues();
@@ -50,6 +55,9 @@ class WorkQueues {
 
   // Nothing more is started while true.
   void hold_all(bool held);
+  // What a thread adds from now on is started in the order in which it was added, whatever the queue: as streams that
+  // share one way to the device.
+  void share_channels();
 
  private:
   struct Queue {
@@ -67,6 +75,7 @@ class WorkQueues {
   bool go_round(Lock* lock);
   bool has_work() const;
   bool head_is_ready(Queue* queue);
+  void join_channel(Work* work);
   void do_head(Lock* lock, Queue* queue);
   void fail(Queue* queue, Status failure);
 
@@ -75,6 +84,9 @@ class WorkQueues {
   mutable std::condition_variable idle_;  // for those who wait for a queue
   std::map<uintptr_t, std::shared_ptr<Queue>> open_;
   std::deque<std::shared_ptr<Queue>> all_;  // also closed ones that have work left
+  std::map<std::thread::id, std::shared_ptr<Channel>> channels_;
+  uint64_t added_ = 0;
+  bool shares_channels_ = false;
   size_t longest_ = 0;
   bool held_ = false;
   bool asleep_ = false;

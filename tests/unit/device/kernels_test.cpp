@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 
+#include "device/late.hpp"
 #include "support/device_hops.hpp"
 #include "support/emulated_kernels.hpp"
 #include "support/late_hop.hpp"
@@ -36,9 +37,9 @@ TEST_P(Kernels, MakeTheSameBytesWithLateAddresses) {
     if (spec != "none" && !info(data_type).is_float) continue;
     for (test::HopCase hop : test::hop_cases(spec, data_type, 40)) {
       hop.offset = 0;
-      for (const uint64_t which : {~uint64_t{0}, uint64_t{1} << hop.seed % 4, uint64_t{hop.seed}}) {
+      for (const uint64_t which : {~uint64_t{0}, uint64_t{1} << hop.seed % 5, uint64_t{hop.seed}}) {
         const auto machine = [&](const DeviceHop& device) {
-          std::vector<uint64_t> words(2 + device.messages.size());
+          std::vector<uint64_t> words(test::LateHop::kFixed + device.messages.size());
           return test::run_emulated(test::LateHop(device, words.data(), which).hop());
         };
         ASSERT_EQ(test::compare_with_host(hop, machine), "") << test::describe(hop) << " late " << which;
@@ -64,11 +65,36 @@ TEST(KernelDispatch, CopiesToAndFromLateAddresses) {
         DeviceHop hop{"none", 1, type, collSum, count};
         hop.own = own.data();
         hop.native = native.data();
-        std::array<uint64_t, 2> words{};
+        std::array<uint64_t, test::LateHop::kFixed> words{};
         ASSERT_TRUE(test::run_emulated(test::LateHop(hop, words.data(), which).hop()).ok());
         EXPECT_EQ(test::first_difference(from, native.data()), "") << info(type).name << " " << count;
         EXPECT_TRUE(native.guards_intact());
       }
+    }
+  }
+}
+
+// A sum, and a copy.
+TEST(KernelDispatch, WritesNowhereWhereNobodyWantsIt) {
+  constexpr size_t kCount = 5003;
+  constexpr size_t kBytes = kCount * sizeof(float);
+  const std::vector<std::byte> from = test::make_elements(collFloat32, kCount, test::HopData::kGradients, 3);
+  const std::vector<std::byte> zeroes(kBytes);
+  const void* const message = from.data();
+  for (const bool sums : {false, true}) {
+    for (const bool wanted : {false, true}) {
+      testing::GuardedBuffer native(kBytes), also(kBytes);
+      std::memset(native.data(), 0, kBytes);
+      std::memset(also.data(), 0, kBytes);
+      DeviceHop hop{"none", 1, collFloat32, collSum, kCount};
+      hop.own = from.data();
+      if (sums) hop.messages = {&message, 1};
+      uint64_t nowhere = 0;
+      hop.native = wanted ? native.data() : late(&nowhere);
+      hop.also = wanted ? late(&nowhere) : nullptr;
+      ASSERT_TRUE(test::run_emulated(hop).ok());
+      EXPECT_EQ(test::first_difference(zeroes, native.data()) != "", wanted) << sums;
+      EXPECT_EQ(test::first_difference(zeroes, also.data()), "") << sums;
     }
   }
 }
@@ -87,6 +113,9 @@ TEST(KernelDispatch, RefusesWhatHasNoKernel) {
   hop.native = &element;
   EXPECT_EQ(test::run_emulated(hop).code(), collInternalError);  // one result
   hop.native = nullptr;
+  hop.also = &element;
+  EXPECT_EQ(test::run_emulated(hop).code(), collInternalError);  // a message goes to one place
+  hop.also = nullptr;
   hop.type = collBfloat16;
   hop.messages = {&message, 1};
   EXPECT_EQ(test::run_emulated(hop).code(), collUnsupported);

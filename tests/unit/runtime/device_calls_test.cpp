@@ -336,6 +336,30 @@ TEST_F(DeviceCalls, GiveTheirStreamsNoMoreThanTheseTake) {
   }
 }
 
+// CUDA_DEVICE_MAX_CONNECTIONS=1: what is given behind a wait, to whichever stream, waits with it.
+TEST_F(DeviceCalls, EndWhereStreamsShareOneWayToTheDevice) {
+  constexpr int kRanks = 4;
+  device_->share_channels();
+  for (const char* const algorithm : {"double_tree", "doubling", "ring", "direct"}) {
+    World world(with(options_for(one_node(kRanks), false, 5000), [algorithm](int, Config& config) {
+      config.env.algo = algorithm;
+      config.env.chunk_bytes = kStagedBytes;  // more chunks than there are in flight
+    }));
+    ASSERT_TRUE(world.ok()) << world.why();
+    world.run([&](int rank, Communicator&) {
+      DeviceBuffer buffer(*device_, kLong * sizeof(float));
+      const DeviceStream stream(*device_);
+      fill(&buffer, 1);
+      for (int turn = 0; turn < 3; ++turn) {
+        ASSERT_EQ(all_reduce(buffer, buffer, world.handle(rank), stream.get()), collSuccess)
+            << collGetLastError(nullptr);
+      }
+      ASSERT_TRUE(stream.synchronize().ok());
+      expect_all(buffer, kRanks * kRanks * kRanks);
+    });
+  }
+}
+
 TEST_F(DeviceCalls, GiveBackWhatTheyTook) {
   size_t before = 0;
   for (int turn = 0; turn < 3; ++turn) {
