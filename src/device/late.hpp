@@ -10,7 +10,8 @@ namespace coll {
 
 // No process has memory where this bit is set: such an address stands for the word that holds the real one.
 inline constexpr uintptr_t kLateBit = uintptr_t{1} << 63;
-inline constexpr size_t kLateGrain = 256;  // what a word holds is a multiple of it, so that lanes may move whole words
+// What a word holds is a multiple of it, so that lanes may move whole words. Plans cut shards and pieces so.
+inline constexpr size_t kLateGrain = 64;
 
 // The address that `*word`, pinned memory, will hold by then.
 inline void* late(const uint64_t* word) {

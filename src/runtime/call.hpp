@@ -41,6 +41,12 @@ struct Scale {
   const void* scalar() const { return at != nullptr ? at : value.data(); }
 };
 
+// Memory of a rank's device that the ranks of its node have been told of, and so may open.
+struct Published {
+  int number = -1;  // among the rank's; -1: it is none of them
+  const std::byte* begin = nullptr;
+};
+
 // Which of a call's buffers are memory of a device, which the host does not touch.
 struct DeviceBuffers {
   bool send = false;
@@ -48,7 +54,9 @@ struct DeviceBuffers {
   bool scalar = false;  // of an operator that multiplies first
   bool reached = true;  // whether the device reaches all of the call's buffers
   bool steps = false;   // the plan's steps run there, too; else the call is staged
-  bool lends = true;    // ... and what they send may stay there, where peers read it
+  bool lends = true;    // ... and what they send may stay there, in memory of the library's that peers read
+  Published send_memory{};  // ... or in the buffers, which are part of these
+  Published recv_memory{};
   bool any() const { return send || recv || scalar; }
 };
 

@@ -170,6 +170,7 @@ class Communicator {
   Status may_use_device(int device) const;
   Status reserve(DeviceLine& line, int device, Call* call);
   DeviceRoom find_room(const DeviceLine& line, Call* call);
+  void publish_buffers(Call* call);
   bool selects_device(const Call& call, Selection* selection);
   Status run_on_line(const Call& call, DeviceLine& line);
   Status enqueue_on_line(const Call& call, DeviceLine& line);

@@ -16,8 +16,7 @@ DeviceBatch::DeviceBatch(std::shared_ptr<DeviceLine> line, std::unique_ptr<Devic
       pinned_(line_->pinned_.stretch()),
       device_memory_(line_->device_memory_.stretch()),
       shared_memory_(line_->shared_memory_.stretch()),
-      share_(line_->share_),
-      shared_begin_(shared_memory_.begin()) {}
+      published_(line_->published_) {}
 
 DeviceBatch::~DeviceBatch() {
   for (size_t i = 0; i < members_.size(); ++i) finish(i);

@@ -124,11 +124,24 @@ void Communicator::close_device_peers() {
 DeviceRoom Communicator::find_room(const DeviceLine& line, Call* call) {
   Selection selection;
   if (selects_device(*call, &selection)) {
+    publish_buffers(call);
     const DeviceRoom room = device_room(*call, selection, around_.device_peers);
     call->on_device.steps = line.takes(room.orders);
     if (call->on_device.steps) return room;
   }
   return {.pinned = staged_bytes(*call, base_.nranks)};
+}
+
+// Peers may read messages in memory that the library gave the program where they lie.
+void Communicator::publish_buffers(Call* call) {
+  if (around_.device_peers == nullptr) return;
+  DeviceMemories& memories = base_.process->device_memories();
+  DeviceBuffers& buffers = call->on_device;
+  const auto published = [&](const std::byte* at, size_t bytes) {
+    return device_peers_.publish_of_program(memories, at, bytes);
+  };
+  if (buffers.send) buffers.send_memory = published(call->send, input_bytes(*call, base_.nranks));
+  if (buffers.recv) buffers.recv_memory = published(call->recv, output_bytes(*call, base_.nranks));
 }
 
 // Whether the call's steps may run on the device, as `selection` says. What cannot be planned fails when the call

@@ -2,6 +2,7 @@
 
 #include "device/late.hpp"
 #include "runtime/device_hops.hpp"
+#include "runtime/device_lendable.hpp"
 #include "runtime/step.hpp"
 
 namespace coll {
@@ -26,8 +27,12 @@ class Pieces {
   size_t taken_ = 0;
 };
 
-// What it receives it sends on as it came: the host does that.
-bool hands_on(const Step& step) { return !step.reduce && step.from.count > 0 && step.to.count > 0; }
+// Coded messages that it receives it sends on as they came: the host does that. What goes to the output as it came is
+// sent on from there, or with it.
+bool hands_on(const Step& step) {
+  const bool is_kept = step.to_output && step.from_wire == Wire::kNative;
+  return !step.reduce && step.from.count > 0 && step.to.count > 0 && !is_kept;
+}
 
 // Walks through the steps as an execution does.
 class Walk {
@@ -40,28 +45,20 @@ class Walk {
         word_(memory.words),
         pinned_(memory.pinned),
         device_(memory.device),
-        shared_(memory.shared) {}
+        shared_(memory.shared),
+        published_(memory.published),
+        lendable_(call, plan, chunk) {}
 
   DeviceChunk lay_out() {
     slots_.resize(static_cast<size_t>(plan_.slots));
-    each_part([this](const Step& step, int round, const Shard& part) { place_messages(step, round, part); });
-    each_part([this](const Step& step, int round, const Shard& part) { add_step(step, round, part); });
+    each_part(plan_, chunk_, [this](const auto&... one) { place_messages(one...); });
+    each_part(plan_, chunk_, [this](const auto&... one) { add_step(one...); });
     if (orders_ > 0) ++orders_;  // the last step's end
     return std::move(made_);
   }
   DeviceRoom taken() const { return {pinned_.taken(), device_.taken(), shared_.taken(), 1, orders_, words_}; }
 
  private:
-  template <class F>
-  void each_part(const F& f) const {
-    for (const Step& step : plan_.steps) {
-      for (int round = 0; round < step.rounds; ++round) {
-        const Shard part = plan_.part(plan_.shard_of(step, round), chunk_);
-        if (part.count > 0) f(step, round, part);
-      }
-    }
-  }
-
   void place_messages(const Step& step, int round, const Shard& part) {
     const size_t bytes = wire_bytes(call_, step.from_wire, part.count) + kChecksumBytes;
     for (int j = 0; j < step.from.count; ++j) {
@@ -76,9 +73,9 @@ class Walk {
     return peers_ != nullptr && peers_->is_peer(peer) && !hands_on(step) &&
            wire_bytes(call_, step.from_wire, part.count) >= kLeastLoan;
   }
-  // All who receive what it makes may read it where it is made.
+  // All who receive what it makes are such as may read it on this device.
   bool may_be_lent(const Step& step, int round, const Shard& part) const {
-    if (peers_ == nullptr || !call_.on_device.lends || step.to.count == 0 || hands_on(step)) return false;
+    if (peers_ == nullptr || step.to.count == 0 || hands_on(step)) return false;
     if (wire_bytes(call_, step.to_wire, part.count) < kLeastLoan) return false;
     for (int j = 0; j < step.to.count; ++j) {
       const int rank = plan_.entry(step.to, round, j);
@@ -91,13 +88,19 @@ class Walk {
     DeviceStep& made = made_.steps.emplace_back(DeviceStep{&step, part, round, taken_, plan_.messages_of(step, round)});
     if (!step.reduce && made.messages == 1) {
       pass_on(&made);
-    } else if (copies_input(step)) {
+    } else if (copies_input(step) || sends_input(step)) {
       copy_input(&made);
     } else {
       produce(&made);
     }
     taken_ += made.messages;
     if (made.has_work()) orders_ += 1 + (made.copy ? 1 : 0);  // and the hop's kernels
+  }
+
+  // What it sends are accumulators, which the input is already.
+  bool sends_input(const Step& step) const {
+    return !step.reduce && step.local == Local::kInput && step.to_wire == Wire::kPartial && step.keep_slot < 0 &&
+           !step.to_output && call_.type == accumulator_of(call_.type);
   }
 
   void pass_on(DeviceStep* made) {
@@ -107,7 +110,7 @@ class Walk {
     if (step.to.count > 0) made->sent = made_.places[taken_].pinned.first(bytes);
     if (!step.to_output) return;
     if (step.from_wire == Wire::kNative) {
-      made->copy = {output(made->part), message, bytes};
+      made->copy = {output(made->part), message, bytes, step.to.count > 0 ? send_on(made, bytes) : nullptr};
       return;
     }
     Hop hop = blank_hop(made->part.count, false);
@@ -115,10 +118,19 @@ class Walk {
     set_hop(made, hop, {{step.from_wire, message}});
   }
 
+  // Where what has come is copied to, too: a loan has to go somewhere if it cannot be lent.
+  std::byte* send_on(DeviceStep* made, size_t bytes) {
+    std::byte* const lent = offer(made, bytes, bytes, lendable_.output(made->part));
+    if (lent != nullptr || made_.places[taken_].told == nullptr) return lent;
+    made->told = take_word();
+    return static_cast<std::byte*>(late(made->told));
+  }
+
   void copy_input(DeviceStep* made) {
     const std::byte* const from = input(made->part);
     const size_t bytes = native_bytes(made->part);
-    std::byte* const sent = made->step->to.count > 0 ? take_sent(made, bytes) : nullptr;
+    std::byte* sent = nullptr;
+    if (made->step->to.count > 0) sent = take_sent(made, bytes, lendable_.input(*made->step, made->round, made->part));
     if (made->step->to_output && output(made->part) != from) {
       made->copy = {output(made->part), from, bytes, sent};
     } else if (sent != nullptr) {
@@ -133,7 +145,8 @@ class Walk {
     Hop hop = blank_hop(count, step.finish);
     hop.draw = {call_.draw, plan_.rank, made->part.offset};
     if (step.to_output) hop.native = output(made->part);
-    std::byte* const value = take_value(made);
+    const bool sends_output = sends && hop.native != nullptr && step.keep_slot < 0 && step.to_wire == Wire::kNative;
+    std::byte* const value = take_value(made, sends_output ? lendable_.output(made->part) : LendableParts::Place());
     if (step.keep_slot >= 0 || (sends && step.to_wire == Wire::kPartial)) {
       hop.partial = value;
     } else if (sends && step.to_wire == Wire::kCoded) {
@@ -143,24 +156,38 @@ class Walk {
     }
     set_hop(made, hop, gather(*made));
     if (step.keep_slot >= 0) slots_[Plan::slot_of(step, step.keep_slot, made->round)] = value;
-    if (sends && hop.coded == nullptr && hop.partial == nullptr && hop.native != value) made->also = value;
+    if (sends_output) made->also = value;
   }
 
   // NULL where the value goes nowhere but to the output.
-  std::byte* take_value(DeviceStep* made) {
+  std::byte* take_value(DeviceStep* made, const LendableParts::Place& lies) {
     const Step& step = *made->step;
     const bool partial = step.keep_slot >= 0 || step.to_wire == Wire::kPartial;
     const size_t bytes = wire_bytes(call_, partial ? Wire::kPartial : step.to_wire, made->part.count);
-    if (step.to.count > 0) return take_sent(made, bytes);
+    if (step.to.count > 0) return take_sent(made, bytes, lies);
     return step.keep_slot >= 0 ? device_.take(bytes).data() : nullptr;
   }
 
-  // Where what is handed on is made.
-  std::byte* take_sent(DeviceStep* made, size_t room) {
+  // Where what is handed on is made; it may also be lent where it lies anyway.
+  std::byte* take_sent(DeviceStep* made, size_t room, const LendableParts::Place& lies) {
     const size_t bytes = wire_bytes(call_, made->step->to_wire, made->part.count);
     made->sent = pinned_.take(room + kChecksumBytes).first(bytes);
-    if (!may_be_lent(*made->step, made->round, made->part)) return made->sent.data();
-    made->lent = shared_.take(room).first(bytes);
+    std::byte* const lent = offer(made, room, bytes, lies);
+    return lent != nullptr ? lent : made->sent.data();
+  }
+
+  // The same, of a message of `bytes` that may be lent; NULL where it cannot be.
+  std::byte* offer(DeviceStep* made, size_t room, size_t bytes, const LendableParts::Place& lies) {
+    const bool lends = lies.at != nullptr || call_.on_device.lends;
+    if (!lends || !may_be_lent(*made->step, made->round, made->part)) return nullptr;
+    made->made_there = lies.at != nullptr;
+    if (made->made_there) {
+      made->lent = {lies.at, bytes};
+      made->lent_from = lies.memory;
+    } else {
+      made->lent = shared_.take(room).first(bytes);
+      made->lent_from = published_;
+    }
     made->told = take_word();
     return static_cast<std::byte*>(late(made->told));
   }
@@ -208,6 +235,8 @@ class Walk {
   uint64_t* word_;  // the next that is free
   size_t words_ = 0;
   Pieces pinned_, device_, shared_;
+  const Published published_;  // where shared_ is
+  const LendableParts lendable_;
   DeviceChunk made_;
   size_t taken_ = 0;   // messages, by the steps before
   size_t orders_ = 0;  // that a stream is given for the chunk

@@ -35,11 +35,19 @@ struct DeviceStep {
   const Step* step;
   Shard part;
   int round;
-  size_t first;                 // of those that come, in order, ...
-  size_t messages;              // ... it takes so many from this one on
-  std::span<std::byte> sent{};  // what it hands on, in pinned memory, with room for a checksum behind it
-  std::span<std::byte> lent{};  // ... or in memory that its receivers read; empty where they cannot
-  uint64_t* told = nullptr;     // with it: which of both
+  size_t first;                       // of those that come, in order, ...
+  size_t messages;                    // ... it takes so many from this one on
+  std::span<std::byte> sent{};        // what it hands on, in pinned memory, with room for a checksum behind it
+  std::span<const std::byte> lent{};  // ... or in memory that its receivers read; empty where they cannot
+  Published lent_from{};              // that memory
+  bool made_there = false;            // the program's, where the value is anyway
+  uint64_t* told = nullptr;           // where the value has to go, so that it can be handed on
+  const std::byte* place_of_loan() const { return made_there ? nullptr : lent.data(); }
+  // What it hands on as a loan.
+  DeviceLoan loan() const {
+    const auto offset = static_cast<uint64_t>(lent.data() - lent_from.begin);
+    return {.share = static_cast<uint64_t>(lent_from.number), .offset = offset, .bytes = lent.size()};
+  }
   std::optional<Hop> hop{};
   std::vector<Contribution> contributions{};
   std::byte* scratch = nullptr;  // of the hop
@@ -64,6 +72,7 @@ struct DeviceMemory {
   std::byte* pinned = nullptr;
   std::byte* device = nullptr;
   std::byte* shared = nullptr;
+  Published published{};  // `shared` is part of it
 };
 
 class DeviceLayout {

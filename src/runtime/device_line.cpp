@@ -89,8 +89,8 @@ bool DeviceLine::reserve_shared(size_t bytes) {
     too_long_ = bytes;
     return false;
   }
-  share_ = peers_.publish(shared_memory_.shared());
-  can_share_ = share_ != DevicePeers::kNotShared;
+  published_ = {peers_.publish(shared_memory_.shared()), shared_memory_.shared().memory};
+  can_share_ = published_.number != DevicePeers::kNotShared;
   return can_share_;
 }
 

@@ -104,7 +104,7 @@ class DeviceLine final : public Stream, public std::enable_shared_from_this<Devi
   LineMemory pinned_;
   LineMemory device_memory_;
   LineMemory shared_memory_;
-  int share_ = DevicePeers::kNotShared;  // its number
+  Published published_;
   bool can_share_ = true;
   size_t too_long_ = SIZE_MAX;  // bytes that the device could not share
   std::atomic<bool> loans_are_out_{false};
@@ -131,8 +131,7 @@ class DeviceBatch {
   std::byte* take_pinned(size_t bytes) { return pinned_.take(bytes); }
   std::byte* take_device(size_t bytes) { return device_memory_.take(bytes); }
   std::byte* take_shared(size_t bytes) { return shared_memory_.take(bytes); }
-  int share() const { return share_; }                             // the number of what take_shared() gives
-  const std::byte* shared_begin() const { return shared_begin_; }  // what its offsets count from
+  const Published& published() const { return published_; }  // what take_shared() gives is part of it
 
   // While it is open: one more call, whose input is copied when the program's stream has come to the batch, and whose
   // result when the call has been finished. Its number in the batch.
@@ -170,8 +169,7 @@ class DeviceBatch {
   LineShare pinned_;
   LineShare device_memory_;
   LineShare shared_memory_;
-  const int share_;
-  const std::byte* const shared_begin_;
+  const Published published_;
   mutable std::mutex mutex_;  // of what follows
   std::vector<Member> members_;
   std::vector<std::shared_ptr<DeviceWork>> works_;  // until they have been given

@@ -24,10 +24,26 @@ Status clear(const DeviceOperations& operations, void* memory, size_t bytes) {
   return cleared.ok() ? dropped : cleared;
 }
 
-Status make_cleared(const DeviceOperations& operations, size_t bytes, void** memory) {
-  COLL_TRY(operations.allocate(bytes, memory));
-  Status cleared = clear(operations, *memory, bytes);
-  if (!cleared.ok()) static_cast<void>(operations.release(*memory));
+// What is shorter than that lies beside other memory, which nobody is to open with it.
+Status take(DevicePort& port, size_t bytes, int device, SharedMemory* memory) {
+  const DeviceOperations& operations = *port.known();
+  if (bytes >= DeviceShares::kBlock) return port.shares().take(operations, device, bytes, memory);
+  void* made = nullptr;
+  COLL_TRY(operations.allocate(bytes, &made));
+  *memory = {static_cast<std::byte*>(made), bytes, device};
+  return {};
+}
+
+Status give_back(DevicePort& port, const SharedMemory& memory) {
+  if (!memory.published) return port.known()->release(memory.memory);
+  port.shares().give_back(memory);
+  return {};
+}
+
+Status make_cleared(DevicePort& port, size_t bytes, int device, SharedMemory* memory) {
+  COLL_TRY(take(port, bytes, device, memory));
+  Status cleared = clear(*port.known(), memory->memory, bytes);
+  if (!cleared.ok()) static_cast<void>(give_back(port, *memory));
   return cleared;
 }
 
@@ -39,15 +55,15 @@ Status DeviceMemories::allocate(DevicePort& port, size_t bytes, int device, void
   if (operations == nullptr) return {collUnsupported, text("there is no device memory: ", why_not)};
   DeviceFacts facts;
   COLL_TRY(find_device(*operations, device, &facts));
-  void* made = nullptr;
-  const Status status = on_device(*operations, device, [&] { return make_cleared(*operations, bytes, &made); });
+  SharedMemory made;
+  const Status status = on_device(*operations, device, [&] { return make_cleared(port, bytes, device, &made); });
   if (!status.ok()) {
     return {status.code(), text("no ", bytes, " bytes on device ", device, ", which has ", facts.memory_bytes,
                                 " in all (", status.message(), ")")};
   }
   const std::lock_guard lock(mutex_);
-  places_[made] = {operations, device};
-  *memory = made;
+  places_[made.memory] = {&port, made};
+  *memory = made.memory;
   return {};
 }
 
@@ -55,13 +71,29 @@ Status DeviceMemories::release(void* memory, bool* found) {
   Place place{};
   {
     const std::lock_guard lock(mutex_);
-    const auto at = places_.find(memory);
+    const auto at = places_.find(static_cast<const std::byte*>(memory));
     *found = at != places_.end();
     if (!*found) return {};
     place = at->second;
     places_.erase(at);
   }
-  return on_device(*place.operations, place.device, [&] { return place.operations->release(memory); });
+  return on_device(*place.port->known(), place.memory.device, [&] { return give_back(*place.port, place.memory); });
+}
+
+bool DeviceMemories::find(const std::byte* address, size_t bytes, SharedMemory* memory) const {
+  const std::lock_guard lock(mutex_);
+  auto at = places_.upper_bound(address);
+  if (at == places_.begin()) return false;
+  const SharedMemory& its = (--at)->second.memory;
+  const auto offset = static_cast<size_t>(address - its.memory);
+  if (offset > its.bytes || bytes > its.bytes - offset) return false;
+  *memory = its;
+  return true;
+}
+
+void DeviceMemories::keep(const SharedMemory& memory) {
+  const std::lock_guard lock(mutex_);
+  if (const auto at = places_.find(memory.memory); at != places_.end()) at->second.memory.published = true;
 }
 
 bool DeviceMemories::empty() const {

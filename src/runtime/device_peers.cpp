@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "runtime/line_memory.hpp"
+#include "device/late.hpp"
 
 namespace coll {
 
@@ -36,6 +36,22 @@ int DevicePeers::publish(const SharedMemory& shared) {
   own_->shared.store(number + 1, std::memory_order_release);
   published_.push_back(shared.memory);
   return static_cast<int>(number);
+}
+
+bool DevicePeers::is_published(const SharedMemory& shared) const {
+  return std::find(published_.begin(), published_.end(), shared.memory) != published_.end();
+}
+
+Published DevicePeers::publish_of_program(DeviceMemories& memories, const std::byte* address, size_t bytes) {
+  SharedMemory memory;
+  if (own_ == nullptr || !memories.find(address, bytes, &memory)) return {};
+  const bool is_new = !is_published(memory);
+  if (is_new && of_program_ >= DeviceNotices::kShares / 2) return {};
+  const int number = publish(memory);
+  if (number == kNotShared) return {};
+  memories.keep(memory);
+  if (is_new) ++of_program_;
+  return {number, memory.memory};
 }
 
 void DevicePeers::open(const DeviceOperations& operations, const Log& log) {
@@ -87,7 +103,7 @@ const std::byte* DevicePeers::find(int peer, const DeviceLoan& loan) const {
   if (!is_peer(peer)) return nullptr;
   const std::lock_guard lock(mutex_);
   const std::vector<Opened>& opened = opened_[static_cast<size_t>(peer)];
-  if (loan.kind != DeviceLoan::kKind || loan.share >= opened.size() || loan.offset % kLineGrain != 0) return nullptr;
+  if (loan.kind != DeviceLoan::kKind || loan.share >= opened.size() || loan.offset % kLateGrain != 0) return nullptr;
   const Opened& its = opened[loan.share];
   const bool within = loan.offset <= its.bytes && loan.bytes <= its.bytes - loan.offset;
   return within ? its.memory + loan.offset : nullptr;

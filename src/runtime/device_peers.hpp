@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "runtime/call.hpp"
+#include "runtime/device_memory.hpp"
 #include "runtime/device_notices.hpp"
 #include "runtime/device_shares.hpp"
 #include "runtime/fabric.hpp"
@@ -28,6 +30,8 @@ class DevicePeers {
   bool may_publish() const;  // whether a number is left
   // Tells the peers of memory of this rank's. Its number; kNotShared where they cannot open it, or none is left.
   int publish(const SharedMemory& shared);
+  // As publish(), of the program's memory that `bytes` from `address` on are part of: half of the numbers are for such.
+  Published publish_of_program(DeviceMemories& memories, const std::byte* address, size_t bytes);
   // Opens what peers have published, on the current device, and logs where that cannot be done. May wait for the
   // device.
   void open(const DeviceOperations& operations, const Log& log);
@@ -45,12 +49,14 @@ class DevicePeers {
     std::byte* memory;
     size_t bytes;
   };
+  bool is_published(const SharedMemory& shared) const;
   Status open_next(const DeviceOperations& operations, size_t peer);
 
   const int rank_;
   DeviceNotices* own_ = nullptr;         // NULL: nobody is a peer, and what follows is empty
   std::vector<DeviceNotices*> notices_;  // by rank; NULL: it has none that this rank reads
   std::vector<const std::byte*> published_;
+  size_t of_program_ = 0;           // of them, those of the program's memory
   std::vector<char> out_of_reach_;  // by rank: its device's memory cannot be opened here
   mutable std::mutex mutex_;        // of opened_; never held while the device is asked
   std::vector<std::vector<Opened>> opened_;

@@ -4,10 +4,6 @@
 
 namespace coll {
 
-namespace {
-constexpr size_t kBlock = size_t{2} << 20;  // what CUDA shares at once: nothing else is to lie in it
-}
-
 Status DeviceShares::take(const DeviceOperations& operations, int device, size_t bytes, SharedMemory* shared) {
   if (pop(device, bytes, shared)) return {};
   const size_t whole = (bytes + kBlock - 1) / kBlock * kBlock;
@@ -19,12 +15,12 @@ Status DeviceShares::take(const DeviceOperations& operations, int device, size_t
   return {};
 }
 
-// The shortest that is long enough.
+// The shortest that is long enough, but none of which most would lie idle.
 bool DeviceShares::pop(int device, size_t bytes, SharedMemory* shared) {
   const std::lock_guard lock(mutex_);
   auto best = free_.end();
   for (auto each = free_.begin(); each != free_.end(); ++each) {
-    if (each->device != device || each->bytes < bytes) continue;
+    if (each->device != device || each->bytes < bytes || each->bytes / 2 > std::max(bytes, kBlock)) continue;
     if (best == free_.end() || each->bytes < best->bytes) best = each;
   }
   if (best == free_.end()) return false;
@@ -36,6 +32,7 @@ bool DeviceShares::pop(int device, size_t bytes, SharedMemory* shared) {
 void DeviceShares::give_back(const SharedMemory& shared) {
   const std::lock_guard lock(mutex_);
   free_.push_back(shared);
+  free_.back().published = true;
 }
 
 }  // namespace coll

@@ -14,11 +14,14 @@ struct SharedMemory {
   size_t bytes = 0;
   int device = -1;
   bool can_be_opened = false;
-  DeviceShare share{};  // where it can be
+  DeviceShare share{};     // where it can be
+  bool published = false;  // peers have been told of it, ever
 };
 
 class DeviceShares {
  public:
+  static constexpr size_t kBlock = size_t{2} << 20;  // what CUDA shares at once: nothing else is to lie in it
+
   // At least so many bytes of this device, which is the current one. May wait for it.
   Status take(const DeviceOperations& operations, int device, size_t bytes, SharedMemory* shared);
   // Nobody reads or writes there any more; who has it open may keep it so.

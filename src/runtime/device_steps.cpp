@@ -38,15 +38,16 @@ void Execution::leave_device() {
 
 Status Execution::perform_on_device(ChunkRun& run) {
   const DeviceStep& step = run.on_device.steps[run.released.size()];
+  const std::byte* at = nullptr;
   for (size_t i = step.first; i < step.first + step.messages; ++i) {
-    const std::byte* at = nullptr;
     COLL_TRY(find_message(run.incoming[i], *step.step, &at));
     const DeviceChunk::Place& place = run.on_device.places[i];
     if (place.told != nullptr) tell(place.told, at);
     if (place.told == nullptr && at != place.pinned.data()) return damaged(run.incoming[i], *step.step, kUnwanted);
   }
   const bool lends = this->lends(step);
-  if (step.told != nullptr) tell(step.told, lends ? step.lent.data() : step.sent.data());
+  const bool is_there = at == step.sent.data();  // what came is sent on
+  if (step.told != nullptr) tell(step.told, lends ? step.place_of_loan() : is_there ? nullptr : step.sent.data());
   run.released.push_back({step.has_work() ? work_->release(run.chunk) : work_->released(run.chunk), lends});
   return {};
 }
@@ -88,11 +89,11 @@ Status Execution::find_message(const Incoming& in, const Step& step, const std::
 
 // A receiver that has not made the call yet is sent a copy: waiting for it could take long.
 bool Execution::lends(const DeviceStep& step) const {
-  if (step.told == nullptr) return false;
+  if (step.lent.empty()) return false;
   for (int j = 0; j < step.step->to.count; ++j) {
     const int peer = plan_->entry(step.step->to, step.round, j);
     if (peer == around_.rank) continue;
-    if (!around_.device_peers->takes(peer, sequence_, step.step->to_leg, work_->share())) return false;
+    if (!around_.device_peers->takes(peer, sequence_, step.step->to_leg, step.lent_from.number)) return false;
   }
   return true;
 }
@@ -105,7 +106,7 @@ Status Execution::lend_to_all(ChunkRun& run, const DeviceStep& step) {
     const int peer = plan_->entry(step.step->to, step.round, j);
     if (peer == around_.rank) continue;
     Outgoing& out = run.outgoing.emplace_back(Outgoing{peer, {}, {}, {}});
-    out.loan = work_->loan_of(step.lent);
+    out.loan = step.loan();
     out.returned = {};  // not done yet
     out.message = std::as_bytes(std::span(&out.loan, 1));
     Transport& way = around_.fabric->to(peer);

@@ -57,6 +57,7 @@ Status DeviceWork::prepare() {
       return {collInternalError, "a call on a device has less memory, or fewer gates, than were reserved"};
     }
     memory.words = lane.gate->addresses.data();
+    memory.published = batch_->published();
     lane.begin = lane.given = lane.released = lane.gate->now_passed();
   }
   return {};
@@ -118,11 +119,6 @@ Status DeviceWork::give_copy(const StepCopy& copy, collStream_t stream) const {
 }
 
 DeviceChunk DeviceWork::chunk(size_t chunk) const { return layout_.chunk(chunk, lane(chunk).memory); }
-
-DeviceLoan DeviceWork::loan_of(std::span<const std::byte> lent) const {
-  const auto offset = static_cast<uint64_t>(lent.data() - batch_->shared_begin());
-  return {.share = static_cast<uint64_t>(batch_->share()), .offset = offset, .bytes = lent.size()};
-}
 
 uint32_t DeviceWork::release(size_t chunk) {
   Lane& its = lane(chunk);

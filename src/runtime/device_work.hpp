@@ -42,8 +42,6 @@ class DeviceWork {
   uint32_t release(size_t chunk);
   uint32_t released(size_t chunk) const { return lane(chunk).released; }  // ... of the latest of them
   bool reached(size_t chunk, uint32_t number) const { return lane(chunk).gate->has_passed(number); }
-  int share() const { return batch_->share(); }  // what is lent is part of it
-  DeviceLoan loan_of(std::span<const std::byte> lent) const;
   // Peers may read what was lent for as long as they want.
   void keep_loans() { batch_->line().keep_loans(); }
   // Nobody will release what is left: it runs as it is, on whatever is there, so that the streams come to their end.

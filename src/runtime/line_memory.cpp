@@ -83,8 +83,6 @@ void LineMemory::close(bool leak) {
   bytes_ = 0;
 }
 
-const std::byte* LineShare::begin() const { return stretch_ ? stretch_->data() : nullptr; }
-
 std::byte* LineShare::take(size_t bytes) {
   if (!stretch_ || stretch_->bytes() - taken_ < padded(bytes)) return nullptr;
   std::byte* const piece = stretch_->data() + taken_;

@@ -51,7 +51,6 @@ class LineShare {
   explicit LineShare(std::shared_ptr<Stretch> stretch) : stretch_(std::move(stretch)) {}
   // NULL where less was reserved.
   std::byte* take(size_t bytes);
-  const std::byte* begin() const;  // of the stretch; NULL where there is none
 
  private:
   std::shared_ptr<Stretch> stretch_;

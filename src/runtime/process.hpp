@@ -30,6 +30,7 @@ class Process : public std::enable_shared_from_this<Process> {
   Status allocate(size_t bytes, void** memory);
   Status allocate_on_device(size_t bytes, int device, void** memory);
   Status release(void* memory);  // of either kind
+  DeviceMemories& device_memories() { return device_memory_; }
   DevicePort& devices() const { return *devices_; }
   // For tests: other devices than the machine's, before any communicator is made.
   void replace_devices(std::shared_ptr<DevicePort> devices) { devices_ = std::move(devices); }

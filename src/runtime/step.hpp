@@ -30,6 +30,17 @@ inline std::byte* output_of(const Call& call, const Plan& plan, const Shard& par
   return call.recv + plan.output_at(part) * size_of(call.type);
 }
 
+// Calls f(step, round, part) for each part of the chunk that is not empty, as an execution comes to them.
+template <class F>
+void each_part(const Plan& plan, size_t chunk, const F& f) {
+  for (const Step& step : plan.steps) {
+    for (int round = 0; round < step.rounds; ++round) {
+      const Shard part = plan.part(plan.shard_of(step, round), chunk);
+      if (part.count > 0) f(step, round, part);
+    }
+  }
+}
+
 // In the order of reduction; message(i) is what the i-th message that came contributes.
 template <class Message>
 std::vector<Contribution> contributions_of(const Plan& plan, const Step& step, int round, const Contribution& own,

@@ -7,40 +7,12 @@
 #include <numeric>
 #include <thread>
 
-#include "runtime/device_notices.hpp"
 #include "tests/support/device_calls.hpp"
-#include "tests/support/forwarding_transport.hpp"
+#include "tests/support/loan_traffic.hpp"
 
 namespace coll::test {
 
 namespace {
-
-struct Traffic {
-  std::atomic<size_t> bytes{0};
-  std::atomic<size_t> loans{0};
-};
-
-bool is_loan(std::span<const std::byte> message) {
-  DeviceLoan loan{};
-  if (message.size() != sizeof loan) return false;
-  std::memcpy(&loan, message.data(), sizeof loan);
-  return loan.kind == DeviceLoan::kKind;
-}
-
-class CountingTransport final : public ForwardingTransport {
- public:
-  CountingTransport(std::unique_ptr<Transport> real, std::shared_ptr<Traffic> traffic)
-      : ForwardingTransport(std::move(real)), traffic_(std::move(traffic)) {}
-
-  Status send(int peer, uint32_t tag, std::span<const std::byte> message, Request* request) override {
-    traffic_->bytes += message.size();
-    if (is_loan(message)) ++traffic_->loans;
-    return ForwardingTransport::send(peer, tag, message, request);
-  }
-
- private:
-  std::shared_ptr<Traffic> traffic_;
-};
 
 // The ranks of a communicator, each with a stream of its own.
 class Reducing {
@@ -94,9 +66,7 @@ class DeviceLoans : public DeviceCalls {
   WorldOptions counted(const Placement& nodes, const char* algorithm = "direct") const {
     WorldOptions options =
         with(options_for(nodes, false), [algorithm](int, Config& config) { config.env.algo = algorithm; });
-    options.wrap = [traffic = traffic_](int, std::unique_ptr<Transport> real) {
-      return std::make_unique<CountingTransport>(std::move(real), traffic);
-    };
+    options.wrap = counting(traffic_);
     return options;
   }
 

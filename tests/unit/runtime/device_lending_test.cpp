@@ -1,0 +1,258 @@
+// Messages that are lent where they lie anyway, in memory that collMemAllocDevice() gave: nothing is copied for their
+// receivers, and nothing is written over before they have read it.
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/support/device_calls.hpp"
+#include "tests/support/loan_traffic.hpp"
+
+namespace coll::test {
+
+namespace {
+
+constexpr size_t kCount = size_t{1} << 18;  // floats of a block
+constexpr int kTurns = 3;                   // of which the first ones let the ranks know each other
+using Floats = std::vector<float>;
+
+// The program's memory, by the library.
+class Given {
+ public:
+  Given(AsyncDevice* device, size_t count) : device_(device), count_(count) {
+    void* memory = nullptr;
+    EXPECT_EQ(collMemAllocDevice(&memory, count * sizeof(float), 0), collSuccess) << collGetLastError(nullptr);
+    at_ = static_cast<float*>(memory);
+  }
+  ~Given() { EXPECT_EQ(collMemFree(at_), collSuccess); }
+  Given(const Given&) = delete;
+  Given& operator=(const Given&) = delete;
+
+  float* at() const { return at_; }
+  void put(const Floats& values) { device_->upload(at_, values.data(), values.size() * sizeof(float)); }
+  Floats get() const {
+    Floats values(count_);
+    device_->download(values.data(), at_, count_ * sizeof(float));
+    return values;
+  }
+
+ private:
+  AsyncDevice* device_;
+  size_t count_;
+  float* at_ = nullptr;
+};
+
+// Small integers, so that sums are exact in any order.
+Floats numbers(size_t count, int rank, int turn) {
+  Floats values(count);
+  for (size_t i = 0; i < count; ++i) values[i] = static_cast<float>((i * 7 + i / 1000 + 13 * rank + 5 * turn) % 64);
+  return values;
+}
+
+Floats sum_of_all(size_t count, int nranks, int turn) {
+  Floats sum(count);
+  for (int rank = 0; rank < nranks; ++rank) {
+    const Floats one = numbers(count, rank, turn);
+    for (size_t i = 0; i < count; ++i) sum[i] += one[i];
+  }
+  return sum;
+}
+
+Floats block_of(const Floats& all, int block) {
+  const auto begin = all.begin() + static_cast<std::ptrdiff_t>(static_cast<size_t>(block) * kCount);
+  return {begin, begin + static_cast<std::ptrdiff_t>(kCount)};
+}
+
+struct Function {
+  const char* name;
+  int sends, receives;  // floats in each buffer: so many blocks; 0: one for each rank
+  bool in_place;        // may be
+  std::function<collResult_t(const float* send, float* recv, collComm_t comm, collStream_t stream)> call;
+  std::function<Floats(int rank, int nranks, int turn)> due;  // what is received; nothing: not looked at
+};
+
+constexpr int kRoot = 1;
+size_t blocks_of(int blocks, int nranks) { return static_cast<size_t>(blocks == 0 ? nranks : blocks); }
+
+const std::array<Function, 6> kFunctions = {{
+    {"allreduce", 4, 4, true,
+     [](const float* send, float* recv, collComm_t comm, collStream_t stream) {
+       return collAllReduce(send, recv, 4 * kCount, collFloat32, collSum, comm, stream);
+     },
+     [](int, int nranks, int turn) { return sum_of_all(4 * kCount, nranks, turn); }},
+    {"reduce-scatter", 0, 1, false,
+     [](const float* send, float* recv, collComm_t comm, collStream_t stream) {
+       return collReduceScatter(send, recv, kCount, collFloat32, collSum, comm, stream);
+     },
+     [](int rank, int nranks, int turn) {
+       return block_of(sum_of_all(blocks_of(0, nranks) * kCount, nranks, turn), rank);
+     }},
+    {"allgather", 1, 0, false,
+     [](const float* send, float* recv, collComm_t comm, collStream_t stream) {
+       return collAllGather(send, recv, kCount, collFloat32, comm, stream);
+     },
+     [](int, int nranks, int turn) {
+       Floats all;
+       for (int rank = 0; rank < nranks; ++rank) {
+         const Floats one = numbers(kCount, rank, turn);
+         all.insert(all.end(), one.begin(), one.end());
+       }
+       return all;
+     }},
+    {"broadcast", 4, 4, true,
+     [](const float* send, float* recv, collComm_t comm, collStream_t stream) {
+       return collBroadcast(send, recv, 4 * kCount, collFloat32, kRoot, comm, stream);
+     },
+     [](int, int, int turn) { return numbers(4 * kCount, kRoot, turn); }},
+    {"reduce", 4, 4, true,
+     [](const float* send, float* recv, collComm_t comm, collStream_t stream) {
+       return collReduce(send, recv, 4 * kCount, collFloat32, collSum, kRoot, comm, stream);
+     },
+     [](int rank, int nranks, int turn) { return rank == kRoot ? sum_of_all(4 * kCount, nranks, turn) : Floats(); }},
+    {"alltoall", 0, 0, false,
+     [](const float* send, float* recv, collComm_t comm, collStream_t stream) {
+       return collAlltoAll(send, recv, kCount, collFloat32, comm, stream);
+     },
+     [](int rank, int nranks, int turn) {
+       Floats all;
+       for (int from = 0; from < nranks; ++from) {
+         const Floats one = block_of(numbers(blocks_of(0, nranks) * kCount, from, turn), rank);
+         all.insert(all.end(), one.begin(), one.end());
+       }
+       return all;
+     }},
+}};
+
+class DeviceLending : public DeviceCalls {
+ protected:
+  WorldOptions chunked(int nranks, const std::string& algorithm = "") const {
+    WorldOptions options = with(options_for(one_node(nranks), false), [algorithm](int, Config& config) {
+      config.env.algo = algorithm;
+      config.env.chunk_bytes = size_t{256} << 10;
+    });
+    options.wrap = counting(traffic_);
+    return options;
+  }
+
+  // Every rank calls from a thread of its own, turn after turn with other numbers.
+  void run(World& world, const Function& function, bool in_place) {
+    const int nranks = world.nranks();
+    world.run([&](int rank, Communicator& communicator) {
+      const size_t sends = blocks_of(function.sends, nranks) * kCount;
+      Given recv(device_, blocks_of(function.receives, nranks) * kCount);
+      Given apart(device_, sends);
+      Given& send = in_place ? recv : apart;
+      const DeviceStream stream(*device_);
+      for (int turn = 0; turn < kTurns; ++turn) {
+        const Floats sent = numbers(sends, rank, turn);
+        send.put(sent);
+        ASSERT_EQ(function.call(send.at(), recv.at(), world.handle(rank), stream.get()), collSuccess)
+            << function.name << ": " << collGetLastError(nullptr);
+        ASSERT_TRUE(stream.synchronize().ok());
+        const Floats due = function.due(rank, nranks, turn);
+        EXPECT_TRUE(due.empty() || recv.get() == due) << function.name << " " << turn;
+        EXPECT_TRUE(in_place || send.get() == sent) << function.name << " " << turn;
+      }
+      device_bytes_[static_cast<size_t>(rank)] = communicator.device_bytes();
+    });
+  }
+
+  size_t most_device_bytes() const { return *std::max_element(device_bytes_.begin(), device_bytes_.end()); }
+
+  const std::shared_ptr<Traffic> traffic_ = std::make_shared<Traffic>();
+
+ private:
+  std::array<size_t, 8> device_bytes_{};
+};
+
+TEST_F(DeviceLending, GivesTheRightResultsOfEveryFunction) {
+  for (const int nranks : {2, 3}) {
+    for (const Function& function : kFunctions) {
+      for (const bool in_place : {false, true}) {
+        if (in_place && !function.in_place) continue;
+        World world(chunked(nranks));
+        ASSERT_TRUE(world.ok()) << world.why();
+        run(world, function, in_place);
+      }
+    }
+  }
+}
+
+TEST_F(DeviceLending, GivesTheRightSumsInEveryAlgorithm) {
+  for (const char* const algorithm : {"direct", "ring", "doubling", "double_tree"}) {
+    for (const bool in_place : {false, true}) {
+      World world(chunked(4, algorithm));
+      ASSERT_TRUE(world.ok()) << world.why();
+      run(world, kFunctions[0], in_place);
+    }
+  }
+}
+
+// What comes as a loan goes on to such a rank as bytes.
+TEST_F(DeviceLending, ServesRanksThatCallWithHostMemory) {
+  for (const char* const algorithm : {"direct", "ring"}) {
+    World world(chunked(3, algorithm));
+    world.run([&](int rank, Communicator&) {
+      Given given(device_, 4 * kCount);
+      Floats host(4 * kCount);
+      const DeviceStream stream(*device_);
+      float* const at = rank == 2 ? host.data() : given.at();
+      const collStream_t on = rank == 2 ? nullptr : stream.get();
+      for (int turn = 0; turn < kTurns; ++turn) {
+        const Floats own = numbers(4 * kCount, rank, turn);
+        std::copy(own.begin(), own.end(), host.begin());
+        given.put(own);
+        ASSERT_EQ(kFunctions[0].call(at, at, world.handle(rank), on), collSuccess) << collGetLastError(nullptr);
+        ASSERT_TRUE(stream.synchronize().ok());
+        EXPECT_TRUE((rank == 2 ? host : given.get()) == sum_of_all(4 * kCount, 3, turn)) << algorithm << " " << turn;
+      }
+    });
+    EXPECT_GT(traffic_->loans.exchange(0), 0U) << algorithm;
+  }
+}
+
+// All that goes to and fro lies where the program has it.
+TEST_F(DeviceLending, NeedsNoMemoryForMessages) {
+  for (const bool in_place : {false, true}) {
+    World world(chunked(4, "direct"));
+    run(world, kFunctions[0], in_place);
+    EXPECT_EQ(most_device_bytes(), 0U) << in_place;
+    EXPECT_GT(traffic_->loans.exchange(0), 0U) << in_place;
+  }
+}
+
+// What a program frees, others may have open: the library gives it to whoever asks next, and cleared.
+TEST_F(DeviceLending, LeavesMemoryOpenWhenItIsFreed) {
+  World world(chunked(2));
+  run(world, kFunctions[0], true);
+  const size_t live = device_->live();
+  const Given next(device_, 4 * kCount);
+  EXPECT_EQ(device_->live(), live);
+  EXPECT_EQ(next.get(), Floats(4 * kCount));
+  const Given other(device_, kCount * 64);  // of which most would lie idle
+  EXPECT_EQ(device_->live(), live + 1);
+}
+
+// There are places for some of it to be known by.
+TEST_F(DeviceLending, ServesMoreMemoryThanPeersAreToldOf) {
+  World world(chunked(2, "direct"));
+  std::vector<std::unique_ptr<Given>> all;
+  for (size_t i = 0; i < 2 * DeviceNotices::kShares; ++i) all.push_back(std::make_unique<Given>(device_, 4 * kCount));
+  world.run([&](int rank, Communicator&) {
+    const DeviceStream stream(*device_);
+    for (int turn = 0; turn < 2; ++turn) {
+      for (size_t i = static_cast<size_t>(rank); i < all.size(); i += 2) {
+        all[i]->put(numbers(4 * kCount, rank, turn));
+        ASSERT_EQ(kFunctions[0].call(all[i]->at(), all[i]->at(), world.handle(rank), stream.get()), collSuccess);
+        ASSERT_TRUE(stream.synchronize().ok());
+        EXPECT_TRUE(all[i]->get() == sum_of_all(4 * kCount, 2, turn)) << i << " " << turn;
+      }
+    }
+  });
+}
+
+}  // namespace
+
+}  // namespace coll::test
