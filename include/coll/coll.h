@@ -242,11 +242,12 @@ COLL_API collResult_t collStreamDestroy(collStream_t stream);
  * copy less. It belongs to the process: any communicator may use it, before or after it was made. The memory is given
  * at once, not at first touch; bytes == 0 gives NULL. */
 COLL_API collResult_t collMemAlloc(void** ptr, size_t bytes);
-/* `bytes` of zeroed memory of CUDA device `device`, by cudaMalloc(): it has an IPC handle. Loads the driver where the
- * program has not. collUnsupported where there is none, or no libcoll_cuda.so. May wait for the device's work. */
+/* `bytes` of zeroed memory of CUDA device `device`, by cudaMalloc(). From 2 MiB on the other ranks of the node read
+ * messages in it where they lie, so that collectives on it copy less. Loads the driver where the program has not.
+ * collUnsupported where there is none, or no libcoll_cuda.so. May wait for the device's work. */
 COLL_API collResult_t collMemAllocDevice(void** ptr, size_t bytes, int device);
-/* Frees memory of either kind. Not while a collective uses it; of a device, it may wait for that one's work. NULL does
- * nothing. */
+/* Frees memory of either kind. Not while a collective uses it; of a device, it may wait for that one's work, and what
+ * other ranks have been told of stays the process's, for the next that asks for as much. NULL does nothing. */
 COLL_API collResult_t collMemFree(void* ptr);
 /* Says that collectives on `comm` will use this buffer often; a hint, which changes no result. Buffers of
  * collMemAlloc() need none: in a node they are mapped at first use. `*handle` is for collCommDeregister(), which comes

@@ -16,6 +16,7 @@ FROM_BYTES = 64 << 20
 LENT_SHARE = 0.7  # of the time that an allreduce's bytes need at the device's copy bandwidth
 PINNED_SHARE = 0.85  # ... that its messages need at the rate of pinned memory, both ways
 JUDGED_BYTES = 256 << 20  # exact allreduces of so many, between two ranks
+WAYS = ("buffers", "device", "pinned")  # where messages are: in memory of collMemAllocDevice(), copied for their receivers, ...
 RUNS = (("ranks2", 2), ("ranks8", 8), ("bfloat16", 2), ("long", 2))
 
 
@@ -66,13 +67,14 @@ def table(rows, peers):
     return lines, misses
 
 
-def needed_us(row, ranks, lent, copy_gbs, pinned_gbs):
-    """Microseconds that the allreduce's bytes take: inputs read, outputs written, messages written and read once. None
-    where the rate is not known."""
-    elements, messages = 2 * ranks * int(row["size_bytes"]), 2 * ranks * int(row["sent_bytes"])
-    if lent:
-        return (elements + messages) / copy_gbs / 1e3 if copy_gbs else None
-    return messages / 2 / pinned_gbs / 1e3 if pinned_gbs else None  # each way
+def needed_us(row, ranks, way, copy_gbs, pinned_gbs):
+    """Microseconds that the allreduce's bytes take: inputs read, outputs written, messages written and read once; in
+    the buffers results alone are read twice, which are half of the messages. None where the rate is not known."""
+    elements, messages = 2 * ranks * int(row["size_bytes"]), ranks * int(row["sent_bytes"])
+    if way == "pinned":
+        return messages / pinned_gbs / 1e3 if pinned_gbs else None  # each way
+    lent = row["codec"] == "none" and way == "buffers"
+    return (elements + (messages / 2 if lent else 2 * messages)) / copy_gbs / 1e3 if copy_gbs else None
 
 
 def collectives(folder, kernels):
@@ -81,10 +83,10 @@ def collectives(folder, kernels):
     copy = max((float(row["memcpy_gbs"]) for row in kernels if int(row["size_bytes"]) == JUDGED_BYTES), default=None)
     rows = []
     for ranks in (2, 4):
-        for p2p in (1, 0):
-            for row in read(os.path.join(folder, f"all_reduce_{ranks}_p2p{p2p}.csv")):
-                us = needed_us(row, ranks, p2p == 1, copy, pinned)
-                rows.append({"ranks": ranks, "p2p": p2p, "needed_us": f"{us:.2f}" if us else "",
+        for way in WAYS:
+            for row in read(os.path.join(folder, f"all_reduce_{ranks}_{way}.csv")):
+                us = needed_us(row, ranks, way, copy, pinned)
+                rows.append({"ranks": ranks, "way": way, "needed_us": f"{us:.2f}" if us else "",
                              "share": f"{us / float(row['p50_us']):.3f}" if us else "", **row})
     return rows
 
@@ -92,7 +94,7 @@ def collectives(folder, kernels):
 def judge_collective(row):
     missed = [] if row["wrong"] in ("", "0") else [f"{row['wrong']} elements out of bounds"]
     judged = row["ranks"] == 2 and row["codec"] == "none" and int(row["size_bytes"]) == JUDGED_BYTES
-    due = LENT_SHARE if row["p2p"] == 1 else PINNED_SHARE
+    due = PINNED_SHARE if row["way"] == "pinned" else LENT_SHARE
     if judged and not row["share"]:
         missed.append("no copy beside it")
     elif judged and float(row["share"]) < due:
@@ -101,13 +103,12 @@ def judge_collective(row):
 
 
 def collective_table(rows):
-    lines = [f"{'bytes':>10} {'ranks':>5} {'way':6} {'codec':6} {'algorithm':11} {'us':>9} {'needed us':>9} {'share':>5}  missed"]
+    lines = [f"{'bytes':>10} {'ranks':>5} {'messages':8} {'codec':6} {'algorithm':11} {'us':>9} {'needed us':>9} {'share':>5}  missed"]
     misses = 0
     for row in rows:
         missed = judge_collective(row)
         misses += missed != ""
-        way = "device" if row["p2p"] == 1 else "pinned"
-        lines.append(f"{row['size_bytes']:>10} {row['ranks']:>5} {way:6} {row['codec']:6} {row['algorithm']:11} "
+        lines.append(f"{row['size_bytes']:>10} {row['ranks']:>5} {row['way']:8} {row['codec']:6} {row['algorithm']:11} "
                      f"{float(row['p50_us']):>9.1f} "
                      f"{row['needed_us']:>9} {row['share']:>5}  {missed}".rstrip())
     return lines, misses

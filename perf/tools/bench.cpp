@@ -23,7 +23,10 @@ const Allocator kLibraryMemory = {[](size_t bytes) -> void* {
                                   },
                                   [](void* memory) { collMemFree(memory); }};
 
-const Allocator& memory_of(const Options& options) { return options.library_memory ? kLibraryMemory : kHostMemory; }
+// Of the host's buffers.
+const Allocator& memory_of(const Options& options) {
+  return options.library_memory && !options.device_memory ? kLibraryMemory : kHostMemory;
+}
 
 struct CodecDeleter {
   void operator()(collCodec_t codec) const { collCodecDestroy(codec); }
@@ -97,8 +100,8 @@ Bench::Bench(const Setting& setting, const Input& input, collRedOp_t op, size_t 
   if (setting.device == nullptr) return;
   const size_t send_bytes = bytes_of(max_count, setting.collective.send_scaled);
   const size_t recv_bytes = bytes_of(max_count, setting.collective.send_scaled || setting.collective.recv_scaled);
-  device_send_ = std::make_unique<DeviceMemory>(*setting.device, send_bytes);
-  device_recv_ = std::make_unique<DeviceMemory>(*setting.device, recv_bytes);
+  device_send_ = std::make_unique<DeviceMemory>(*setting.device, send_bytes, setting.options.library_memory);
+  device_recv_ = std::make_unique<DeviceMemory>(*setting.device, recv_bytes, setting.options.library_memory);
   made_ = setting.device->copy(device_send_->data(), send_.data(), send_bytes);
 }
 

@@ -37,10 +37,10 @@ Problem Device::take(const DeviceChoice& choice) {
   std::vector<DeviceFacts> all;
   if (Problem p = problem_of(operations_->devices(&all))) return p;
   if (all.empty()) return {"--memory device: there is no device", kUsage};
-  const int number = device_of(choice, static_cast<int>(all.size()));
-  name_ = all[static_cast<size_t>(number)].name;
+  number_ = device_of(choice, static_cast<int>(all.size()));
+  name_ = all[static_cast<size_t>(number_)].name;
   DevicePlace before;  // not to be left again
-  if (Problem p = problem_of(operations_->use(number, &before))) return p;
+  if (Problem p = problem_of(operations_->use(number_, &before))) return p;
   if (Problem p = problem_of(operations_->make_stream(&stream_))) return p;
   return problem_of(operations_->make_timer(&timer_));
 }
@@ -63,12 +63,19 @@ Problem Device::stop(double* us) const {
   return problem_of(timer_->elapsed_us(us));
 }
 
-DeviceMemory::DeviceMemory(const Device& device, size_t bytes) : device_(device) {
+DeviceMemory::DeviceMemory(const Device& device, size_t bytes, bool by_library)
+    : device_(device), by_library_(by_library) {
+  const size_t least = std::max<size_t>(bytes, 1);
   void* memory = nullptr;
-  if (!device.operations_->allocate(std::max<size_t>(bytes, 1), &memory).ok()) throw std::bad_alloc();
+  const bool made = by_library ? collMemAllocDevice(&memory, least, device.number_) == collSuccess
+                               : device.operations_->allocate(least, &memory).ok();
+  if (!made) throw std::bad_alloc();
   memory_ = static_cast<std::byte*>(memory);
 }
 
-DeviceMemory::~DeviceMemory() { static_cast<void>(device_.operations_->release(memory_)); }
+DeviceMemory::~DeviceMemory() {
+  if (by_library_) collMemFree(memory_);
+  if (!by_library_) static_cast<void>(device_.operations_->release(memory_));
+}
 
 }  // namespace coll::perf

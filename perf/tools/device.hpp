@@ -44,14 +44,15 @@ class Device {
   friend class DeviceMemory;
   std::unique_ptr<DeviceOperations> operations_;
   std::unique_ptr<DeviceTimer> timer_;
+  int number_ = 0;
   std::string name_;
   collStream_t stream_ = nullptr;
 };
 
-// Throws std::bad_alloc.
+// As a program of CUDA's allocates it, or by collMemAllocDevice(). Throws std::bad_alloc.
 class DeviceMemory {
  public:
-  DeviceMemory(const Device& device, size_t bytes);
+  DeviceMemory(const Device& device, size_t bytes, bool by_library);
   ~DeviceMemory();
   DeviceMemory(const DeviceMemory&) = delete;
   DeviceMemory& operator=(const DeviceMemory&) = delete;
@@ -59,6 +60,7 @@ class DeviceMemory {
 
  private:
   const Device& device_;
+  const bool by_library_;
   std::byte* memory_ = nullptr;
 };
 

@@ -58,9 +58,9 @@ void declare(const ToolTraits& tool, Raw* raw, Options* o, CLI::App* app) {
   app->add_option("--join", raw->join, "mpi, or id: the communicator is made without MPI (default mpi)")
       ->check(CLI::IsMember({"mpi", "id"}));
   app->add_option("--memory", raw->memory,
-                  "host, coll: buffers from collMemAlloc, or device: of a GPU, with the times of its stream (default "
-                  "host)")
-      ->check(CLI::IsMember({"host", "coll", "device"}));
+                  "host, coll: buffers from collMemAlloc, or device: of a GPU, with the times of its stream, or "
+                  "device-coll: the same from collMemAllocDevice (default host)")
+      ->check(CLI::IsMember({"host", "coll", "device", "device-coll"}));
   app->add_option("--ranks-per-gpu", o->ranks_per_gpu,
                   "with --memory device: ranks of a node that share a GPU (default: as few as there are GPUs for)")
       ->check(CLI::Range(1, 1 << 16));
@@ -89,7 +89,7 @@ void read_names(const ToolTraits& tool, const Raw& raw, Options* o) {
 }
 
 void read_memory(const Raw& raw, const Options& o) {
-  const bool device = raw.memory == "device";
+  const bool device = raw.memory.starts_with("device");
   if (device && raw.baseline != "none") {
     throw CLI::ValidationError("--baseline", "the MPI library's calls are measured on host memory alone");
   }
@@ -123,8 +123,8 @@ Parsed parse_options(const ToolTraits& tool, int argc, const char* const* argv) 
   options.baseline = raw.baseline == "mpi";
   options.in_place = tool.can_be_in_place && raw.place != "out";
   options.out_of_place = !options.in_place || raw.place != "in";
-  options.library_memory = raw.memory == "coll";
-  options.device_memory = raw.memory == "device";
+  options.library_memory = raw.memory.ends_with("coll");
+  options.device_memory = raw.memory.starts_with("device");
   options.join_by_id = raw.join == "id";
   options.progress = raw.progress == "on";
   if (raw.progress == "auto") options.progress = stderr_is_terminal();

@@ -28,7 +28,7 @@ struct Options : SizeRange {
   std::string json_file, csv_file, plot_file;
   int timeout_ms = COLL_UNSET;
   bool progress = false;
-  bool library_memory = false;  // buffers from collMemAlloc
+  bool library_memory = false;  // buffers from collMemAlloc or collMemAllocDevice
   bool device_memory = false;   // ... of a GPU
   int ranks_per_gpu = 0;        // 0: as few as there are devices for
   bool join_by_id = false;      // false: from the MPI communicator

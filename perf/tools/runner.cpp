@@ -72,6 +72,7 @@ Meta describe(const Collective& collective, const Options& options, const World&
   meta.root = options.root;
   meta.blocking = options.blocking;
   meta.memory = options.device_memory ? "device" : options.library_memory ? "coll" : "host";
+  if (options.device_memory && options.library_memory) meta.memory = "device-coll";
   return meta;
 }
 

@@ -50,19 +50,44 @@ class Summary(unittest.TestCase):
         self.assertEqual(self.judged([row("encode", 10, 0.1, size=4096)])[1], 0)
 
 
-class Slowest(unittest.TestCase):
-    def write(self, folder, name, rows):
-        path = Path(folder) / name
-        with open(path, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
-        return path
+def write(folder, name, rows):
+    path = Path(folder) / name
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
 
+
+class Collectives(unittest.TestCase):
+    SIZE = 256 << 20
+
+    def judged(self, us_of_way):
+        with tempfile.TemporaryDirectory() as folder:
+            write(folder, "pcie.csv", [{"each_way_gbs": "50"}])
+            for way, us in us_of_way.items():
+                write(folder, f"all_reduce_2_{way}.csv", [{"size_bytes": self.SIZE, "sent_bytes": self.SIZE, "codec": "none",
+                                                           "algorithm": "direct", "p50_us": us, "wrong": "0"}])
+            rows = summary.collectives(folder, [dict(row("encode", 1, 1, size=self.SIZE), memcpy_gbs="4000")])
+        return {each["way"]: float(each["share"]) for each in rows}, summary.collective_table(rows)[1]
+
+    def test_what_its_bytes_need(self):
+        us = self.SIZE / 4000 / 1e3  # of one buffer at the rate of copies, which counts what is read and what is written
+        due = {"buffers": 5 * us, "device": 8 * us, "pinned": 2 * self.SIZE / 50 / 1e3}
+        shares, misses = self.judged(due)
+        for way, share in shares.items():
+            self.assertAlmostEqual(share, 1, places=3, msg=way)
+        self.assertEqual((set(shares), misses), (set(due), 0))
+
+    def test_what_takes_longer_is_missed(self):
+        self.assertEqual(self.judged({"buffers": 1e9, "device": 1e9, "pinned": 1e9})[1], 3)
+
+
+class Slowest(unittest.TestCase):
     def test_the_smallest_ratio_of_a_kernel_is_found(self):
         with tempfile.TemporaryDirectory() as folder:
-            two = self.write(folder, "2.csv", [row("encode", 1, 0.9), row("separate", 1, 0.1), row("encode", 1, 0.2, size=4096)])
-            eight = self.write(folder, "8.csv", [row("fused", 1, 0.7, codec="int4")])
+            two = write(folder, "2.csv", [row("encode", 1, 0.9), row("separate", 1, 0.1), row("encode", 1, 0.2, size=4096)])
+            eight = write(folder, "8.csv", [row("fused", 1, 0.7, codec="int4")])
             self.assertEqual(slowest.slowest([(two, 2), (eight, 8)]), (0.7, "int4", 8, "fused"))
 
     def test_expressions_fit_the_names_of_kernels(self):

@@ -97,7 +97,11 @@ TEST(Options, KindsOfMemory) {
   const Parsed device = parse({"--memory", "device", "--ranks-per-gpu", "2"});
   ASSERT_TRUE(device.options) << device.text;
   EXPECT_TRUE(device.options->device_memory);
+  EXPECT_FALSE(device.options->library_memory);
   EXPECT_EQ(device.options->ranks_per_gpu, 2);
+  const Parsed given = parse({"--memory", "device-coll", "--ranks-per-gpu", "2"});
+  ASSERT_TRUE(given.options) << given.text;
+  EXPECT_TRUE(given.options->device_memory && given.options->library_memory);
   for (const std::vector<const char*>& refused : std::vector<std::vector<const char*>>{
            {"--memory", "gpu"}, {"--ranks-per-gpu", "2"}, {"--memory", "device", "--baseline", "mpi"}}) {
     EXPECT_EQ(parse(refused).status, 2) << parse(refused).text;

@@ -39,7 +39,7 @@ TEST(PerfDevice, CopiesAndTakesTheStreamsTime) {
   EXPECT_EQ(device.name(), "fake");
   EXPECT_NE(device.stream(), nullptr);
   {
-    const DeviceMemory memory(device, bytes);
+    const DeviceMemory memory(device, bytes, false);
     MemoryOwner owner;
     ASSERT_TRUE(operations.owner_of(memory.data(), &owner).ok());
     EXPECT_EQ(owner.device, 1);
