@@ -30,6 +30,7 @@ struct Env {
   int max_ctas = 0;               // of a kernel; 0: as many as it has work for
   size_t staged_bytes = size_t{1024} << 30;
   int p2p = 1;                   // whether ranks of a node read each other's device memory
+  int device_direct = 0;         // whether messages to other nodes may lie in device memory
   std::string bootstrap_ifname;  // interface of the unique id's address; "" the first that is not loopback
   std::string debug = "WARN";    // "NONE" | "WARN" | "INFO" | "TRACE"
   std::string debug_subsys = "ALL";

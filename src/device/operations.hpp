@@ -41,6 +41,8 @@ struct DeviceFacts {
   int processors = 0;
   size_t memory_bytes = 0;
   size_t cache_bytes = 0;  // of the last level
+  // What a network device has written to its memory is there for kernels that the host lets begin afterwards.
+  bool orders_far_writes = false;
 };
 
 // Time between two moments of a stream, taken by the device.

@@ -51,12 +51,13 @@ struct Published {
 struct DeviceBuffers {
   bool send = false;
   bool recv = false;
-  bool scalar = false;  // of an operator that multiplies first
-  bool reached = true;  // whether the device reaches all of the call's buffers
-  bool steps = false;   // the plan's steps run there, too; else the call is staged
-  bool lends = true;    // ... and what they send may stay there, in memory of the library's that peers read
+  bool scalar = false;      // of an operator that multiplies first
+  bool reached = true;      // whether the device reaches all of the call's buffers
+  bool steps = false;       // the plan's steps run there, too; else the call is staged
+  bool lends = true;        // ... and what they send may stay there, in memory of the library's that peers read
   Published send_memory{};  // ... or in the buffers, which are part of these
   Published recv_memory{};
+  bool direct = true;  // ... and messages of other nodes may lie there
   bool any() const { return send || recv || scalar; }
 };
 

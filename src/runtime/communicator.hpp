@@ -169,6 +169,7 @@ class Communicator {
   Status find_line(int device, collStream_t handle, std::shared_ptr<DeviceLine>* line);
   Status may_use_device(int device) const;
   Status reserve(DeviceLine& line, int device, Call* call);
+  Status reserve_direct(DeviceLine& line, Call* call, DeviceRoom* room);
   DeviceRoom find_room(const DeviceLine& line, Call* call);
   void publish_buffers(Call* call);
   bool selects_device(const Call& call, Selection* selection);
@@ -204,6 +205,7 @@ class Communicator {
   Foundation base_;
   Watchdog watchdog_;
   DevicePeers device_peers_;
+  DeviceDirect device_direct_;
   Surroundings around_;
   const bool progress_thread_allowed_;
   const int spins_;  // looks at what short calls wait for before a waiting rank gives its core away

@@ -16,6 +16,8 @@ struct Config {
   size_t buffer_bytes;
   Env env;
 
+  // Whether messages to other nodes are to lie in device memory. What a checksum is of, the host has to see.
+  bool wants_direct() const { return env.device_direct == 1 && check != 2; }
   // Lines of everything that must agree on all ranks, "NAME=value\n".
   std::string uniform_lines() const;
 };

@@ -152,7 +152,8 @@ class Creation {
     if (all_reached) return {};
     std::unique_ptr<Transport> far;
     const std::string device = topo::near_device(base_.topology, base_.rank, topo::own_locality());
-    const FarRequest request{&bootstrap_, deadline_, topo::is_present(device) ? device : std::string()};
+    const FarRequest request{&bootstrap_, deadline_, topo::is_present(device) ? device : std::string(),
+                             base_.config.wants_direct()};
     const std::vector<const FarWay*> ways = allowed_far_ways();
     if (ways.empty()) return nothing_reaches_all();
     COLL_TRY(open_far(ways, request, *base_.log, &far));

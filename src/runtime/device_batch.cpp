@@ -16,6 +16,7 @@ DeviceBatch::DeviceBatch(std::shared_ptr<DeviceLine> line, std::unique_ptr<Devic
       pinned_(line_->pinned_.stretch()),
       device_memory_(line_->device_memory_.stretch()),
       shared_memory_(line_->shared_memory_.stretch()),
+      direct_memory_(line_->direct_memory_.stretch()),
       published_(line_->published_) {}
 
 DeviceBatch::~DeviceBatch() {

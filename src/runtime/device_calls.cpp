@@ -101,7 +101,9 @@ Status Communicator::place(collStream_t handle, Call* call, std::shared_ptr<Stre
 }
 
 Status Communicator::reserve(DeviceLine& line, int device, Call* call) {
-  const DeviceRoom room = find_room(line, call);
+  call->on_device.direct = line.has_direct();
+  DeviceRoom room = find_room(line, call);
+  if (room.direct > 0) COLL_TRY(reserve_direct(line, call, &room));
   COLL_TRY(line.reserve(room, &call->on_device.lends));
   if (room.words == 0) return {};
   const DeviceOperations& operations = line.operations();
@@ -109,6 +111,17 @@ Status Communicator::reserve(DeviceLine& line, int device, Call* call) {
     device_peers_.open(operations, *base_.log);
     return Status();
   });
+}
+
+// A device or a network that has no room for it is no reason not to make the call.
+Status Communicator::reserve_direct(DeviceLine& line, Call* call, DeviceRoom* room) {
+  Status refused;
+  COLL_TRY(line.reserve_direct(room->direct, &refused));
+  if (refused.ok()) return {};
+  base_.log->info(LogPart::kTransport, "messages to other nodes lie in pinned memory: ", refused.message());
+  call->on_device.direct = false;
+  *room = find_room(line, call);
+  return {};
 }
 
 void Communicator::close_device_peers() {
@@ -125,7 +138,7 @@ DeviceRoom Communicator::find_room(const DeviceLine& line, Call* call) {
   Selection selection;
   if (selects_device(*call, &selection)) {
     publish_buffers(call);
-    const DeviceRoom room = device_room(*call, selection, around_.device_peers);
+    const DeviceRoom room = device_room(*call, selection, around_.device_ways());
     call->on_device.steps = line.takes(room.orders);
     if (call->on_device.steps) return room;
   }
@@ -202,8 +215,8 @@ Status Communicator::find_line(int device, collStream_t handle, std::shared_ptr<
     return {};
   }
   if (lines_.size() >= kMostLines) forget_idle_lines();
-  auto made =
-      std::make_shared<DeviceLine>(base_.process->devices(), device_peers_, device, handle, base_.config.env.max_ctas);
+  const DeviceWays ways{&device_peers_, &device_direct_};
+  auto made = std::make_shared<DeviceLine>(base_.process->devices(), ways, device, handle, base_.config.env.max_ctas);
   if (Status status = made->open(); !status.ok()) {
     made->close(true);
     return status;

@@ -27,25 +27,25 @@ class Pieces {
   size_t taken_ = 0;
 };
 
-// Coded messages that it receives it sends on as they came: the host does that. What goes to the output as it came is
-// sent on from there, or with it.
-bool hands_on(const Step& step) {
-  const bool is_kept = step.to_output && step.from_wire == Wire::kNative;
-  return !step.reduce && step.from.count > 0 && step.to.count > 0 && !is_kept;
-}
+// What it receives it sends on as it came.
+bool sends_on(const Step& step) { return !step.reduce && step.from.count > 0 && step.to.count > 0; }
+// ... which the host does, with coded messages. What goes to the output as it came is sent on from there, or with it.
+bool hands_on(const Step& step) { return sends_on(step) && !(step.to_output && step.from_wire == Wire::kNative); }
 
 // Walks through the steps as an execution does.
 class Walk {
  public:
-  Walk(const Call& call, const Plan& plan, const DevicePeers* peers, size_t chunk, const DeviceMemory& memory)
+  Walk(const Call& call, const Plan& plan, const DeviceWays& ways, size_t chunk, const DeviceMemory& memory)
       : call_(call),
         plan_(plan),
-        peers_(peers),
+        peers_(ways.peers),
+        to_direct_(ways.direct),
         chunk_(chunk),
         word_(memory.words),
         pinned_(memory.pinned),
         device_(memory.device),
         shared_(memory.shared),
+        direct_(memory.direct),
         published_(memory.published),
         lendable_(call, plan, chunk) {}
 
@@ -56,7 +56,9 @@ class Walk {
     if (orders_ > 0) ++orders_;  // the last step's end
     return std::move(made_);
   }
-  DeviceRoom taken() const { return {pinned_.taken(), device_.taken(), shared_.taken(), 1, orders_, words_}; }
+  DeviceRoom taken() const {
+    return {pinned_.taken(), device_.taken(), shared_.taken(), direct_.taken(), 1, orders_, words_};
+  }
 
  private:
   void place_messages(const Step& step, int round, const Shard& part) {
@@ -64,7 +66,9 @@ class Walk {
     for (int j = 0; j < step.from.count; ++j) {
       const int peer = plan_.entry(step.from, round, j);
       if (peer == plan_.rank) continue;
-      made_.places.push_back({pinned_.take(bytes), may_be_loan(step, part, peer) ? take_word() : nullptr});
+      const bool direct = comes_direct(step, round, part, peer);
+      Pieces& pieces = direct ? direct_ : pinned_;
+      made_.places.push_back({pieces.take(bytes), may_be_loan(step, part, peer) ? take_word() : nullptr, direct});
     }
   }
 
@@ -82,6 +86,29 @@ class Walk {
       if (rank != plan_.rank && !peers_->is_peer(rank)) return false;
     }
     return true;
+  }
+
+  // It comes to device memory; what is handed on as it came is then sent from there, too.
+  bool comes_direct(const Step& step, int round, const Shard& part, int peer) const {
+    return is_direct(peer, wire_bytes(call_, step.from_wire, part.count)) &&
+           (!sends_on(step) || goes_direct(step, round, part));
+  }
+  // It is sent from device memory, to all who receive it.
+  bool goes_direct(const Step& step, int round, const Shard& part) const {
+    const size_t bytes = wire_bytes(call_, step.to_wire, part.count);
+    bool any = false;
+    for (int j = 0; j < step.to.count; ++j) {
+      const int rank = plan_.entry(step.to, round, j);
+      if (rank == plan_.rank) continue;
+      if (!is_direct(rank, bytes)) return false;
+      any = true;
+    }
+    return any;
+  }
+  // Between ranks of a node, messages have ways of their own.
+  bool is_direct(int peer, size_t bytes) const {
+    return to_direct_ != nullptr && call_.on_device.direct && bytes >= kLeastDirect && to_direct_->takes(peer) &&
+           (peers_ == nullptr || !peers_->is_peer(peer));
   }
 
   void add_step(const Step& step, int round, const Shard& part) {
@@ -107,7 +134,7 @@ class Walk {
     const Step& step = *made->step;
     const size_t bytes = wire_bytes(call_, step.from_wire, made->part.count);
     const std::byte* const message = message_at(taken_);
-    if (step.to.count > 0) made->sent = made_.places[taken_].pinned.first(bytes);
+    if (step.to.count > 0) made->sent = made_.places[taken_].memory.first(bytes);
     if (!step.to_output) return;
     if (step.from_wire == Wire::kNative) {
       made->copy = {output(made->part), message, bytes, step.to.count > 0 ? send_on(made, bytes) : nullptr};
@@ -118,8 +145,13 @@ class Walk {
     set_hop(made, hop, {{step.from_wire, message}});
   }
 
-  // Where what has come is copied to, too: a loan has to go somewhere if it cannot be lent.
+  // Where what has come is copied to, too: a loan has to go somewhere if it cannot be lent. NULL: it is there.
   std::byte* send_on(DeviceStep* made, size_t bytes) {
+    if (goes_direct(*made->step, made->round, made->part)) {
+      if (made_.places[taken_].direct) return nullptr;
+      made->sent = direct_.take(bytes + kChecksumBytes).first(bytes);
+      return made->sent.data();
+    }
     std::byte* const lent = offer(made, bytes, bytes, lendable_.output(made->part));
     if (lent != nullptr || made_.places[taken_].told == nullptr) return lent;
     made->told = take_word();
@@ -171,7 +203,8 @@ class Walk {
   // Where what is handed on is made; it may also be lent where it lies anyway.
   std::byte* take_sent(DeviceStep* made, size_t room, const LendableParts::Place& lies) {
     const size_t bytes = wire_bytes(call_, made->step->to_wire, made->part.count);
-    made->sent = pinned_.take(room + kChecksumBytes).first(bytes);
+    Pieces& pieces = goes_direct(*made->step, made->round, made->part) ? direct_ : pinned_;
+    made->sent = pieces.take(room + kChecksumBytes).first(bytes);
     std::byte* const lent = offer(made, room, bytes, lies);
     return lent != nullptr ? lent : made->sent.data();
   }
@@ -199,7 +232,7 @@ class Walk {
 
   const std::byte* message_at(size_t i) const {
     const DeviceChunk::Place& place = made_.places[i];
-    return place.told != nullptr ? static_cast<std::byte*>(late(place.told)) : place.pinned.data();
+    return place.told != nullptr ? static_cast<std::byte*>(late(place.told)) : place.memory.data();
   }
 
   std::vector<Contribution> gather(const DeviceStep& made) const {
@@ -231,10 +264,11 @@ class Walk {
   const Call& call_;
   const Plan& plan_;
   const DevicePeers* const peers_;
+  const DeviceDirect* const to_direct_;
   const size_t chunk_;
   uint64_t* word_;  // the next that is free
   size_t words_ = 0;
-  Pieces pinned_, device_, shared_;
+  Pieces pinned_, device_, shared_, direct_;
   const Published published_;  // where shared_ is
   const LendableParts lendable_;
   DeviceChunk made_;
@@ -245,19 +279,19 @@ class Walk {
 
 }  // namespace
 
-DeviceLayout::DeviceLayout(const Call& call, std::shared_ptr<const Plan> plan, const DevicePeers* peers)
-    : call_(call), plan_(std::move(plan)), peers_(peers), room_(find_room()) {
+DeviceLayout::DeviceLayout(const Call& call, std::shared_ptr<const Plan> plan, const DeviceWays& ways)
+    : call_(call), plan_(std::move(plan)), ways_(ways), room_(find_room()) {
   if (room_.words <= DeviceGate::kAddresses) return;
-  peers_ = nullptr;
+  ways_.peers = nullptr;
   room_ = find_room();
 }
 
 DeviceChunk DeviceLayout::chunk(size_t chunk, const DeviceMemory& memory) const {
-  return Walk(call_, *plan_, peers_, chunk, memory).lay_out();
+  return Walk(call_, *plan_, ways_, chunk, memory).lay_out();
 }
 
 uint8_t DeviceLayout::legs_of_loans() const {
-  if (peers_ == nullptr) return 0;
+  if (ways_.peers == nullptr) return 0;
   unsigned legs = (1u << kMaxLegs) - 1;
   for (const Step& step : plan_->steps) {
     if (hands_on(step)) legs &= ~(1u << step.from_leg);
@@ -268,7 +302,7 @@ uint8_t DeviceLayout::legs_of_loans() const {
 DeviceRoom DeviceLayout::find_room() const {
   const uintptr_t somewhere = uintptr_t{1} << 20;
   auto* const memory = reinterpret_cast<std::byte*>(somewhere);
-  Walk walk(call_, *plan_, peers_, 0, {reinterpret_cast<uint64_t*>(somewhere), memory, memory, memory});
+  Walk walk(call_, *plan_, ways_, 0, {reinterpret_cast<uint64_t*>(somewhere), memory, memory, memory, memory});
   static_cast<void>(walk.lay_out());
   return walk.taken();
 }

@@ -11,7 +11,6 @@
 
 #include "runtime/call.hpp"
 #include "runtime/device_line.hpp"
-#include "runtime/device_peers.hpp"
 #include "runtime/hop.hpp"
 
 namespace coll {
@@ -37,7 +36,7 @@ struct DeviceStep {
   int round;
   size_t first;                       // of those that come, in order, ...
   size_t messages;                    // ... it takes so many from this one on
-  std::span<std::byte> sent{};        // what it hands on, in pinned memory, with room for a checksum behind it
+  std::span<std::byte> sent{};        // what it hands on, pinned or direct, with room for a checksum behind it
   std::span<const std::byte> lent{};  // ... or in memory that its receivers read; empty where they cannot
   Published lent_from{};              // that memory
   bool made_there = false;            // the program's, where the value is anyway
@@ -57,10 +56,11 @@ struct DeviceStep {
 };
 
 struct DeviceChunk {
-  // Of a message that comes: pinned memory; where it may be a loan, a word that is told where it is instead.
+  // Of a message that comes: pinned or direct memory; where it may be a loan, a word that is told where it is instead.
   struct Place {
-    std::span<std::byte> pinned;
+    std::span<std::byte> memory;
     uint64_t* told = nullptr;
+    bool direct = false;  // the memory is the device's
   };
   std::vector<Place> places;      // in the order of the steps that take them
   std::vector<DeviceStep> steps;  // in order
@@ -72,14 +72,14 @@ struct DeviceMemory {
   std::byte* pinned = nullptr;
   std::byte* device = nullptr;
   std::byte* shared = nullptr;
-  Published published{};  // `shared` is part of it
+  std::byte* direct = nullptr;  // where transports send from and receive to; the host must not touch it
+  Published published{};        // `shared` is part of it
 };
 
 class DeviceLayout {
  public:
   // The call's codec is settled, and has messages of fixed size; the plan works on no bundles.
-  // `peers`: who lends and takes loans; NULL: nobody does.
-  DeviceLayout(const Call& call, std::shared_ptr<const Plan> plan, const DevicePeers* peers);
+  DeviceLayout(const Call& call, std::shared_ptr<const Plan> plan, const DeviceWays& ways);
 
   // What a chunk needs, with one stream; no other needs more than the first.
   const DeviceRoom& room() const { return room_; }
@@ -94,7 +94,7 @@ class DeviceLayout {
 
   Call call_;
   std::shared_ptr<const Plan> plan_;
-  const DevicePeers* peers_;
+  DeviceWays ways_;
   DeviceRoom room_;
 };
 

@@ -4,16 +4,17 @@
 
 namespace coll {
 
-DeviceLine::DeviceLine(DevicePort& port, DevicePeers& peers, int device, collStream_t stream, int max_ctas)
+DeviceLine::DeviceLine(DevicePort& port, const DeviceWays& ways, int device, collStream_t stream, int max_ctas)
     : port_(port),
-      peers_(peers),
+      peers_(*ways.peers),
       operations_(*port.known()),
       device_(device),
       program_(stream),
       max_ctas_(max_ctas),
       pinned_(port, device, LineMemoryKind::kPinned),
       device_memory_(port, device, LineMemoryKind::kDevice),
-      shared_memory_(port, device, LineMemoryKind::kShared) {}
+      shared_memory_(port, device, LineMemoryKind::kShared),
+      direct_memory_(port, device, LineMemoryKind::kDirect, ways.direct) {}
 
 DeviceLine::~DeviceLine() = default;
 
@@ -57,6 +58,7 @@ bool DeviceLine::close_here(bool leak) {
   pinned_.close(leak || !idle);
   device_memory_.close(leak || !idle);
   shared_memory_.close(leak || !idle || loans_are_out_.load());
+  direct_memory_.close(leak || !idle);
   // A stream that has failed has left numbers out, which the next user would wait for.
   if (gate_ != nullptr && idle && gate_->now_passed() == passes_) reserved_.push_back(gate_);
   gate_ = nullptr;
@@ -75,6 +77,17 @@ Status DeviceLine::reserve(const DeviceRoom& room, bool* lends) {
     COLL_TRY(pinned_.reserve(room.pinned));
     COLL_TRY(device_memory_.reserve(room.device));
     *lends = room.shared == 0 || reserve_shared(room.shared);
+    return Status();
+  });
+  if (!reserved.ok()) forget_reserved();
+  return reserved;
+}
+
+Status DeviceLine::reserve_direct(size_t bytes, Status* refused) {
+  Status reserved = on_device(operations_, device_, [&] {
+    COLL_TRY(refuse_capture());
+    *refused = direct_memory_.reserve(bytes);
+    has_direct_ = refused->ok();
     return Status();
   });
   if (!reserved.ok()) forget_reserved();
@@ -128,6 +141,7 @@ void DeviceLine::forget_reserved() {
   pinned_.forget_reserved();
   device_memory_.forget_reserved();
   shared_memory_.forget_reserved();
+  direct_memory_.forget_reserved();
 }
 
 DeviceGate* DeviceLine::take_gate() {

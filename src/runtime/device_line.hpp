@@ -12,7 +12,7 @@
 #include <mutex>
 #include <vector>
 
-#include "runtime/device_peers.hpp"
+#include "runtime/device_direct.hpp"
 #include "runtime/device_port.hpp"
 #include "runtime/line_memory.hpp"
 #include "runtime/stream.hpp"
@@ -27,6 +27,7 @@ struct DeviceRoom {
   size_t pinned = 0;  // memory, bytes
   size_t device = 0;
   size_t shared = 0;   // of the device, where peers read it
+  size_t direct = 0;   // of the device, where transports send from and receive to
   size_t streams = 0;  // that kernels are given to
   size_t orders = 0;   // that each of them is given, at most
   size_t words = 0;    // of each stream's gate: late addresses
@@ -36,8 +37,8 @@ class DeviceLine final : public Stream, public std::enable_shared_from_this<Devi
  public:
   static constexpr size_t kMostOrders = 960;  // of a batch to a stream
 
-  // `stream` is the program's.
-  DeviceLine(DevicePort& port, DevicePeers& peers, int device, collStream_t stream, int max_ctas);
+  // `stream` is the program's; all `ways` are there.
+  DeviceLine(DevicePort& port, const DeviceWays& ways, int device, collStream_t stream, int max_ctas);
   ~DeviceLine() override;
 
   // Makes its stream and gate; may wait for the device, as reserve() and close() may. Called once, first.
@@ -52,6 +53,10 @@ class DeviceLine final : public Stream, public std::enable_shared_from_this<Devi
   // The next batch to be opened will need so much more. collInvalidUsage where the program's stream is being captured.
   // `lends`: whether there is memory that peers may read; without it, what is sent lies in pinned memory.
   Status reserve(const DeviceRoom& room, bool* lends);
+  // Before reserve(), for the same batch: memory that transports send from and receive to. `refused` says why it cannot
+  // be had, and then it is not to be asked for again.
+  Status reserve_direct(size_t bytes, Status* refused);
+  bool has_direct() const { return has_direct_; }
   void forget_reserved();  // that batch does not come
   // collInvalidUsage where the program's stream is being captured.
   Status open_batch() override;
@@ -73,7 +78,7 @@ class DeviceLine final : public Stream, public std::enable_shared_from_this<Devi
   const DeviceOperations& operations() const { return operations_; }
   int max_ctas() const { return max_ctas_; }
   size_t pinned_bytes() const { return pinned_.bytes(); }
-  size_t device_bytes() const { return device_memory_.bytes() + shared_memory_.bytes(); }
+  size_t device_bytes() const { return device_memory_.bytes() + shared_memory_.bytes() + direct_memory_.bytes(); }
 
  private:
   friend class DeviceBatch;
@@ -104,6 +109,8 @@ class DeviceLine final : public Stream, public std::enable_shared_from_this<Devi
   LineMemory pinned_;
   LineMemory device_memory_;
   LineMemory shared_memory_;
+  LineMemory direct_memory_;
+  bool has_direct_ = true;
   Published published_;
   bool can_share_ = true;
   size_t too_long_ = SIZE_MAX;  // bytes that the device could not share
@@ -131,6 +138,7 @@ class DeviceBatch {
   std::byte* take_pinned(size_t bytes) { return pinned_.take(bytes); }
   std::byte* take_device(size_t bytes) { return device_memory_.take(bytes); }
   std::byte* take_shared(size_t bytes) { return shared_memory_.take(bytes); }
+  std::byte* take_direct(size_t bytes) { return direct_memory_.take(bytes); }
   const Published& published() const { return published_; }  // what take_shared() gives is part of it
 
   // While it is open: one more call, whose input is copied when the program's stream has come to the batch, and whose
@@ -169,6 +177,7 @@ class DeviceBatch {
   LineShare pinned_;
   LineShare device_memory_;
   LineShare shared_memory_;
+  LineShare direct_memory_;
   const Published published_;
   mutable std::mutex mutex_;  // of what follows
   std::vector<Member> members_;

@@ -19,7 +19,7 @@ constexpr const char* kUnwanted = "has stayed on the sender's device, where this
 }  // namespace
 
 Status Execution::work_on_device(const std::shared_ptr<DeviceBatch>& batch) {
-  work_ = std::make_shared<DeviceWork>(batch, call_, plan_, around_.device_peers);
+  work_ = std::make_shared<DeviceWork>(batch, call_, plan_, around_.device_ways());
   COLL_TRY(work_->prepare());
   batch->add(work_);
   if (around_.device_peers != nullptr) around_.device_peers->announce(sequence_, work_->legs_of_loans());
@@ -43,7 +43,7 @@ Status Execution::perform_on_device(ChunkRun& run) {
     COLL_TRY(find_message(run.incoming[i], *step.step, &at));
     const DeviceChunk::Place& place = run.on_device.places[i];
     if (place.told != nullptr) tell(place.told, at);
-    if (place.told == nullptr && at != place.pinned.data()) return damaged(run.incoming[i], *step.step, kUnwanted);
+    if (place.told == nullptr && at != place.memory.data()) return damaged(run.incoming[i], *step.step, kUnwanted);
   }
   const bool lends = this->lends(step);
   const bool is_there = at == step.sent.data();  // what came is sent on
@@ -73,8 +73,8 @@ Status Execution::hand_on(ChunkRun& run, const DeviceStep& step) {
 // ---- Loans
 
 bool Execution::is_loan(const Incoming& in) const {
-  return around_.device_peers != nullptr && in.request.bytes == sizeof(DeviceLoan) &&
-         message_bytes(in.wire, in.part.count) >= kLeastLoan;
+  return around_.device_peers != nullptr && around_.device_peers->is_peer(in.peer) &&
+         in.request.bytes == sizeof(DeviceLoan) && message_bytes(in.wire, in.part.count) >= kLeastLoan;
 }
 
 Status Execution::find_message(const Incoming& in, const Step& step, const std::byte** at) const {

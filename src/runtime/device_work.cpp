@@ -17,20 +17,24 @@ bool runs_on_device(const Call& call, const Selection& selection, size_t staged_
   return std::none_of(plan.steps.begin(), plan.steps.end(), [](const Step& step) { return step.bundles(); });
 }
 
-DeviceRoom device_room(const Call& call, const Selection& selection, const DevicePeers* peers) {
+DeviceRoom device_room(const Call& call, const Selection& selection, const DeviceWays& ways) {
   Call settled = call;
   settled.codec = selection.codec;
-  const DeviceRoom chunk = DeviceLayout(settled, selection.plan, peers).room();
+  const DeviceRoom chunk = DeviceLayout(settled, selection.plan, ways).room();
   const size_t streams = chunks_in_flight(*selection.plan);
   const size_t turns = (selection.plan->chunks + streams - 1) / streams;
-  return {streams * chunk.pinned, streams * chunk.device,
-          streams * chunk.shared, streams,
-          turns * chunk.orders,   chunk.words};
+  return {streams * chunk.pinned,
+          streams * chunk.device,
+          streams * chunk.shared,
+          streams * chunk.direct,
+          streams,
+          turns * chunk.orders,
+          chunk.words};
 }
 
 DeviceWork::DeviceWork(std::shared_ptr<DeviceBatch> batch, const Call& call, std::shared_ptr<const Plan> plan,
-                       const DevicePeers* peers)
-    : batch_(std::move(batch)), layout_(call, std::move(plan), peers), lanes_(chunks_in_flight(layout_.plan())) {}
+                       const DeviceWays& ways)
+    : batch_(std::move(batch)), layout_(call, std::move(plan), ways), lanes_(chunks_in_flight(layout_.plan())) {}
 
 DeviceWork::~DeviceWork() {
   DeviceGatePool& gates = batch_->line().gates();
@@ -51,9 +55,11 @@ Status DeviceWork::prepare() {
     if (room.pinned > 0) memory.pinned = batch_->take_pinned(room.pinned);
     if (room.device > 0) memory.device = batch_->take_device(room.device);
     if (room.shared > 0) memory.shared = batch_->take_shared(room.shared);
+    if (room.direct > 0) memory.direct = batch_->take_direct(room.direct);
     lane.gate = batch_->line().take_gate();
     if ((room.pinned > 0 && memory.pinned == nullptr) || (room.device > 0 && memory.device == nullptr) ||
-        (room.shared > 0 && memory.shared == nullptr) || lane.gate == nullptr) {
+        (room.shared > 0 && memory.shared == nullptr) || (room.direct > 0 && memory.direct == nullptr) ||
+        lane.gate == nullptr) {
       return {collInternalError, "a call on a device has less memory, or fewer gates, than were reserved"};
     }
     memory.words = lane.gate->addresses.data();

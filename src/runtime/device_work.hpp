@@ -18,13 +18,13 @@ namespace coll {
 // Whether the call's steps may run on the device: there is something to gain, and every step has its kernels. Else the
 // call is staged, as those of up to `staged_bytes` are.
 bool runs_on_device(const Call& call, const Selection& selection, size_t staged_bytes);
-// What it needs for that. `peers`: who takes loans, or NULL.
-DeviceRoom device_room(const Call& call, const Selection& selection, const DevicePeers* peers);
+// What it needs for that.
+DeviceRoom device_room(const Call& call, const Selection& selection, const DeviceWays& ways);
 
 class DeviceWork {
  public:
   DeviceWork(std::shared_ptr<DeviceBatch> batch, const Call& call, std::shared_ptr<const Plan> plan,
-             const DevicePeers* peers);
+             const DeviceWays& ways);
   ~DeviceWork();
   DeviceWork(const DeviceWork&) = delete;
   DeviceWork& operator=(const DeviceWork&) = delete;

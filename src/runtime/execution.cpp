@@ -121,7 +121,7 @@ Status Execution::post_receive(ChunkRun& run, const Step& step, int peer, int sh
   in.request.may_view = !work_ && (step.reduce || (step.to.count == 0 && (step.to_output || !step.hold)));
   size_t room = message_bytes(step.from_wire, part.count);
   if (work_) {
-    const std::span<std::byte> place = run.on_device.places[run.incoming.size() - 1].pinned;
+    const std::span<std::byte> place = run.on_device.places[run.incoming.size() - 1].memory;
     in.place = place.data();
     room = place.size();
   } else if (received_in_output(step, part, peer)) {

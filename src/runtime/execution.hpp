@@ -34,8 +34,10 @@ struct Surroundings {
   collStats_t* stats;
   int rank;
   int nranks;
-  bool checksums;             // every message carries a checksum of its bytes
-  DevicePeers* device_peers;  // who lends and takes loans of device memory; NULL: nobody does
+  bool checksums;               // every message carries a checksum of its bytes
+  DevicePeers* device_peers;    // who lends and takes loans of device memory; NULL: nobody does
+  DeviceDirect* device_direct;  // whose messages lie in memory of this rank's device; NULL: nobody's
+  DeviceWays device_ways() const { return {device_peers, device_direct}; }
 };
 
 inline bool overlap(const std::byte* a, size_t a_bytes, const std::byte* b, size_t b_bytes) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "runtime/device_direct.hpp"
+
 namespace coll {
 
 namespace {
@@ -13,13 +15,15 @@ constexpr size_t kLeast = size_t{64} << 10;
 
 class Stretch {
  public:
-  Stretch(DevicePort& port, LineMemoryKind kind, const SharedMemory& memory)
-      : port_(port), kind_(kind), memory_(memory) {}
+  Stretch(DevicePort& port, LineMemoryKind kind, DeviceDirect* direct, const SharedMemory& memory)
+      : port_(port), kind_(kind), direct_(direct), memory_(memory) {}
   ~Stretch() {
     if (leaked_) return;
     if (kind_ == LineMemoryKind::kPinned) static_cast<void>(port_.known()->release_pinned(memory_.memory));
-    if (kind_ == LineMemoryKind::kDevice) static_cast<void>(port_.known()->release(memory_.memory));
     if (kind_ == LineMemoryKind::kShared) port_.shares().give_back(memory_);
+    if (kind_ == LineMemoryKind::kDirect) direct_->forget({memory_.memory, memory_.bytes});
+    if (kind_ == LineMemoryKind::kDevice || kind_ == LineMemoryKind::kDirect)
+      static_cast<void>(port_.known()->release(memory_.memory));
   }
   Stretch(const Stretch&) = delete;
   Stretch& operator=(const Stretch&) = delete;
@@ -32,6 +36,7 @@ class Stretch {
  private:
   DevicePort& port_;
   LineMemoryKind kind_;
+  DeviceDirect* direct_;
   SharedMemory memory_;
   bool leaked_ = false;
 };
@@ -56,7 +61,7 @@ Status LineMemory::grow(size_t bytes) {
                              got.message(), "); lower COLL_BUFFSIZE, or free some")};
   }
   if (stretch_) retired_.push_back(std::move(stretch_));
-  stretch_ = std::make_shared<Stretch>(port_, kind_, memory);
+  stretch_ = std::make_shared<Stretch>(port_, kind_, direct_, memory);
   bytes_ += memory.bytes;
   return {};
 }
@@ -68,7 +73,10 @@ Status LineMemory::allocate(size_t bytes, SharedMemory* memory) const {
   COLL_TRY(kind_ == LineMemoryKind::kPinned ? operations.allocate_pinned(bytes, &allocated)
                                             : operations.allocate(bytes, &allocated));
   *memory = {static_cast<std::byte*>(allocated), bytes, device_};
-  return {};
+  if (kind_ != LineMemoryKind::kDirect) return {};
+  Status registered = direct_->remember(operations, device_, {memory->memory, bytes});
+  if (!registered.ok()) static_cast<void>(operations.release(allocated));
+  return registered;
 }
 
 const SharedMemory& LineMemory::shared() const { return stretch_->shared(); }

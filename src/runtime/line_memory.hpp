@@ -12,13 +12,17 @@ namespace coll {
 inline constexpr size_t kLineGrain = 256;
 constexpr size_t padded(size_t bytes) { return (bytes + kLineGrain - 1) / kLineGrain * kLineGrain; }
 
-enum class LineMemoryKind { kPinned, kDevice, kShared };  // the last: of the device, and peers may open it
+// kShared is the device's, and peers may open it; kDirect is, too, and transports send from and receive to it.
+enum class LineMemoryKind { kPinned, kDevice, kShared, kDirect };
 
+class DeviceDirect;
 class Stretch;
 
 class LineMemory {
  public:
-  LineMemory(DevicePort& port, int device, LineMemoryKind kind) : port_(port), device_(device), kind_(kind) {}
+  // `direct`: of kDirect, where the transports are.
+  LineMemory(DevicePort& port, int device, LineMemoryKind kind, DeviceDirect* direct = nullptr)
+      : port_(port), device_(device), kind_(kind), direct_(direct) {}
 
   // The batch to come needs so many bytes more. May wait for the device, which is the current one.
   Status reserve(size_t bytes);
@@ -38,6 +42,7 @@ class LineMemory {
   DevicePort& port_;
   const int device_;
   const LineMemoryKind kind_;
+  DeviceDirect* const direct_;
   size_t wanted_ = 0;
   size_t bytes_ = 0;
   std::shared_ptr<Stretch> stretch_;

@@ -14,13 +14,14 @@
 
 namespace coll {
 
-inline constexpr int kModuleAbi = COLL_VERSION_CODE * 100 + 3;
+inline constexpr int kModuleAbi = COLL_VERSION_CODE * 100 + 4;
 
 // What a transport between nodes is opened with.
 struct FarRequest {
   Bootstrap* bootstrap;
   Clock::time_point deadline;
-  std::string device;  // the network device near this rank, as UCX names it; "" where none stands out
+  std::string device;   // the network device near this rank, as UCX names it; "" where none stands out
+  bool direct = false;  // whether messages are to lie in memory of this rank's device, where the transport takes it
 };
 // Collective over the bootstrap's ranks: joins a transport that reaches all of them. collUnsupported, which all ranks
 // return alike, says why it cannot be had here.

@@ -3,13 +3,15 @@
 // A message is matched by (peer, tag); messages with the same peer and tag arrive in the order they were sent. Receives
 // may be posted after the message has come. Requests and buffers stay the caller's, and at their place, until `done`
 // (or until abandon()). One thread at a time calls a transport, except that abort() of the library may be called while
-// another thread is inside progress(); the library handles that above.
+// another thread is inside progress(); the library handles that above. What is said to be for threads of the program
+// may also be called meanwhile.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "base/status.hpp"
@@ -75,6 +77,18 @@ class Transport {
     request->view = nullptr;
     return {};
   }
+
+  // Whether messages may lie in memory of this rank's device, which the host cannot touch; does not change. Where they
+  // may not, `why_not` says so in words.
+  virtual bool takes_device_memory(std::string* why_not) const {
+    *why_not = text("transport ", std::string(name()), " knows host memory alone");
+    return false;
+  }
+  // For threads of the program, at the memory's device; may wait for it. Messages may lie in this memory from now on,
+  // and until unregister_device(), before which all of them are done. Unregistering what is not registered does
+  // nothing.
+  virtual Status register_device(std::span<std::byte>) { return {collUnsupported, "host memory alone"}; }
+  virtual void unregister_device(std::span<std::byte>) {}
 
   // Where all ranks it reaches may post and read; NULL where there is no such place. Lives as long as the transport.
   virtual Board* board() { return nullptr; }

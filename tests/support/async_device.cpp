@@ -29,7 +29,7 @@ struct AsyncDevice::State {
   HiddenMemory memory;
   std::atomic<int> shared{0}, hops{0}, hops_done{0}, copies{0}, most_blocks{0}, prepared{0}, allocations{0};
   std::atomic<size_t> copied_bytes{0};
-  std::atomic<bool> sharing_forbidden{false}, opening_forbidden{false};
+  std::atomic<bool> sharing_forbidden{false}, opening_forbidden{false}, disordered{false};
   std::mutex mutex;
   Status failure;  // of the next hop or copy
   std::set<uintptr_t> captured, own_streams;
@@ -114,7 +114,7 @@ AsyncDevice::AsyncDevice() : state_(std::make_unique<State>()) {
 AsyncDevice::~AsyncDevice() = default;
 
 Status AsyncDevice::devices(std::vector<DeviceFacts>* all) const {
-  all->assign(kDevices, {"fake", 90, 1, kMemoryBytes, 0});
+  all->assign(kDevices, {"fake", 90, 1, kMemoryBytes, 0, !state_->disordered});
   return {};
 }
 
@@ -331,6 +331,8 @@ void AsyncDevice::capture(collStream_t stream, bool captured) {
 void AsyncDevice::forbid_sharing(bool forbidden) { state_->sharing_forbidden = forbidden; }
 
 void AsyncDevice::forbid_opening(bool forbidden) { state_->opening_forbidden = forbidden; }
+
+void AsyncDevice::disorder(bool disordered) { state_->disordered = disordered; }
 
 size_t AsyncDevice::reached() const { return state_->memory.aliases_reached(); }
 

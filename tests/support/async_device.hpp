@@ -71,6 +71,7 @@ class AsyncDevice final : public DeviceOperations {
   void capture(collStream_t stream, bool captured);
   void forbid_sharing(bool forbidden);  // share() is collUnsupported while true
   void forbid_opening(bool forbidden);  // open_shared() is
+  void disorder(bool disordered);       // kernels may come before what the network has written, while true
   void fail_next(const char* what);     // the next hop or copy that is queued makes its stream fail
 
   // The work that could be doing something with the memory has to be done.

@@ -30,6 +30,7 @@ Status facts_of(int device, DeviceFacts* facts) {
   facts->processors = all.multiProcessorCount;
   facts->memory_bytes = all.totalGlobalMem;
   facts->cache_bytes = static_cast<size_t>(all.l2CacheSize);
+  facts->orders_far_writes = all.gpuDirectRDMAWritesOrdering >= cudaGPUDirectRDMAWritesOrderingOwner;
   return {};
 }
 

@@ -1,9 +1,11 @@
 // What libcoll.so takes from this module: the UCX transport over the ranks of a bootstrap.
+#include "transport/ucx/module.hpp"
+
 #include <algorithm>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
-#include "runtime/module.hpp"
 #include "transport/ucx/context.hpp"
 #include "transport/ucx/ucx_transport.hpp"
 
@@ -24,11 +26,12 @@ struct Local {
   std::vector<std::byte> address;
 };
 
-Status prepare(const FarRequest& request, Local* local) {
-  const int nranks = request.bootstrap->nranks();
-  Status made = Worker::make(request.device, nranks, &local->worker);
+Status prepare(const FarRequest& request, ucs_memory_type_t of_devices, Local* local) {
+  WorkerOptions options{request.device, request.bootstrap->nranks()};
+  if (request.direct) options.direct = of_devices;
+  Status made = Worker::make(options, &local->worker);
   // A device that UCX cannot use, such as an interface without an address, leaves the choice to UCX.
-  if (!made.ok() && !request.device.empty()) made = Worker::make({}, nranks, &local->worker);
+  if (!made.ok() && !std::exchange(options.device, {}).empty()) made = Worker::make(options, &local->worker);
   COLL_TRY(made);
   return local->worker->address(&local->address);
 }
@@ -67,9 +70,30 @@ Status exchange(const FarRequest& request, const std::vector<Member>& members, c
 }
 
 Status open(const FarRequest& request, std::unique_ptr<Transport>* transport) {
+  return open_transport(request, UCS_MEMORY_TYPE_CUDA, transport);
+}
+
+// For people: the version, and whether device memory may be given to it.
+const char* version() {
+  static const std::string words = [] {
+    std::unique_ptr<Worker> worker;
+    const Status made = Worker::make({.direct = UCS_MEMORY_TYPE_CUDA}, &worker);
+    const bool aware = made.ok() && worker->registered_memory() != nullptr;
+    return text(ucp_get_version_string(), aware ? ", CUDA-aware" : ", not CUDA-aware");
+  }();
+  return words.c_str();
+}
+
+bool usable() { return true; }
+
+constexpr ModuleApi kApi{kModuleAbi, "ucx", &version, &usable, &open};
+
+}  // namespace
+
+Status open_transport(const FarRequest& request, ucs_memory_type_t of_devices, std::unique_ptr<Transport>* transport) {
   Local local;
   std::vector<Member> members;
-  const Status prepared = prepare(request, &local);
+  const Status prepared = prepare(request, of_devices, &local);
   COLL_TRY(compare(request, prepared, local.address.size(), &members));
   Addresses addresses;
   COLL_TRY(exchange(request, members, local, &addresses));
@@ -80,14 +104,6 @@ Status open(const FarRequest& request, std::unique_ptr<Transport>* transport) {
   *transport = std::move(made);
   return {};
 }
-
-const char* version() { return ucp_get_version_string(); }
-
-bool usable() { return true; }
-
-constexpr ModuleApi kApi{kModuleAbi, "ucx", &version, &usable, &open};
-
-}  // namespace
 
 }  // namespace coll::ucx
 

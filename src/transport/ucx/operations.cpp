@@ -100,7 +100,8 @@ ucs_status_t Operations::send(ucp_ep_h endpoint, uint64_t tag, std::span<const s
                               Account* account) {
   Entry* entry = add(request, account);
   entry->capacity = message.size();
-  const ucp_request_param_t param = send_param(entry, &on_sent);
+  ucp_request_param_t param = send_param(entry, &on_sent);
+  describe(message, &param);
   return started(entry, ucp_tag_send_nbx(endpoint, message.data(), message.size(), tag, &param), message.size());
 }
 
@@ -127,6 +128,7 @@ ucs_status_t Operations::receive(ucp_worker_h worker, uint64_t tag, std::span<st
   ucp_request_param_t param = param_of(entry);
   param.op_attr_mask |= UCP_OP_ATTR_FLAG_NO_IMM_CMPL;
   param.cb.recv = &on_received;
+  describe(buffer, &param);
   entry->starting = true;
   void* handle = ucp_tag_recv_nbx(worker, buffer.data(), buffer.size(), tag, kWholeTag, &param);
   entry->starting = false;

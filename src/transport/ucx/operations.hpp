@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "transport/transport.hpp"
+#include "transport/ucx/registered_memory.hpp"
 
 namespace coll::ucx {
 
@@ -38,7 +39,8 @@ class Operations {
     std::unique_ptr<Control> control;  // that is being sent
   };
 
-  Operations() = default;
+  // `registered_memory`: where messages may lie besides the host's; or NULL.
+  explicit Operations(const RegisteredMemory* registered_memory) : registered_memory_(registered_memory) {}
   Operations(const Operations&) = delete;
   Operations& operator=(const Operations&) = delete;
 
@@ -65,7 +67,11 @@ class Operations {
   Entry* add(Request* request, Account* account);
   ucs_status_t started(Entry* entry, ucs_status_ptr_t handle, size_t bytes);
   void finish(Entry* entry, ucs_status_t status, size_t bytes);
+  void describe(std::span<const std::byte> message, ucp_request_param_t* param) const {
+    if (registered_memory_ != nullptr) registered_memory_->describe(message, param);
+  }
 
+  const RegisteredMemory* const registered_memory_;
   std::vector<std::unique_ptr<Entry>> entries_;
   std::vector<std::unique_ptr<Entry>> unused_;
   size_t completed_ = 0;

@@ -51,6 +51,9 @@ class UcxTransport final : public Transport {
   Status send_control(int peer, const Control& control) override;
   bool poll_control(Control* control) override;
   bool abandon() override;
+  bool takes_device_memory(std::string* why_not) const override;
+  Status register_device(std::span<std::byte> memory) override { return worker_->registered_memory()->add(memory); }
+  void unregister_device(std::span<std::byte> memory) override { worker_->registered_memory()->remove(memory); }
 
  private:
   static void on_loss(void* peer, ucp_ep_h endpoint, ucs_status_t status);
@@ -80,7 +83,7 @@ class UcxTransport final : public Transport {
 };
 
 UcxTransport::UcxTransport(std::unique_ptr<Worker> worker, std::vector<std::vector<std::byte>> addresses, int rank)
-    : worker_(std::move(worker)), rank_(rank), peers_(addresses.size()) {
+    : worker_(std::move(worker)), rank_(rank), peers_(addresses.size()), operations_(worker_->registered_memory()) {
   for (size_t i = 0; i < peers_.size(); ++i) {
     peers_[i].account.rank = static_cast<int>(i);
     peers_[i].address = std::move(addresses[i]);
@@ -240,6 +243,12 @@ bool UcxTransport::abandon() {
   const bool still_accessed = operations_.forget(worker_->get());
   send_controls_for(kLastNews);
   return still_accessed;
+}
+
+bool UcxTransport::takes_device_memory(std::string* why_not) const {
+  if (worker_->registered_memory() != nullptr) return true;
+  *why_not = text("UCX ", ucp_get_version_string(), " says that it is not CUDA-aware");
+  return false;
 }
 
 // Control messages wait here while their connection is being made, or its buffers are full.

@@ -38,6 +38,7 @@ std::string sample(const EnvVariable& one) {
   if (one.name == "COLL_DETERMINISTIC") return "1";
   if (one.name == "COLL_CHECK") return "2";
   if (one.name == "COLL_P2P") return "0";
+  if (one.name == "COLL_DEVICE_DIRECT") return "1";
   if (one.name == "COLL_DEBUG") return "TRACE";
   if (one.name == "COLL_PROGRESS") return "on";
   if (one.name == "COLL_DEBUG_SUBSYS") return "PLAN,TOPO";

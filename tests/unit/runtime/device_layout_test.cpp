@@ -6,6 +6,7 @@
 #include <set>
 
 #include "runtime/execution.hpp"
+#include "tests/support/forwarding_transport.hpp"
 #include "tests/unit/collectives/shapes.hpp"
 #include "transport/inproc/inproc.hpp"
 
@@ -13,32 +14,49 @@ namespace coll::test {
 
 namespace {
 
+// Takes device memory, which nobody gives it here.
+class TakingTransport final : public ForwardingTransport {
+ public:
+  using ForwardingTransport::ForwardingTransport;
+  bool takes_device_memory(std::string*) const override { return true; }
+};
+
 // Rank 0 of a node.
 class Layouts {
  public:
-  explicit Layouts(int nranks) : fabric_(nranks), nranks_(nranks) {
-    fabric_.add(make_inproc(std::make_shared<inproc::Hub>(nranks), 0), 0);
+  explicit Layouts(int nranks, bool direct = false) : fabric_(nranks), nranks_(nranks) {
+    fabric_.add(std::make_unique<TakingTransport>(make_inproc(std::make_shared<inproc::Hub>(nranks), 0)), 0);
+    Config config{};
+    config.env.device_direct = direct ? 1 : 0;
+    direct_.emplace(fabric_, nranks, config, Log());
   }
 
-  // An exact allreduce by messages between all.
+  // An exact allreduce by messages between all, which are ranks of a node.
   DeviceLayout of(size_t count, bool lends = true, size_t chunk_bytes = 0) {
+    return laid_out(count, lends, chunk_bytes, {&peers(), &*direct_});
+  }
+  // ... or of as many nodes.
+  DeviceLayout between_nodes(size_t count) { return laid_out(count, true, 0, {nullptr, &*direct_}); }
+  DevicePeers& peers() {
+    if (!peers_) peers_.emplace(fabric_, 0, nranks_);
+    return *peers_;
+  }
+
+ private:
+  DeviceLayout laid_out(size_t count, bool lends, size_t chunk_bytes, const DeviceWays& ways) const {
     Call call{Function::kAllReduce};
     call.count = count;
     call.type = collFloat32;
     call.on_device.lends = lends;
     PlanQuery query = shapes::exact(collFuncAllReduce, count);
     query.chunk_bytes = chunk_bytes;
-    return {call, std::make_shared<Plan>(shapes::named("direct").plan(shapes::even(1, nranks_), query)), &peers()};
-  }
-  const DevicePeers& peers() {
-    if (!peers_) peers_.emplace(fabric_, 0, nranks_);
-    return *peers_;
+    return {call, std::make_shared<Plan>(shapes::named("direct").plan(shapes::even(1, nranks_), query)), ways};
   }
 
- private:
   Fabric fabric_;
   int nranks_;
   std::optional<DevicePeers> peers_;
+  std::optional<DeviceDirect> direct_;
 };
 
 constexpr size_t kCount = 1 << 20;
@@ -68,6 +86,29 @@ TEST(DeviceLayout, TellsEachMessageAndValueByAWordOfItsOwn) {
   for (const uint64_t* word : told) EXPECT_TRUE(word >= words.data() && word < words.data() + words.size());
   EXPECT_EQ(told.size(), chunk.places.size() + 4);  // 3 shards of the others', and the result of its own
   for (const DeviceStep& step : chunk.steps) EXPECT_EQ(step.lent.empty(), step.told == nullptr);
+}
+
+TEST(DeviceLayout, HasMessagesOfOtherNodesInMemoryOfTheirOwn) {
+  Layouts layouts(4, true);
+  const DeviceLayout layout = layouts.between_nodes(kCount);
+  const DeviceRoom& room = layout.room();
+  EXPECT_EQ(room.pinned, 0U);
+  EXPECT_EQ(room.words, 0U);
+  std::vector<std::byte> device(room.device), direct(room.direct);
+  const DeviceChunk chunk = layout.chunk(0, {.device = device.data(), .direct = direct.data()});
+  const auto is_direct = [&direct](std::span<const std::byte> message) {
+    return message.data() >= direct.data() && message.data() + message.size() <= direct.data() + direct.size();
+  };
+  EXPECT_FALSE(chunk.places.empty());
+  for (const DeviceChunk::Place& place : chunk.places) EXPECT_TRUE(is_direct(place.memory));
+  for (const DeviceStep& step : chunk.steps) EXPECT_TRUE(step.sent.empty() || is_direct(step.sent));
+}
+
+TEST(DeviceLayout, HasMessagesOfTheNodeAndWhatIsNotAskedForElsewhere) {
+  Layouts asked(4, true), unasked(4);
+  EXPECT_EQ(asked.of(kCount).room().direct, 0U);
+  EXPECT_EQ(unasked.between_nodes(kCount).room().direct, 0U);
+  EXPECT_GT(unasked.between_nodes(kCount).room().pinned, 0U);
 }
 
 TEST(DeviceLayout, TakesLoansWhereItMakesNone) {

@@ -37,7 +37,9 @@ class Lendable : public testing::Test {
     if (buffers.published) call.on_device.recv_memory = {1, buffers.recv};
     PlanQuery query = shapes::exact(collFuncAllReduce, count);
     query.chunk_bytes = chunk_bytes;
-    return {call, std::make_shared<Plan>(shapes::named(algorithm).plan(shapes::even(1, kRanks), query)), &*peers_};
+    return {call,
+            std::make_shared<Plan>(shapes::named(algorithm).plan(shapes::even(1, kRanks), query)),
+            {.peers = &*peers_}};
   }
   // Of a chunk's steps that hand something on, those that lend it where it lies, and the others.
   struct Count {
@@ -46,7 +48,7 @@ class Lendable : public testing::Test {
   };
   static Count count(const DeviceLayout& layout, size_t chunk = 0) {
     Count count;
-    for (const DeviceStep& step : layout.chunk(chunk, {nullptr, nullptr, nullptr, nullptr}).steps) {
+    for (const DeviceStep& step : layout.chunk(chunk, {}).steps) {
       if (step.step->to.count > 0) ++(step.made_there ? count.there : count.copied);
     }
     return count;
@@ -63,12 +65,13 @@ TEST_F(Lendable, AreTheInputAndTheResult) {
   const DeviceLayout direct = layout("direct", {});
   EXPECT_EQ(count(direct), (Count{kRanks, 0}));  // the parts of the others, and the result of its own
   EXPECT_EQ(direct.room().shared, 0U);
-  EXPECT_EQ(count(layout("ring", {})).there, 1 + 1 + kRanks - 2);  // what it begins with, its result, and results that it sends on
+  EXPECT_EQ(count(layout("ring", {})).there,
+            1 + 1 + kRanks - 2);  // what it begins with, its result, and results that it sends on
   EXPECT_EQ(count(layout("oneshot", {})), (Count{1, 0}));
 }
 
 TEST_F(Lendable, SayWhereTheyLie) {
-  for (const DeviceStep& step : layout("direct", {}).chunk(0, {nullptr, nullptr, nullptr, nullptr}).steps) {
+  for (const DeviceStep& step : layout("direct", {}).chunk(0, {}).steps) {
     if (step.step->to.count == 0) continue;
     ASSERT_EQ(step.place_of_loan(), nullptr);  // it does not have to be copied anywhere
     const bool is_result = step.step->to_output;
@@ -101,7 +104,7 @@ TEST_F(Lendable, AreNotInMemoryThatNobodyHasBeenToldOf) {
 TEST_F(Lendable, BeginWhereALineDoes) {
   Buffers odd;
   odd.send += 4;
-  EXPECT_EQ(count(layout("direct", odd)), (Count{1, kRanks - 1}));        // the result
+  EXPECT_EQ(count(layout("direct", odd)), (Count{1, kRanks - 1}));  // the result
 }
 
 // All chunks' messages lie where the first one's do.

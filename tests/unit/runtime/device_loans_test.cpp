@@ -14,51 +14,6 @@ namespace coll::test {
 
 namespace {
 
-// The ranks of a communicator, each with a stream of its own.
-class Reducing {
- public:
-  Reducing(AsyncDevice* device, const WorldOptions& options) : device_(device), world_(options) {
-    for (int rank = 0; rank < world_.nranks(); ++rank) {
-      buffers_.push_back(std::make_unique<DeviceBuffer>(*device_, kLong * sizeof(float)));
-      streams_.push_back(std::make_unique<DeviceStream>(*device_));
-    }
-  }
-  World& world() { return world_; }
-  DeviceBuffer& buffer(int rank) { return *buffers_[static_cast<size_t>(rank)]; }
-  DeviceStream& stream(int rank) { return *streams_[static_cast<size_t>(rank)]; }
-  collResult_t call(int rank) {
-    return all_reduce(buffer(rank), buffer(rank), world_.handle(rank), stream(rank).get());
-  }
-
-  collResult_t broadcast(int rank, int root) {
-    void* const at = buffer(rank).data();
-    return collBroadcast(at, at, kLong, collFloat32, root, world_.handle(rank), stream(rank).get());
-  }
-
-  // A call on all ranks, which have all made it before the device does anything, to its end.
-  void together(const std::function<collResult_t(int rank)>& call) {
-    device_->hold_all(true);
-    for (int rank = 0; rank < world_.nranks(); ++rank) EXPECT_EQ(call(rank), collSuccess) << collGetLastError(nullptr);
-    device_->hold_all(false);
-    for (const auto& stream : streams_) ASSERT_TRUE(stream->synchronize().ok());
-  }
-
-  void reduce_ones() {
-    for (const auto& each : buffers_) fill(each.get(), 1);
-    together([this](int rank) { return call(rank); });
-    for (const auto& each : buffers_) expect_all(*each, static_cast<float>(world_.nranks()));
-  }
-  void reduce_ones(int turns) {
-    for (int turn = 0; turn < turns; ++turn) reduce_ones();
-  }
-
- private:
-  AsyncDevice* const device_;
-  World world_;
-  std::vector<std::unique_ptr<DeviceBuffer>> buffers_;
-  std::vector<std::unique_ptr<DeviceStream>> streams_;
-};
-
 class DeviceLoans : public DeviceCalls {
  protected:
   static constexpr int kToKnowEachOther = 2;  // calls: one publishes, the next opens
