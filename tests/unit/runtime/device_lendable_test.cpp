@@ -92,6 +92,43 @@ TEST_F(Lendable, AreNotWrittenOverBeforeTheyHaveBeenRead) {
   EXPECT_EQ(count(layout("doubling", in_place())).there, 0);       // it is reduced here, too
 }
 
+// A rank's steps of an allreduce of one shard: its input goes to these ranks; the result comes, and perhaps the input
+// is used once more.
+Plan handing_on(std::vector<int> receivers, bool uses_it_again) {
+  Plan plan;
+  plan.nranks = kRanks;
+  plan.shards = {{0, kCount}};
+  plan.piece = kCount;
+  plan.lists = {std::make_shared<const std::vector<int>>(std::vector<int>{0}),
+                std::make_shared<const std::vector<int>>(receivers)};
+  Step send{};
+  send.shard = {0, 0, 1};
+  send.local = Local::kInput;
+  send.to = {1, 0, static_cast<int>(receivers.size())};
+  Step recv{};
+  recv.shard = send.shard;
+  recv.from = {1, 0, 1};
+  recv.to_output = true;
+  recv.local = uses_it_again ? Local::kInput : Local::kNone;
+  recv.reduce = uses_it_again;
+  plan.steps = {send, recv};
+  return plan;
+}
+
+TEST_F(Lendable, AreReadBeforeAnyResultCanHaveCome) {
+  Call call{Function::kAllReduce, somewhere(), somewhere(), kCount, collFloat32};
+  call.on_device.send_memory = call.on_device.recv_memory = {0, somewhere()};
+  const auto lends = [&call](const Plan& plan) {
+    return LendableParts(call, plan, 0).input(plan.steps[0], 0, plan.shards[0]).at != nullptr;
+  };
+  EXPECT_TRUE(lends(handing_on({1}, false)));
+  EXPECT_TRUE(lends(handing_on({1, 0}, false)));   // which is this rank itself
+  EXPECT_FALSE(lends(handing_on({1, 2}, false)));  // the result may hold what one of them has read
+  EXPECT_FALSE(lends(handing_on({1}, true)));
+  call.function = Function::kBroadcast;  // whose result is nobody's sum
+  EXPECT_FALSE(lends(handing_on({1}, false)));
+}
+
 TEST_F(Lendable, AreNotInMemoryThatNobodyHasBeenToldOf) {
   Buffers buffers;
   buffers.published = false;

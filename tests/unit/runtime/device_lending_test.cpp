@@ -231,7 +231,23 @@ TEST_F(DeviceLending, LeavesMemoryOpenWhenItIsFreed) {
   const Given next(device_, 4 * kCount);
   EXPECT_EQ(device_->live(), live);
   EXPECT_EQ(next.get(), Floats(4 * kCount));
-  const Given other(device_, kCount * 64);  // of which most would lie idle
+  const Given longer(device_, 64 * kCount);
+  EXPECT_EQ(device_->live(), live + 1);
+}
+
+TEST_F(DeviceLending, LeavesNoMemoryIdle) {
+  World world(chunked(2));
+  {
+    const Given longer[2] = {{device_, 64 * kCount}, {device_, 64 * kCount}};
+    world.run([&](int rank, Communicator&) {
+      const DeviceStream stream(*device_);
+      float* const at = longer[rank].at();
+      ASSERT_EQ(kFunctions[0].call(at, at, world.handle(rank), stream.get()), collSuccess);
+      ASSERT_TRUE(stream.synchronize().ok());
+    });
+  }
+  const size_t live = device_->live();
+  const Given next(device_, 4 * kCount);  // most of what has been freed would not be used
   EXPECT_EQ(device_->live(), live + 1);
 }
 
@@ -251,6 +267,35 @@ TEST_F(DeviceLending, ServesMoreMemoryThanPeersAreToldOf) {
       }
     }
   });
+  EXPECT_GT(device_->opened(), 2U);
+  EXPECT_LE(device_->opened(), 2 * (DeviceNotices::kShares / 2 + 1));  // and each rank's own for messages
+}
+
+// As the networks between nodes are: nobody reads notices there.
+class FarTransport final : public ForwardingTransport {
+ public:
+  using ForwardingTransport::ForwardingTransport;
+  std::span<std::byte> notices(int) override { return {}; }
+};
+
+// What comes as a loan from a rank of the node goes on as bytes.
+TEST_F(DeviceLending, GoesOnToOtherNodes) {
+  for (const Placement& nodes : {blocks({2, 2}), blocks({3, 1})}) {
+    for (const size_t function : {0, 2, 3}) {
+      WorldOptions options = with(options_for(nodes), [](int, Config& config) {
+        config.env.algo = "ring";
+        config.env.chunk_bytes = size_t{256} << 10;
+      });
+      options.wrap = [](int, std::unique_ptr<Transport> real) {
+        return std::make_unique<FarTransport>(std::move(real));
+      };
+      World world(options);
+      ASSERT_TRUE(world.ok()) << world.why();
+      const size_t before = device_->reached();
+      run(world, kFunctions[function], false);
+      EXPECT_GT(device_->reached(), before) << kFunctions[function].name;
+    }
+  }
 }
 
 }  // namespace
