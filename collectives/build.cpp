@@ -13,6 +13,8 @@ constexpr size_t kChunksWanted = 8;           // of a call that is long enough
 constexpr size_t kChunksPerHop = 2;           // at least, so that chains of hops fill
 constexpr double kMinPieceWireBytes = 16384;  // below this a message costs mostly latency
 constexpr size_t kCacheLine = 64;
+// On devices a message of this length takes about as long over PCIe as starting its step (topo::DeviceRates).
+constexpr double kLeastDevicePieceBytes = 256 << 10;
 // In a node the memory of the messages is read where it lies: pieces that stay in the L2 cache until then, and chunks
 // of which four fit a rank's arena (transport/shm).
 constexpr size_t kLeastNodeChunkBytes = size_t{256}
@@ -30,7 +32,9 @@ size_t align_down(size_t value, size_t unit) { return std::max(value / unit * un
 }  // namespace
 
 PlanBuilder::PlanBuilder(std::string_view algorithm, const topo::Topology& topology, const PlanQuery& query)
-    : query_(query), one_node_(topology.nodes.size() == 1) {
+    : query_(query),
+      on_devices_(is_on_devices(topology, query)),
+      in_caches_(topology.nodes.size() == 1 && !on_devices_) {
   plan_.algorithm = algorithm;
   plan_.func = query.func;
   plan_.rank = query.rank;
@@ -95,6 +99,11 @@ void PlanBuilder::cut_shards(int parts) {
   }
 }
 
+double PlanBuilder::least_piece_bytes(double pieces) const {
+  if (on_devices_) return kLeastDevicePieceBytes;
+  return in_caches_ ? std::max(kMinPieceWireBytes, kLeastNodeChunkBytes / pieces) : kMinPieceWireBytes;
+}
+
 void PlanBuilder::cut_pieces(double staging, int chain) {
   size_t longest = 0;
   size_t active = 0;
@@ -107,13 +116,13 @@ void PlanBuilder::cut_pieces(double staging, int chain) {
   plan_.chunks = 1;
   if (longest == 0) return;
 
-  const bool copies_whole = one_node_ && copies_blocks_;
+  const bool copies_whole = in_caches_ && copies_blocks_;
   const auto pieces = static_cast<double>(active);
   const double element_bytes =
       static_cast<double>(std::max(size_of(query_.type), size_of(accumulator_of(query_.type))));
   const double chunk_budget = static_cast<double>(query_.buffer_bytes) / std::max(query_.chunks_in_flight, 1);
   size_t most = align_down(static_cast<size_t>(chunk_budget / (staging * element_bytes * pieces)), grain);
-  if (one_node_ && query_.chunk_bytes == 0) {
+  if (in_caches_ && query_.chunk_bytes == 0) {
     const size_t most_bytes =
         copies_whole ? kMostCopiedChunkBytes / active : std::min(kMostNodePieceBytes, kMostNodeChunkBytes / active);
     most = std::min(most, align_down(most_bytes / size_of(query_.type), grain));
@@ -121,8 +130,7 @@ void PlanBuilder::cut_pieces(double staging, int chain) {
 
   const double wire_bytes =
       query_.codec.lossy ? query_.codec.bytes_per_element : static_cast<double>(size_of(query_.type));
-  const double least_bytes =
-      one_node_ ? std::max(kMinPieceWireBytes, kLeastNodeChunkBytes / pieces) : kMinPieceWireBytes;
+  const double least_bytes = least_piece_bytes(pieces);
   const size_t least = align_up(static_cast<size_t>(least_bytes / std::max(wire_bytes, 1e-3)), grain);
   const size_t wanted = copies_whole ? 1 : std::max(kChunksWanted, kChunksPerHop * static_cast<size_t>(chain));
 

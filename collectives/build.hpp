@@ -46,10 +46,12 @@ class PlanBuilder {
 
  private:
   void cut_pieces(double staging, int chain);
+  double least_piece_bytes(double pieces) const;
   size_t unit() const;
 
   const PlanQuery& query_;
-  const bool one_node_;
+  const bool on_devices_;
+  const bool in_caches_;  // messages are read out of them: on cores of one node
   bool copies_blocks_ = false;
   Plan plan_;
 };

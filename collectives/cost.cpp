@@ -8,38 +8,12 @@
 #include <utility>
 #include <vector>
 
+#include "collectives/node_load.hpp"
+#include "collectives/rounds.hpp"
+
 namespace coll {
 
 namespace {
-
-double us(double bytes, double gbs) { return gbs > 0 ? bytes / (gbs * 1000) : 0; }
-
-// One that stands for `weight` of its kind.
-struct Sample {
-  int at;
-  int weight;
-};
-
-// The first, the last, and one for those between.
-void sample(const std::vector<int>& all, std::vector<Sample>* samples) {
-  if (all.empty()) return;
-  samples->push_back({all.front(), 1});
-  const auto between = static_cast<int>(all.size()) - 2;
-  if (between > 0) samples->push_back({all[all.size() / 2], between});  // in a tree, an inner one
-  if (between >= 0) samples->push_back({all.back(), 1});
-}
-
-// Ranks that stand for a node's; the root for itself.
-std::vector<Sample> samples_of(const topo::Node& node, int root) {
-  std::vector<int> ranks = node.ranks;
-  std::vector<Sample> samples;
-  if (const auto at = std::find(ranks.begin(), ranks.end(), root); at != ranks.end()) {
-    samples.push_back({root, 1});
-    ranks.erase(at);
-  }
-  sample(ranks, &samples);
-  return samples;
-}
 
 // Hardware threads that the node's ranks keep busy; nodes of one machine have its threads by their ranks.
 double cores_of(const topo::Topology& topology, const topo::Node& node) {
@@ -50,31 +24,25 @@ double cores_of(const topo::Topology& topology, const topo::Node& node) {
   return std::min({ranks, of_node, of_machine});
 }
 
-// What the ranks of a node do.
-struct NodeLoad {
-  Load most;  // of any rank, each figure by itself; the kinds of work are those of the rank that works most
-  Load sum;
-  Hops hops{0, 0, 1};
-  double flag_share = 1;
-  double chunks = 1;
-};
+// Ranks on the GPU of the node that has most of them; a rank on none that is known has one to itself.
+int most_on_one_gpu(const topo::Topology& topology, const topo::Node& node) {
+  std::vector<int> ranks(node.gpus.size(), 0);
+  int most = 1;
+  for (const int rank : node.ranks) {
+    if (topology.gpu_at(rank) == nullptr) continue;
+    most = std::max(most, ++ranks[static_cast<size_t>(topology.gpu_of[static_cast<size_t>(rank)])]);
+  }
+  return most;
+}
 
-void add(const Load& load, double weight, NodeLoad* node) {
-  Load& most = node->most;
-  Load& sum = node->sum;
-  if (load.work_us > most.work_us) most.by_kind = load.by_kind;
-  most.message_us = std::max(most.message_us, load.message_us);
-  most.work_us = std::max(most.work_us, load.work_us);
-  most.sources = std::max(most.sources, load.sources);
-  most.near_latency_us = std::max(most.near_latency_us, load.near_latency_us);
-  for (size_t kind = 0; kind < sum.read.size(); ++kind) sum.read[kind] += weight * load.read[kind];
-  sum.message_us += weight * load.message_us;
-  sum.work_us += weight * load.work_us;
-  for (size_t kind = 0; kind < sum.by_kind.size(); ++kind) sum.by_kind[kind] += weight * load.by_kind[kind];
-  sum.net_in += weight * load.net_in;
-  sum.net_out += weight * load.net_out;
-  sum.up_in += weight * load.up_in;
-  sum.up_out += weight * load.up_out;
+// What a rank reads of its buffers, or writes to them, at most.
+size_t input_bytes(const topo::Topology& topology, const PlanQuery& query) {
+  const bool one_block = query.func == collFuncAllGather || query.func == collFuncGather;
+  return one_block ? query.count * size_of(query.type) : vector_bytes(topology, query);
+}
+size_t output_bytes(const topo::Topology& topology, const PlanQuery& query) {
+  const bool one_block = query.func == collFuncReduceScatter || query.func == collFuncScatter;
+  return one_block ? query.count * size_of(query.type) : vector_bytes(topology, query);
 }
 
 class Predictor {
@@ -94,6 +62,7 @@ class Predictor {
                    cost.chunks;
     if (topology_.switches.nodes > 0) cost.uplink_us = uplink_us(node) / cost.chunks;
     if (!topology_.spots.empty()) cost.parts_us = parts_us(topology_.nodes[node], sum) / cost.chunks;
+    if (is_on_devices(topology_, query_)) add_device(topology_.nodes[node], load, &cost);
     add_time(topology_.nodes[node], load, &cost);
     return cost;
   }
@@ -101,25 +70,8 @@ class Predictor {
  private:
   const NodeLoad& load_of_node(size_t node) {
     const auto [at, is_new] = loads_.try_emplace(node);
-    if (is_new) at->second = measure(topology_.nodes[node]);
+    if (is_new) at->second = node_load_of(topology_, query_, algorithm_, topology_.nodes[node]);
     return at->second;
-  }
-
-  NodeLoad measure(const topo::Node& node) const {
-    NodeLoad all;
-    const int root = has_root(query_.func) ? query_.root : -1;
-    for (const auto& [rank, weight] : samples_of(node, root)) {
-      PlanQuery as_rank = query_;
-      as_rank.rank = rank;
-      const Plan plan = algorithm_.plan(topology_, as_rank);
-      add(load_of(topology_, query_, plan), weight, &all);
-      all.chunks = static_cast<double>(plan.chunks);
-      if (plan.on_board) all.flag_share = kFlagShare;
-      all.hops.in_node = std::max(all.hops.in_node, plan.hops.in_node);
-      all.hops.between_nodes = std::max(all.hops.between_nodes, plan.hops.between_nodes);
-      all.hops.relays = std::max(all.hops.relays, plan.hops.relays);
-    }
-    return all;
   }
 
   // The busiest core's share: that of the rank with most to do, or of them all where they share cores.
@@ -165,24 +117,47 @@ class Predictor {
     return std::max(busy_us(topo::LinkKind::kPackage, packages.size()), busy_us(topo::LinkKind::kNuma, domains.size()));
   }
 
+  // The busiest GPU's share: that of the rank with most to do, or of all that are on it.
+  void add_device(const topo::Node& node, const NodeLoad& load, Cost* cost) const {
+    const int on_one = most_on_one_gpu(topology_, node);
+    const auto busiest = [&](double DeviceLoad::*figure) {
+      const double all_on_one = load.device_sum.*figure * on_one / static_cast<double>(node.ranks.size());
+      return std::max(load.device_most.*figure, all_on_one) / cost->chunks;
+    };
+    DeviceCost& device = cost->device;
+    device.memory_us = busiest(&DeviceLoad::memory_us);
+    device.nvlink_us = std::max(busiest(&DeviceLoad::nvlink_in_us), busiest(&DeviceLoad::nvlink_out_us));
+    device.pcie_us = std::max(busiest(&DeviceLoad::pcie_in_us), busiest(&DeviceLoad::pcie_out_us));
+    // A rank's steps follow one another, and so do the hops that lead from rank to rank.
+    if (load.device_most.steps > 0) {
+      device.steps_us = std::max(load.device_most.steps, load.hops.total()) * topology_.rates.device.step_us;
+    }
+    if (!load.staged) return;
+    const auto bytes = static_cast<double>(input_bytes(topology_, query_) + output_bytes(topology_, query_));
+    const topo::LinkCost pcie = host_link(topology_, node.ranks.front());
+    device.staging_us = 2 * pcie.latency_us + on_one * us(bytes, pcie.bandwidth_gbs);
+  }
+
   // One chunk from end to end, then one more whenever the busiest part is free and a chunk's memory is.
   void add_time(const topo::Node& node, const NodeLoad& load, Cost* cost) const {
     const auto ranks = static_cast<double>(node.ranks.size());
     const double crowding = node.pus > 0 ? std::max(1.0, ranks / node.pus) : 1;  // a node's ranks wait for one another
     const double latency_us = load.flag_share * load.hops.in_node * load.most.near_latency_us +
-                              load.hops.between_nodes * topology_.cost(topo::LinkKind::kNetwork).latency_us;
+                              load.hops.between_nodes * topology_.cost(topo::LinkKind::kNetwork).latency_us +
+                              cost->device.steps_us;
     cost->latency_us = latency_us * crowding;
     // In a broadcast a whole piece moves at every hop; elsewhere a rank's own steps mostly show all that happens to
     // one.
     cost->relays = query_.func == collFuncBroadcast ? std::max(load.hops.total(), 1) : load.hops.relays;
     // What crosses the node's parts does so while a core reads it; the network is waited for.
     const double in_node_us = std::max(cost->core_us(), cost->parts_us);
-    cost->first_us = cost->latency_us + cost->relays * (in_node_us + std::max(cost->link_us, cost->uplink_us));
+    const double busy_us = in_node_us + std::max(cost->link_us, cost->uplink_us) + cost->device.busy_us();
+    cost->first_us = cost->latency_us + cost->relays * busy_us;
     // How long a rank holds on to a chunk: where its result need not come back, only from one hop to the next.
     cost->held_us =
         cost->first_us / (query_.func == collFuncAllReduce ? 1 : cost->relays) / std::max(query_.chunks_in_flight, 1);
-    cost->next_us = std::max({cost->core_us(), cost->links_us(), cost->held_us});
-    cost->us = cost->first_us + (cost->chunks - 1) * cost->next_us;
+    cost->next_us = std::max({cost->core_us(), cost->links_us(), cost->device.busy_us(), cost->held_us});
+    cost->us = cost->first_us + (cost->chunks - 1) * cost->next_us + cost->device.staging_us;
   }
 
   const topo::Topology& topology_;

@@ -5,6 +5,8 @@
 #include <numeric>
 #include <vector>
 
+#include "collectives/rounds.hpp"
+
 namespace coll {
 
 namespace {
@@ -26,26 +28,6 @@ constexpr double kKernelCopyBytes = 16 << 10;
 constexpr double kIncast = 0.125;  // of the bytes, for every node beyond the first
 constexpr double kMostIncast = 1.5;
 
-double us(double bytes, double gbs) { return gbs > 0 ? bytes / (gbs * 1000) : 0; }
-
-// A pick of a plan whose list has been looked up: a rank has a hundred thousand rounds where there are as many ranks.
-class Entries {
- public:
-  Entries(const Plan& plan, const Pick& pick) : pick_(pick) {
-    if (pick.list < 0) return;
-    const auto& list = *plan.lists[static_cast<size_t>(pick.list)];
-    data_ = list.data();
-    size_ = static_cast<int>(list.size());
-  }
-  int count() const { return pick_.count; }
-  int at(int round, int j) const { return data_[pick_.index(round, j, size_)]; }
-
- private:
-  const Pick pick_;
-  const int* data_ = nullptr;
-  int size_ = 0;
-};
-
 class Meter {
  public:
   Meter(const topo::Topology& topology, const PlanQuery& query, const Plan& plan)
@@ -54,8 +36,7 @@ class Meter {
         plan_(plan),
         node_(topology.node_of[static_cast<size_t>(plan.rank)]),
         switch_(topology.switch_of(node_)),
-        native_(static_cast<double>(size_of(query.type))),
-        partial_(static_cast<double>(size_of(accumulator_of(query.type)))),
+        bytes_(query),
         heard_(topology.nodes.size(), 0) {}
 
   Load run() {
@@ -64,7 +45,7 @@ class Meter {
       const Entries from(plan_, step.from);
       const Entries to(plan_, step.to);
       for (int round = 0; round < step.rounds; ++round) {
-        const double elements = elements_of(shards, round);
+        const double elements = elements_of(plan_, shards, round);
         if (elements == 0) continue;
         receive(step, from, round, elements);
         compute(step, elements);
@@ -74,8 +55,10 @@ class Meter {
     load_.sources = static_cast<int>(std::count(heard_.begin(), heard_.end(), 1));
     const topo::Rates& rates = topology_.rates;
     for (size_t kind = 0; kind < messages_.size(); ++kind) {
-      load_.message_us +=
+      const double kind_us =
           kOverheadShare * (plan_.on_board ? kFlagShare : 1) * messages_[kind] * topology_.links[kind].latency_us;
+      load_.message_us += kind_us;
+      if (!topo::in_node(static_cast<topo::LinkKind>(kind))) load_.far_message_us += kind_us;
     }
     work(Work::kCopy, us(copied_, rates.copy_gbs) + us(kernel_copied_, rates.kernel_copy_gbs));
     work(Work::kReduce, us(reduced_, rates.reduce_gbs));
@@ -100,20 +83,16 @@ class Meter {
     load_.work_us += us;
     load_.by_kind[static_cast<size_t>(kind)] += us;
   }
-  double bytes(Wire wire, double elements) const {
-    if (wire == Wire::kCoded) return elements * query_.codec.bytes_per_element;
-    return elements * (wire == Wire::kPartial ? partial_ : native_);
-  }
   double posted_by_all() const {
     const int blocks = query_.func == collFuncBroadcast ? 1 : plan_.nranks - 1;
-    if (has_root(query_.func)) return bytes(Wire::kNative, static_cast<double>(query_.count) * blocks);
+    if (has_root(query_.func)) return bytes_(Wire::kNative, static_cast<double>(query_.count) * blocks);
     double elements = 0;
     for (const Step& step : plan_.steps) {
       for (int round = 0; step.to.count > 0 && round < step.rounds; ++round) {
         elements += static_cast<double>(plan_.shard_of(step, round).count);
       }
     }
-    return bytes(Wire::kNative, elements) * plan_.nranks;
+    return bytes_(Wire::kNative, elements) * plan_.nranks;
   }
   // Of what comes from ranks of the node, what its link takes time for.
   double far_share() const { return plan_.on_board ? 1 - std::min(1.0, kNearPostBytes / posted_by_all()) : 1; }
@@ -128,12 +107,6 @@ class Meter {
 
   // Of what is combined, or only kept.
   void take(const Step& step, double moved) { (step.reduce ? reduced_ : copied_) += moved; }
-
-  double elements_of(const Entries& shards, int round) const {
-    size_t elements = 0;
-    for (int j = 0; j < shards.count(); ++j) elements += plan_.shards[static_cast<size_t>(shards.at(round, j))].count;
-    return static_cast<double>(elements);
-  }
 
   Count count(const Entries& peers, int round, bool hears) {
     Count count;
@@ -152,7 +125,7 @@ class Meter {
   }
 
   void receive(const Step& step, const Entries& peers, int round, double elements) {
-    const double message = bytes(step.from_wire, elements);
+    const double message = bytes_(step.from_wire, elements);
     const Count from = count(peers, round, true);
     const bool by_kernel = copies_blocks(step) && is_long(message) && !topology_.oversubscribed();
     int all = 0;
@@ -173,12 +146,12 @@ class Meter {
   }
 
   void compute(const Step& step, double elements) {
-    if (plan_.on_board && step.to.count > 0) copied_ += bytes(Wire::kNative, elements);
+    if (plan_.on_board && step.to.count > 0) copied_ += bytes_(Wire::kNative, elements);
     if (step.local != Local::kNone && (step.reduce || step.to_output)) {
-      take(step, bytes(step.local == Local::kSlot ? Wire::kPartial : Wire::kNative, elements));
+      take(step, bytes_(step.local == Local::kSlot ? Wire::kPartial : Wire::kNative, elements));
     }
     const bool packs = step.shard.count > 1 && step.local != Local::kNone && step.to.count > 0;
-    if (packs) copied_ += bytes(step.to_wire, elements);
+    if (packs) copied_ += bytes_(step.to_wire, elements);
     const bool passed_on = step.from.count > 0 && step.from_wire == Wire::kCoded && !step.reduce;
     const bool encodes = step.to.count > 0 && step.to_wire == Wire::kCoded && !passed_on;
     if (step.code_local) {
@@ -190,7 +163,7 @@ class Meter {
   }
 
   void send(const Step& step, const Entries& peers, int round, double elements) {
-    const double message = bytes(step.to_wire, elements);
+    const double message = bytes_(step.to_wire, elements);
     const Count to = count(peers, round, false);
     if (copies_blocks(step) && !is_long(message)) copied_ += to.in_node() * message;  // into the ring
     load_.net_out += to.far() * message;
@@ -202,8 +175,7 @@ class Meter {
   const Plan& plan_;
   const int node_;
   const topo::NodeRange switch_;
-  const double native_;  // bytes of an element
-  const double partial_;
+  const WireBytes bytes_;
   std::vector<char> heard_;  // by node: 1 where it sends to this rank
   // Of the whole call: bytes, and of what is coded elements.
   double copied_ = 0, kernel_copied_ = 0, reduced_ = 0, encoded_ = 0, decoded_ = 0, shared_ = 0;

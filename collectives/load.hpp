@@ -23,10 +23,11 @@ inline constexpr std::array<std::string_view, 6> kWorkNames = {"copying",  "redu
 using WorkUs = std::array<double, kWorkNames.size()>;  // by Work
 
 struct Load {
-  double message_us = 0;  // of one chunk: work per message
-  double work_us = 0;     // of the whole call
-  WorkUs by_kind{};       // what that is made of
-  double net_in = 0;      // bytes of the whole call
+  double message_us = 0;      // of one chunk: work per message
+  double far_message_us = 0;  // of that, messages to and from other nodes
+  double work_us = 0;         // of the whole call
+  WorkUs by_kind{};           // what that is made of
+  double net_in = 0;          // bytes of the whole call
   double net_out = 0;
   double up_in = 0;  // of those, what crosses the uplink of the node's switch
   double up_out = 0;

@@ -22,6 +22,7 @@ struct CodecCost {
   double bytes_per_element = 4;                               // on the wire
   double encode_gbs = topo::Rates::kUnknownCodec.encode_gbs;  // of float32 bytes, one core
   double decode_gbs = topo::Rates::kUnknownCodec.decode_gbs;
+  bool has_kernels = true;  // that make and take its messages on a device
 };
 
 // A call as the planner sees it. `count` is that of one rank where has_block_per_rank().
@@ -53,6 +54,18 @@ inline bool has_root(collFunc_t func) {
 // Functions that combine all ranks' contributions.
 inline bool reduces(collFunc_t func) {
   return func == collFuncAllReduce || func == collFuncReduceScatter || func == collFuncReduce;
+}
+
+// Bytes of the whole vector.
+inline size_t vector_bytes(const topo::Topology& topology, const PlanQuery& query) {
+  const auto blocks = static_cast<size_t>(has_block_per_rank(query.func) ? topology.nranks : 1);
+  return blocks * query.count * size_of(query.type);
+}
+
+// Whether the call is planned as one on devices: by what all ranks know, whatever memory their own buffers are.
+inline bool is_on_devices(const topo::Topology& topology, const PlanQuery& query) {
+  return topology.on_devices() && query.func != collFuncSendRecv &&
+         vector_bytes(topology, query) > topology.staged_bytes;
 }
 
 // "allreduce", "reduce-scatter", ...: by collFunc_t.

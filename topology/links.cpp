@@ -6,6 +6,8 @@
 #include <limits>
 #include <string>
 
+#include "topology/gpu_links.hpp"
+
 namespace coll::topo {
 
 namespace {
@@ -20,13 +22,6 @@ constexpr double kEthernetUs = 25.0;
 constexpr double kFabricUs = 2.0;
 constexpr double kUnknownNetGbs = 1.25;       // 10 Gbit/s
 constexpr double kPayload = 1448.0 / 1514.0;  // of an Ethernet frame that carries TCP
-
-// Bytes of a program in what moves: of a PCIe packet with 256 bytes 24 are framing, header and checksum; of an NVLink
-// packet with as many, one flit of 16 bytes is its header.
-constexpr double kPciePayload = 256.0 / 280, kNvLinkPayload = 256.0 / 272;
-constexpr double kGbs = 1e-9;  // of a byte/s
-// Assumed, of the order of what such machines show; the way through the host is two of those to it.
-constexpr double kPcieUs = 1.0, kNvLinkUs = 0.7, kPcieSwitchUs = 1.2, kPcieHostUs = 2 * kPcieUs;
 
 struct Unit {
   std::string_view name;
@@ -73,37 +68,6 @@ Status parse_link(std::string_view part, std::string_view whole, LinkOverrides* 
   if (slot.has_value()) return bad("repeats a kind of link");
   slot = cost;
   return {};
-}
-
-double pcie_gbs(const Gpu& gpu) { return static_cast<double>(gpu.facts.pcie_bytes_per_s) * kGbs * kPciePayload; }
-
-// What the GPU's links to that one carry; 0 where it has none, or nobody knows.
-double nvlink_gbs(const Gpu& from, const Gpu& to) {
-  double gbs = 0;
-  for (const NvLinkPeer& peer : from.facts.nvlinks) {
-    const auto to_switch = [](const NvLinkPeer& other) { return !other.gpu; };
-    const bool leads_there = peer.gpu ? !to.path.empty() && to.path.back() == *peer.gpu
-                                      : std::any_of(to.facts.nvlinks.begin(), to.facts.nvlinks.end(), to_switch);
-    if (leads_there) gbs += static_cast<double>(peer.bytes_per_s) * kGbs * kNvLinkPayload;
-  }
-  return gbs;
-}
-
-void add_slowest(double gbs, GpuLinkKind kind, GpuLinkCosts* costs) {
-  constexpr std::array kLatencies = {kPcieUs, kNvLinkUs, kPcieSwitchUs, kPcieHostUs};
-  auto& cost = (*costs)[static_cast<size_t>(kind)];
-  if (gbs > 0 && (!cost || gbs < cost->bandwidth_gbs)) cost = {kLatencies[static_cast<size_t>(kind)], gbs};
-}
-
-void add_between(const Gpu& a, const Gpu& b, GpuLinkCosts* costs) {
-  const double nvlink = std::min(nvlink_gbs(a, b), nvlink_gbs(b, a));
-  const bool below_one_bridge = shared_steps(a.path, b.path) > 1;
-  if (nvlink > 0) {
-    add_slowest(nvlink, GpuLinkKind::kNvLink, costs);
-  } else {
-    add_slowest(std::min(pcie_gbs(a), pcie_gbs(b)),
-                below_one_bridge ? GpuLinkKind::kPcieSwitch : GpuLinkKind::kPcieHost, costs);
-  }
 }
 
 }  // namespace
@@ -156,17 +120,6 @@ LinkCosts estimate_links(std::span<const Node> nodes, bool oversubscribed) {
   }
   const double net_gbs = std::isfinite(slowest_gbits) ? payload_gbs(slowest_gbits) : kUnknownNetGbs;
   costs[static_cast<size_t>(LinkKind::kNetwork)] = {all_fabric ? kFabricUs : kEthernetUs, net_gbs};
-  return costs;
-}
-
-GpuLinkCosts estimate_gpu_links(std::span<const Node> nodes) {
-  GpuLinkCosts costs;
-  for (const Node& node : nodes) {
-    for (size_t i = 0; i < node.gpus.size(); ++i) {
-      add_slowest(pcie_gbs(node.gpus[i]), GpuLinkKind::kPcie, &costs);
-      for (size_t j = 0; j < i; ++j) add_between(node.gpus[j], node.gpus[i], &costs);
-    }
-  }
   return costs;
 }
 

@@ -33,15 +33,6 @@ LinkCosts estimate_links(std::span<const Node> nodes, bool oversubscribed);
 
 LinkCosts override_links(const LinkCosts& costs, const LinkOverrides& overrides);
 
-// What is between a GPU and its host's memory, and between two GPUs of a node: NVLink, a switch of PCIe's, or the host.
-enum class GpuLinkKind { kPcie, kNvLink, kPcieSwitch, kPcieHost };
-inline constexpr std::array<std::string_view, 4> kGpuLinkNames = {"pcie", "nvlink", "pcie_switch", "pcie_host"};
-// By GpuLinkKind, in one direction; nothing where there is none, or where nobody knows what it carries.
-using GpuLinkCosts = std::array<std::optional<LinkCost>, kGpuLinkNames.size()>;
-
-// Of each kind the slowest that the nodes have.
-GpuLinkCosts estimate_gpu_links(std::span<const Node> nodes);
-
 // The kinds of links that the nodes have, of ranks and then of GPUs, as they are listed for people and programs.
 struct NamedLink {
   std::string_view name;

@@ -1,4 +1,4 @@
-// What one core does, as the cost model sees it: measured or assumed.
+// What one core does, and one device, as the cost model sees it: measured or assumed.
 #pragma once
 
 #include <array>
@@ -14,6 +14,13 @@ struct CodecRate {
   double decode_gbs;
 };
 
+// What a device does. Assumed: nothing of it has been compared with one yet.
+struct DeviceRates {
+  double memory_gbs = 2000;  // what kernels read and write of its memory, together
+  double pcie_gbs = 25;      // of a GPU whose link is not known, in one direction
+  double step_us = 10;       // of a plan's step: the host opens its gate, a kernel starts and ends, the host sees that
+};
+
 // Of the order of what current machines reach; only their proportions matter. A tuning file has a machine's own.
 struct Rates {
   static constexpr size_t kMostCodecs = 24;
@@ -24,6 +31,7 @@ struct Rates {
   double kernel_copy_gbs = 5;                      // from another process's memory, in one system call
   double network_cpu_gbs = 3;                      // what the system's network stack moves, charged to both sides
   std::array<CodecRate, kMostCodecs> codecs = {};  // an empty name ends the list
+  DeviceRates device;                              // as assumed: no tuning file has them
 
   // That codec's rates, or kUnknownCodec.
   const CodecRate& codec(std::string_view name) const;

@@ -7,7 +7,7 @@
 #include "base/status.hpp"
 #include "topology/chips.hpp"
 #include "topology/drawing.hpp"
-#include "topology/links.hpp"
+#include "topology/gpu_links.hpp"
 #include "topology/place.hpp"
 #include "topology/views.hpp"
 #include "topology/words.hpp"

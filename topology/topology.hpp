@@ -145,6 +145,8 @@ struct Topology {
   std::vector<int> local_of;      // by rank: its index in its node's `ranks`
   std::vector<PuSet> bound;       // by rank: hardware threads that it may run on, none where unknown; or empty
   std::vector<Spot> spots;        // by rank, where `bound` puts it; or empty
+  std::vector<int> gpu_of;        // by rank: index into its node's `gpus`, -1 where unknown; empty: some is on none
+  size_t staged_bytes = 0;        // up to which calls on devices run on the host: the largest of the ranks' values
   std::array<LinkCost, kLinkKinds> links{};
   Switches switches;
   Rates rates;
@@ -160,6 +162,14 @@ struct Topology {
   // Whether there can be such links: between NUMA nodes or packages only where a node has several.
   bool has(LinkKind kind) const;
   Spot spot_of(int rank) const { return spots.empty() ? Spot() : spots[static_cast<size_t>(rank)]; }
+  // Whether every rank is on a device.
+  bool on_devices() const { return !gpu_of.empty(); }
+  // NULL: unknown.
+  const Gpu* gpu_at(int rank) const {
+    const int gpu = gpu_of.empty() ? -1 : gpu_of[static_cast<size_t>(rank)];
+    if (gpu < 0) return nullptr;
+    return &nodes[static_cast<size_t>(node_of[static_cast<size_t>(rank)])].gpus[static_cast<size_t>(gpu)];
+  }
   // The nodes below the same switch: they reach one another without its uplink.
   NodeRange switch_of(int node) const {
     const auto all = static_cast<int>(nodes.size());

@@ -84,6 +84,11 @@ std::string link_json(const NamedLink& link) {
               ",\"bandwidth_gbs\":", number(link.cost.bandwidth_gbs), "}");
 }
 
+// ", ranks 2-3"; "" for none.
+std::string ranks_text(const std::vector<int>& ranks) {
+  return ranks.empty() ? "" : text(ranks.size() == 1 ? ", rank " : ", ranks ", ranges(ranks));
+}
+
 // "  package 0, NUMA node 1: 8 cores, PUs 8-15, 32 GiB, ranks 2-3": where its ranks are bound to it or to cores of it.
 std::string domain_text(const Topology& topology, const Node& node, size_t index) {
   const Domain& domain = node.domains[index];
@@ -94,8 +99,15 @@ std::string domain_text(const Topology& topology, const Node& node, size_t index
   for (const int rank : node.ranks) {
     if (topology.spot_of(rank).domain == static_cast<int>(index)) ranks.push_back(rank);
   }
-  if (!ranks.empty()) line += text(ranks.size() == 1 ? ", rank " : ", ranks ", ranges(ranks));
-  return line + "\n";
+  return line + ranks_text(ranks) + "\n";
+}
+
+std::string gpu_text(const Topology& topology, const Node& node, const Gpu& gpu) {
+  std::vector<int> ranks;
+  for (const int rank : node.ranks) {
+    if (topology.gpu_at(rank) == &gpu) ranks.push_back(rank);
+  }
+  return text("  ", describe(node, gpu), ranks_text(ranks), "\n");
 }
 
 std::string domain_json(const Domain& domain) {
@@ -153,7 +165,7 @@ std::string to_text(const Topology& topology) {
     all += text("  ranks ", ranges(node.ranks), " on machine ", node.machine, "\n");
     for (size_t domain = 0; domain < node.domains.size(); ++domain) all += domain_text(topology, node, domain);
     for (const Nic& nic : node.nics) all += text("  ", describe(nic), "\n");
-    for (const Gpu& gpu : node.gpus) all += text("  ", describe(node, gpu), "\n");
+    for (const Gpu& gpu : node.gpus) all += gpu_text(topology, node, gpu);
   }
   return all;
 }
@@ -176,11 +188,14 @@ std::string to_json(const Topology& topology) {
     switches = text(",\"switches\":{\"nodes\":", topology.switches.nodes,
                     ",\"uplink_gbs\":", number(topology.switches.uplink_gbs), "}");
   }
+  const auto index = [](int one) { return std::to_string(one); };
+  const std::string gpu_of = topology.on_devices() ? text(",\"gpu_of\":", array(topology.gpu_of, index)) : "";
   const auto machine = [](const Machine& one) { return text("{\"ranks\":", one.ranks, ",\"pus\":", one.pus, "}"); };
   return text("{\"nranks\":", topology.nranks, ",\"oversubscribed\":", topology.oversubscribed() ? "true" : "false",
               ",\"links\":{", links, "}", switches, ",\"machines\":", array(topology.machines, machine),
               ",\"nodes\":", array(topology.nodes, [](const Node& node) { return to_json(node); }),
-              ",\"bound\":", array(topology.bound, [](const PuSet& pus) { return quoted(list_text(pus)); }), "}");
+              ",\"bound\":", array(topology.bound, [](const PuSet& pus) { return quoted(list_text(pus)); }), gpu_of,
+              "}");
 }
 
 std::vector<Domain> described_domains(const Node& node) {

@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
+#include "../tools/device_choice.hpp"
+#include "topology/gpu_links.hpp"
 #include "topology/links.hpp"
 #include "topology/machine_file.hpp"
 #include "topology/made_up.hpp"
@@ -18,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kMostRanksPerNode = topo::kMostPus;
+constexpr const char *kHost = "host", *kDevice = "device";  // memory
 
 // Where the recorded machines lie, beside the folder of the program.
 fs::path machines_folder() {
@@ -80,6 +84,12 @@ Status check(const Description& d) {
     return {collInvalidArgument,
             "an oversubscription is that of switches: say how many nodes each has (nodes per switch)"};
   }
+  const std::string memory = d.memory.value_or(kHost);
+  if (memory != kHost && memory != kDevice) {
+    return {collInvalidArgument, fmt::format("memory \"{}\": it is host or device", memory)};
+  }
+  if (d.ranks_per_gpu && memory == kHost) return {collInvalidArgument, "ranks per GPU are those of memory device"};
+  COLL_TRY(check_range("ranks per GPU", d.ranks_per_gpu, 1, kMostRanksPerNode));
   const auto ranks = int64_t{d.nodes.value_or(4)} * d.ranks_per_node.value_or(8);
   if (ranks > kMostRanks) return {collInvalidArgument, fmt::format("{} ranks are more than {}", ranks, kMostRanks)};
   return {};
@@ -96,11 +106,45 @@ void set_network(const Description& d, topo::Topology* topology) {
   topology->switches = {*d.nodes_per_switch, net.bandwidth_gbs * *d.nodes_per_switch / d.oversubscription.value_or(1)};
 }
 
+// Ranks on the GPUs of their nodes, with calls of all lengths on them.
+Status place_on_gpus(const Description& d, topo::Topology* topology) {
+  if (d.memory.value_or(kHost) == kHost) return {};
+  const auto gpus = static_cast<int>(topology->nodes.front().gpus.size());
+  if (gpus == 0) {
+    return {collInvalidArgument,
+            fmt::format("memory device: a node of machine \"{}\" has no GPUs; name one that has, as "
+                        "server_8_gpus",
+                        d.machine.value_or("cores"))};
+  }
+  for (const int local : topology->local_of) {
+    topology->gpu_of.push_back(
+        perf::device_of({local, d.ranks_per_node.value_or(8), d.ranks_per_gpu.value_or(0)}, gpus));
+  }
+  return {};
+}
+
+// "on GPUs 0 to 7: 0.7 us, 450 GB/s by nvlink; ..."
+std::string device_words(const topo::Topology& topology) {
+  const std::vector<int>& ranks = topology.nodes.front().ranks;
+  std::set<int> taken;
+  for (const int rank : ranks) taken.insert(topology.gpu_of[static_cast<size_t>(rank)]);
+  std::string links;
+  const topo::GpuLinkCosts costs = topo::estimate_gpu_links(topology.nodes);
+  for (size_t kind = 0; kind < costs.size(); ++kind) {
+    if (!costs[kind]) continue;
+    links += fmt::format("; {:.4g} us, {:.4g} GB/s by {}", costs[kind]->latency_us, costs[kind]->bandwidth_gbs,
+                         topo::kGpuLinkNames[kind]);
+  }
+  const topo::DeviceRates& rates = topology.rates.device;
+  if (links.empty()) links = fmt::format("; PCIe is not known, {:.4g} GB/s are assumed", rates.pcie_gbs);
+  return fmt::format("calls on device memory, {} ranks on {} GPUs of a node{}\n", ranks.size(), taken.size(), links);
+}
+
 std::string words_of(const Description& d, const topo::Topology& topology) {
   std::string node = topo::summary(topology.nodes.front());
   node.erase(0, node.find(": ") + 2);  // the host's name, which is made up
   const size_t gpus = topology.nodes.front().gpus.size();
-  if (gpus > 0) node += fmt::format(", {} GPU{}, which no plan uses yet", gpus, gpus == 1 ? "" : "s");
+  if (gpus > 0) node += fmt::format(", {} GPU{}", gpus, gpus == 1 ? "" : "s");
   const auto& shm = topology.cost(topo::LinkKind::kSharedMemory);
   const auto& net = topology.cost(topo::LinkKind::kNetwork);
   std::string words =
@@ -116,7 +160,8 @@ std::string words_of(const Description& d, const topo::Topology& topology) {
                          topology.switches.nodes, d.oversubscription.value_or(1));
   }
   const std::string tuning = d.tuning.value_or("none");
-  return words + fmt::format("\nrates: {}\n", tuning == "none" ? "defaults" : tuning);
+  words += fmt::format("\nrates: {}\n", tuning == "none" ? "defaults" : tuning);
+  return topology.on_devices() ? words + device_words(topology) : words;
 }
 
 }  // namespace
@@ -135,6 +180,8 @@ Description merge(const Description& given, const Description& base) {
   take(given.latency_us, &all.latency_us);
   take(given.nodes_per_switch, &all.nodes_per_switch);
   take(given.oversubscription, &all.oversubscription);
+  take(given.memory, &all.memory);
+  take(given.ranks_per_gpu, &all.ranks_per_gpu);
   take(given.one_machine, &all.one_machine);
   return all;
 }
@@ -154,6 +201,7 @@ Status build(const Description& d, Cluster* cluster) {
   const auto machines = d.one_machine.value_or(false) ? topo::Machines::kOneForAll : topo::Machines::kOneEach;
   cluster->topology = topo::cluster_of(node, d.nodes.value_or(4), ranks, tuning, machines);
   set_network(d, &cluster->topology);
+  COLL_TRY(place_on_gpus(d, &cluster->topology));
   cluster->words = words_of(d, cluster->topology);
   return {};
 }

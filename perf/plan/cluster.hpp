@@ -23,6 +23,8 @@ struct Description {
   std::optional<double> latency_us;        // from one node to another
   std::optional<int> nodes_per_switch;     // nodes that reach one another at their links' rate
   std::optional<double> oversubscription;  // of a switch: its nodes' links over its uplink; 1
+  std::optional<std::string> memory;       // "device": ranks are on their node's GPUs, in turn; "host"
+  std::optional<int> ranks_per_gpu;        // as few as there are GPUs for
   std::optional<bool> one_machine;         // the nodes are containers of one machine, as those of coll_cluster
 };
 

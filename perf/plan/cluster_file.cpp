@@ -57,6 +57,8 @@ constexpr Key kKeys[] = {
      [](const Json& v, Description* d) { return read_int(v, &d->nodes_per_switch); }},
     {"oversubscription", "a number",
      [](const Json& v, Description* d) { return read_number(v, &d->oversubscription); }},
+    {"memory", "a text", [](const Json& v, Description* d) { return read_text(v, &d->memory); }},
+    {"ranks_per_gpu", "a whole number", [](const Json& v, Description* d) { return read_int(v, &d->ranks_per_gpu); }},
     {"one_machine", "true or false", [](const Json& v, Description* d) { return read_bool(v, &d->one_machine); }},
 };
 

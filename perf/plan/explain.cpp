@@ -31,17 +31,35 @@ std::string_view bound_of(const Cost& cost) {
   if (cost.next_us == cost.uplink_us) return "the switch's uplink";
   if (cost.next_us == cost.link_us) return "the node's link";
   if (cost.next_us == cost.core_us()) return "a core";
+  if (cost.next_us == cost.device.nvlink_us) return "NVLink";
+  if (cost.next_us == cost.device.pcie_us) return "PCIe";
+  if (cost.next_us == cost.device.memory_us) return "the GPU's memory";
   return "memory of the chunks before it";
+}
+
+// What the busiest GPU takes.
+std::string device_text(const Cost& cost) {
+  const DeviceCost& device = cost.device;
+  std::string words;
+  for (const auto& [part_us, name] :
+       {std::pair(device.memory_us, "the GPU's memory"), {device.nvlink_us, "NVLink"}, {device.pcie_us, "PCIe"}}) {
+    if (part_us > 0) words += fmt::format(", {} {}", name, time_text(part_us * cost.chunks));
+  }
+  if (device.staging_us > 0) words += fmt::format(", to the host and back {}", time_text(device.staging_us));
+  return words;
 }
 
 }  // namespace
 
 std::string explain(const Cost& cost) {
-  std::string words = fmt::format("{} of latency, a core {}{}", time_text(cost.latency_us),
-                                  time_text(cost.core_us() * cost.chunks), work_text(cost));
+  std::string words = fmt::format("{} of latency", time_text(cost.latency_us));
+  if (cost.device.steps_us > 0) words += fmt::format(" ({} of it the steps)", time_text(cost.device.steps_us));
+  const double core_us = cost.core_us() * cost.chunks;
+  if (core_us > 0) words += fmt::format(", a core {}{}", time_text(core_us), work_text(cost));
   if (cost.link_us > 0) words += fmt::format(", the node's link {}", time_text(cost.link_us * cost.chunks));
   if (cost.parts_us > 0) words += fmt::format(", between its parts {}", time_text(cost.parts_us * cost.chunks));
   if (cost.uplink_us > 0) words += fmt::format(", the uplink {}", time_text(cost.uplink_us * cost.chunks));
+  words += device_text(cost);
   if (cost.relays > 1) words += fmt::format(", on each of {} ranks in a row for the first chunk", cost.relays);
   if (cost.chunks > 1) {
     words += fmt::format("; {:.0f} chunks: the first takes {}, then one each {}, waiting for {}", cost.chunks,

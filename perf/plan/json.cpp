@@ -22,10 +22,24 @@ Json cluster_json(const topo::Topology& topology) {
   if (topology.switches.nodes > 0) {
     json["switches"] = {{"nodes", topology.switches.nodes}, {"uplink_gbs", topology.switches.uplink_gbs}};
   }
+  if (topology.on_devices()) {
+    json["memory"] = "device";
+    Json gpus = Json::array();  // of a node's ranks
+    for (const int rank : topology.nodes.front().ranks) gpus.push_back(topology.gpu_of[static_cast<size_t>(rank)]);
+    json["gpu_of_rank"] = std::move(gpus);
+  }
   return json;
 }
 
 // As in collectives/cost.hpp.
+Json device_json(const DeviceCost& cost) {
+  return {{"steps_us", cost.steps_us},
+          {"memory_us", cost.memory_us},
+          {"nvlink_us", cost.nvlink_us},
+          {"pcie_us", cost.pcie_us},
+          {"staging_us", cost.staging_us}};
+}
+
 Json cost_json(const Cost& cost) {
   Json work;
   for (size_t kind = 0; kind < kWorkNames.size(); ++kind) work[std::string(kWorkNames[kind])] = cost.by_kind[kind];
@@ -35,11 +49,12 @@ Json cost_json(const Cost& cost) {
           {"parts_us", cost.parts_us},  {"memory_us", cost.held_us}};
 }
 
-Json entry_json(const Entry& entry, const Codec& asked) {
+Json entry_json(const Entry& entry, const Codec& asked, bool on_devices) {
   Json options = Json::array();
   for (const Option& option : entry.options) {
     options.push_back(
         {{"algorithm", option.algorithm}, {"predicted_us", option.cost.us}, {"of_a_chunk", cost_json(option.cost)}});
+    if (on_devices) options.back()["device"] = device_json(option.cost.device);
   }
   Json json = {{"codec", asked.spec()}};
   if (entry.taken >= 0) {
@@ -59,7 +74,7 @@ std::string as_json(const Report& report) {
   for (const Line& line : report.lines) {
     Json codecs = Json::array();
     for (size_t i = 0; i < line.entries.size(); ++i) {
-      codecs.push_back(entry_json(line.entries[i], *question.codecs[i]));
+      codecs.push_back(entry_json(line.entries[i], *question.codecs[i], report.cluster.topology.on_devices()));
     }
     sizes.push_back({{"size_bytes", line.size_bytes}, {"count", line.count}, {"codecs", std::move(codecs)}});
   }

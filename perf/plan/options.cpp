@@ -41,6 +41,11 @@ void declare_cluster(Raw* raw, CLI::App* app) {
   app->add_option("--nodes-per-switch", d.nodes_per_switch, "nodes that share an uplink (default: no switch counts)");
   app->add_option("--oversubscription", d.oversubscription,
                   "rate of a switch's nodes together over that of its uplink (default 1)");
+  app->add_option(
+      "--memory", d.memory,
+      "host, or device: ranks are on the GPUs of their node, and calls of all sizes run there (default host)");
+  app->add_option("--ranks-per-gpu", d.ranks_per_gpu,
+                  "with --memory device: ranks of a node that share a GPU (default: as few as there are GPUs for)");
   app->add_flag("--one-machine", d.one_machine, "nodes are containers of one machine, as those of coll_cluster");
 }
 

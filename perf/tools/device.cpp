@@ -18,12 +18,6 @@ Problem problem_of(const Status& status) {
 
 }  // namespace
 
-int device_of(const DeviceChoice& choice, int devices) {
-  const int fewest = (choice.local_ranks + devices - 1) / devices;
-  const int each = choice.ranks_per_gpu > 0 ? choice.ranks_per_gpu : std::max(fewest, 1);
-  return choice.local_rank / each % devices;
-}
-
 Problem Device::open(const DeviceChoice& choice, std::unique_ptr<Device>* device) {
   std::unique_ptr<DeviceOperations> operations;
   if (Problem p = problem_of(open_devices(&operations))) return p;

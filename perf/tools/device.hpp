@@ -8,17 +8,10 @@
 #include <string>
 
 #include "device/operations.hpp"
+#include "device_choice.hpp"
 #include "files.hpp"
 
 namespace coll::perf {
-
-// Which of the node's devices a rank takes.
-struct DeviceChoice {
-  int local_rank = 0;  // among the ranks of its node
-  int local_ranks = 1;
-  int ranks_per_gpu = 0;  // 0: as few as there are devices for
-};
-int device_of(const DeviceChoice& choice, int devices);
 
 class Device {
  public:

@@ -179,7 +179,8 @@ constexpr EnvVariable kRegistry[] = {
      parse_int<&Env::max_ctas, 0, 65535>, show_int<&Env::max_ctas>},
     {"COLL_STAGED_BYTES", Scope::kLocal, "bytes", "1024G",
      "Calls on device buffers of at most so many bytes are copied to pinned memory and run on the host; longer ones "
-     "run on the device, as kernels. By default all are staged: see docs/gpu.md.",
+     "run on the device, as kernels. The largest value of all ranks says from where on plans are made for devices. By "
+     "default all are staged: see docs/gpu.md.",
      parse_bytes<&Env::staged_bytes, 1>, show_bytes<&Env::staged_bytes>},
     {"COLL_P2P", Scope::kLocal, "0 or 1", "1",
      "Whether kernels of this rank and of others on its node read messages in the memory of the device that made them; "

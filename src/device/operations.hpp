@@ -79,6 +79,8 @@ class DeviceOperations {
   virtual Status owner_of(const void* address, MemoryOwner* owner) const = 0;
 
   virtual Status current(int* device) const = 0;  // the calling thread's
+  // Its place in the machine, as "0000:14:00.0"; "" where the thread has no context, which it does not get by this.
+  virtual Status current_address(std::string* pci) const = 0;
   // What the calling thread asks for from now on happens on this device, until leave() puts it back where it was. A
   // thread that was nowhere is nowhere again; no other device notices. What follows `run`, in this table, is asked for
   // at a device: elsewhere CUDA would make, and keep, a context on device 0.

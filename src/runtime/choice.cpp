@@ -59,6 +59,7 @@ class Chooser {
 CodecCost cost_of(const Codec* codec, DataType type, const topo::Rates& rates) {
   CodecCost cost;
   cost.bytes_per_element = static_cast<double>(size_of(type));
+  cost.has_kernels = codec == nullptr || codec->traits().fixed_size;
   // What a codec that chooses comes to is not known yet.
   if (codec == nullptr || codec->traits().lossless || codec->traits().chooses) return cost;
   const CodecTraits& traits = codec->traits();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 
 #include "base/name_list.hpp"
 #include "topology/exchange.hpp"
@@ -122,10 +123,19 @@ class Creation {
     topo::Joining own(env.host_id.empty() ? host : env.host_id, base_.rank, base_.nranks);
     own.topo_file = env.topo_file;
     own.simulated_host = base_.simulated_host;
+    own.device = find_device();
     if (base_.rank == 0) read_tuning(&own.tuning);
     COLL_TRY(topo::exchange(own, allgather(), &base_.topology, &warning));
     if (!warning.empty()) base_.log->warn(LogPart::kTopo, warning);
     return {};
+  }
+
+  // The device that the program has put this thread at; none where it uses no devices, or calls from another thread.
+  std::optional<topo::RankDevice> find_device() const {
+    const DeviceOperations* const operations = simulated() ? nullptr : base_.process->devices().operations();
+    std::string place;
+    if (operations == nullptr || !operations->current_address(&place).ok() || place.empty()) return std::nullopt;
+    return topo::RankDevice{topo::parse_pci(place).value_or(topo::PciAddress()), base_.config.env.staged_bytes};
   }
 
   // Rank 0's settings and file count for all, and so does what is wrong with them.

@@ -128,6 +128,11 @@ Status AsyncDevice::current(int* device) const {
   return {};
 }
 
+Status AsyncDevice::current_address(std::string* pci) const {
+  *pci = current_device == kNowhere ? "" : kAddresses[static_cast<size_t>(current_device)];
+  return {};
+}
+
 Status AsyncDevice::use(int device, DevicePlace* before) const {
   if (device < 0 || device >= kDevices) return {collUnhandledCudaError, text("no device ", device)};
   *before = {place_of(current_device), true};

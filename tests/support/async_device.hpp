@@ -5,6 +5,7 @@
 // that is at no device comes to device 0 by what it asks for, and a context is made there.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <mutex>
 #include <set>
@@ -18,6 +19,7 @@ namespace coll::test {
 class AsyncDevice final : public DeviceOperations {
  public:
   static constexpr int kDevices = 2;
+  static constexpr std::array<const char*, kDevices> kAddresses = {"0000:14:00.0", "0000:24:00.0"};
   static constexpr size_t kMemoryBytes = size_t{1} << 40;  // of each
 
   AsyncDevice();
@@ -28,6 +30,7 @@ class AsyncDevice final : public DeviceOperations {
   Status devices(std::vector<DeviceFacts>* all) const override;
   Status owner_of(const void* address, MemoryOwner* owner) const override;
   Status current(int* device) const override;
+  Status current_address(std::string* pci) const override;
   Status use(int device, DevicePlace* before) const override;
   Status leave(const DevicePlace& before) const override;
 

@@ -45,6 +45,7 @@ class FakeDevice final : public DeviceOperations {
     *device = log_->current;
     return {};
   }
+  Status current_address(std::string*) const override { return {collUnsupported, "a device that is nowhere"}; }
   Status use(int device, DevicePlace* before) const override {
     *before = {reinterpret_cast<void*>(static_cast<uintptr_t>(log_->current) + 1), true};
     log_->current = device;

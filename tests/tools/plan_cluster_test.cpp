@@ -35,7 +35,8 @@ TEST_F(ClusterFile, GivesEveryKey) {
   Description d;
   const Status status = read_cluster_file(
       file(R"({"nodes": 64, "ranks_per_node": 4, "machine": "laptop", "tuning": "tuned.json", "nics": 2, "gbits": 100,
-               "latency_us": 2.5, "nodes_per_switch": 16, "oversubscription": 3, "one_machine": false})"),
+               "latency_us": 2.5, "nodes_per_switch": 16, "oversubscription": 3, "one_machine": false, "memory": "device",
+               "ranks_per_gpu": 2})"),
       &d);
   ASSERT_TRUE(status.ok()) << status.message();
   EXPECT_EQ(d.nodes, 64);
@@ -48,6 +49,8 @@ TEST_F(ClusterFile, GivesEveryKey) {
   EXPECT_EQ(d.nodes_per_switch, 16);
   EXPECT_EQ(d.oversubscription, 3);
   EXPECT_EQ(d.one_machine, false);
+  EXPECT_EQ(d.memory, "device");
+  EXPECT_EQ(d.ranks_per_gpu, 2);
 }
 
 TEST_F(ClusterFile, RefusesWhatItDoesNotKnow) {
@@ -109,6 +112,28 @@ TEST(Describe, OneMachineSharesItsCores) {
   EXPECT_EQ(cluster.topology.machines[0].pus, 2);
 }
 
+TEST(Describe, RanksAreOnGpusInTurn) {
+  Description d;
+  d.nodes = 2;
+  d.ranks_per_node = 12;
+  d.machine = COLL_TOPOLOGIES "/server_8_gpus.xml";
+  Cluster host;
+  ASSERT_TRUE(build(d, &host).ok());
+  EXPECT_FALSE(host.topology.on_devices());
+  d.memory = "device";
+  Cluster cluster;
+  ASSERT_TRUE(build(d, &cluster).ok());
+  const std::vector<int> of_node = {0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5};
+  std::vector<int> all = of_node;
+  all.insert(all.end(), of_node.begin(), of_node.end());
+  EXPECT_EQ(cluster.topology.gpu_of, all);
+  EXPECT_NE(cluster.words.find("12 ranks on 6 GPUs of a node"), std::string::npos) << cluster.words;
+  d.ranks_per_gpu = 1;
+  ASSERT_TRUE(build(d, &cluster).ok());
+  EXPECT_EQ(cluster.topology.gpu_of[7], 7);
+  EXPECT_EQ(cluster.topology.gpu_of[8], 0);
+}
+
 TEST(Describe, WhatCannotBeIsRefused) {
   const auto refused = [](void (*spoil)(Description*), const std::string& words) {
     Description d;
@@ -124,6 +149,15 @@ TEST(Describe, WhatCannotBeIsRefused) {
   refused([](Description* d) { d->nodes = 1 << 20; }, "more than 1048576");
   refused([](Description* d) { d->gbits = -1; }, "gbits: -1");
   refused([](Description* d) { d->oversubscription = 4; }, "nodes per switch");
+  refused([](Description* d) { d->memory = "gpu"; }, "memory \"gpu\": it is host or device");
+  refused([](Description* d) { d->memory = "device"; }, "a node of machine \"cores\" has no GPUs");
+  refused([](Description* d) { d->ranks_per_gpu = 2; }, "ranks per GPU are those of memory device");
+  refused(
+      [](Description* d) {
+        d->memory = "device";
+        d->ranks_per_gpu = 0;
+      },
+      "ranks per GPU: 0");
   refused([](Description* d) { d->machine = "nonesuch"; }, "machine \"nonesuch\": give a file that ends in .xml");
   refused([](Description* d) { d->machine = "/no/such.xml"; }, "/no/such.xml: it cannot be opened");
   refused([](Description* d) { d->tuning = "/no/such.json"; }, "/no/such.json");

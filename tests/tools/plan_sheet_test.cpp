@@ -168,5 +168,19 @@ TEST(Explain, SaysWhatTheNextChunkWaitsFor) {
   }
 }
 
+TEST(Explain, SaysWhatAGpuTakes) {
+  Cost cost;
+  cost.chunks = 2;
+  cost.latency_us = 33;
+  cost.device = {.steps_us = 30, .memory_us = 3, .nvlink_us = 8, .pcie_us = 7, .staging_us = 90};
+  cost.next_us = 8;
+  const std::string words = explain(cost);
+  for (const char* part : {"33.0 µs of latency (30.0 µs of it the steps)", "the GPU's memory 6.00 µs", "NVLink 16.0 µs",
+                           "PCIe 14.0 µs", "to the host and back 90.0 µs", "waiting for NVLink"}) {
+    EXPECT_NE(words.find(part), std::string::npos) << words;
+  }
+  EXPECT_EQ(words.find("a core"), std::string::npos) << words;
+}
+
 }  // namespace
 }  // namespace coll::plan_tool

@@ -70,6 +70,30 @@ class Plan(unittest.TestCase):
                 whole = parts["first_us"] + (parts["chunks"] - 1) * parts["next_us"]
                 self.assertAlmostEqual(whole / times[0], 1, places=6)
 
+    def test_calls_on_device_memory(self) -> None:
+        calls = ("--nodes", "2", "--machine", "server_8_gpus", "--codec", "none", "--codec", "auto", "-b", "1M", "-e", "16M")
+        read = self.json_of(*calls, "--memory", "device", "--ranks-per-gpu", "2")
+        self.assertEqual(read["cluster"]["memory"], "device")
+        self.assertEqual(read["cluster"]["gpu_of_rank"], [0, 0, 1, 1, 2, 2, 3, 3])
+        for entry in (entry for size in read["sizes"] for entry in size["codecs"]):
+            for one in entry["algorithms"]:
+                chunk, device = one["of_a_chunk"], one["device"]
+                self.assertGreater(device["steps_us"] + device["staging_us"], 0)
+                whole = chunk["first_us"] + (chunk["chunks"] - 1) * chunk["next_us"] + device["staging_us"]
+                self.assertAlmostEqual(whole / one["predicted_us"], 1, places=6)
+        host = self.json_of(*calls)
+        self.assertNotIn("memory", host["cluster"])
+        self.assertNotIn("device", host["sizes"][0]["codecs"][0]["algorithms"][0])
+        self.assertIn("8 ranks on 8 GPUs of a node; PCIe is not known", self.run_well(*calls, "--memory", "device"))
+        for arguments, words in (
+            (["--memory", "device"], 'machine "cores" has no GPUs; name one that has, as server_8_gpus'),
+            (["--memory", "gpu"], "it is host or device"),
+            (["--ranks-per-gpu", "2"], "memory device"),
+        ):
+            done = plan(*arguments)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(words, done.stderr)
+
     def test_a_described_cluster_and_flags_over_it(self) -> None:
         file = self.folder / "cluster.json"
         file.write_text('{"nodes": 64, "ranks_per_node": 2, "machine": "server_8_gpus", "gbits": 100, "nodes_per_switch": 16, "oversubscription": 4}')

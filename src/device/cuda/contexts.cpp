@@ -26,6 +26,19 @@ Status Contexts::current(int* device) const {
   return {};
 }
 
+Status Contexts::current_address(std::string* pci) const {
+  pci->clear();
+  CUcontext context = nullptr;
+  COLL_TRY(checked(get_(&context), "asking for the thread's context"));
+  if (context == nullptr) return {};
+  int device = -1;
+  COLL_TRY(checked(cudaGetDevice(&device), "asking for the current device"));
+  char address[32] = "";
+  COLL_TRY(checked(cudaDeviceGetPCIBusId(address, sizeof(address), device), "asking for a device's place"));
+  *pci = address;
+  return {};
+}
+
 Status Contexts::use(int device, DevicePlace* before) const {
   CUcontext context = nullptr;
   COLL_TRY(checked(get_(&context), "asking for the thread's context"));

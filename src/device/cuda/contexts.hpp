@@ -14,6 +14,7 @@ class Contexts {
  public:
   static Status find(Contexts* contexts);
   Status current(int* device) const;
+  Status current_address(std::string* pci) const;
   Status use(int device, DevicePlace* before) const;
   Status leave(const DevicePlace& before) const;
 

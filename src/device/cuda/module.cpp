@@ -82,6 +82,7 @@ class Operations final : public DeviceOperations {
   Status owner_of(const void* address, MemoryOwner* owner) const override { return owners_.owner_of(address, owner); }
 
   Status current(int* device) const override { return contexts_.current(device); }
+  Status current_address(std::string* pci) const override { return contexts_.current_address(pci); }
   Status use(int device, DevicePlace* before) const override { return contexts_.use(device, before); }
   Status leave(const DevicePlace& before) const override { return contexts_.leave(before); }
 

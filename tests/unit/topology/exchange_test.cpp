@@ -132,6 +132,39 @@ TEST(Assemble, OverridesAreApplied) {
   EXPECT_EQ(t.cost(LinkKind::kSharedMemory).bandwidth_gbs, 5);
 }
 
+// Ranks at these GPUs, each with its own length up to which calls are staged; "": at none.
+std::vector<RankCard> at_gpus(const std::vector<std::pair<const char*, uint64_t>>& places) {
+  std::vector<RankCard> cards;
+  for (const auto& [gpu, staged_bytes] : places) {
+    Joining own("a", static_cast<int>(cards.size()), static_cast<int>(places.size()));
+    if (const auto address = parse_pci(gpu)) own.device = RankDevice{*address, staged_bytes};
+    cards.push_back(make_rank_card(own));
+  }
+  return cards;
+}
+
+TEST(Assemble, RanksAreOnTheGpusThatTheyTellOf) {
+  Node node = discovered("a", 8);
+  for (const char* gpu : {"0000:14:00.0", "0000:24:00.0"}) {
+    node.gpus.push_back({gpu, 0, {pci_address(0, 0x10, 0, 0), *parse_pci(gpu)}, {}});
+  }
+  const std::vector<Node> nodes = {unpack(pack(node, {}))};
+  const Topology t = assemble(
+      at_gpus({{"0000:24:00.0", 3}, {"0000:14:00.0", 9}, {"0000:24:00.0", 5}, {"0000:34:00.0", 1}}), nodes, {});
+  ASSERT_TRUE(t.on_devices());
+  EXPECT_EQ(t.gpu_of, (std::vector<int>{1, 0, 1, -1}));
+  EXPECT_EQ(t.gpu_at(0), &t.nodes[0].gpus[1]);
+  EXPECT_EQ(t.gpu_at(3), nullptr) << "a GPU that the leader has not found";
+  EXPECT_EQ(t.staged_bytes, 9u);
+  EXPECT_NE(to_json(t).find("\"gpu_of\":[1,0,1,-1]"), std::string::npos) << to_json(t);
+  EXPECT_NE(to_text(t).find("GPU 0000:24:00.0, NUMA node 0, ranks 0, 2\n"), std::string::npos) << to_text(t);
+
+  const Topology mixed = assemble(at_gpus({{"0000:24:00.0", 3}, {"", 0}}), nodes, {});
+  EXPECT_FALSE(mixed.on_devices()) << "not all ranks are on devices";
+  EXPECT_EQ(mixed.gpu_at(0), nullptr);
+  EXPECT_EQ(to_json(mixed).find("gpu_of"), std::string::npos);
+}
+
 TEST(NodeCard, CarriesANode) {
   Node node = discovered("host", 128);
   node.packages = 2;

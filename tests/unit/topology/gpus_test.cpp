@@ -13,6 +13,7 @@
 #include "tests/support/directory.hpp"
 #include "topology/discover.hpp"
 #include "topology/exchange.hpp"
+#include "topology/gpu_links.hpp"
 #include "topology/links.hpp"
 #include "topology/machine.hpp"
 #include "topology/machine_file.hpp"
