@@ -10,9 +10,6 @@ namespace coll {
 
 namespace {
 
-// What a rank receives and hands on as it came: the host does that, from pinned memory to pinned memory.
-bool hands_on(const Step& step) { return !step.reduce && step.from.count > 0 && step.to.count > 0; }
-
 // How long bytes take on each link of one direction.
 class NvLinks {
  public:
@@ -50,7 +47,7 @@ class DeviceMeter {
         if (elements == 0) continue;
         receive(step, from, round, elements);
         compute(step, elements);
-        if (!hands_on(step)) send(step, to, round, elements);
+        if (!step.forwards()) send(step, to, round, elements);
       }
     }
     load_.memory_us = us(memory_, topology_.rates.device.memory_gbs);
@@ -81,9 +78,9 @@ class DeviceMeter {
     for (int j = 0; j < peers.count(); ++j) {
       const int peer = peers.at(round, j);
       if (peer == plan_.rank) continue;
-      const Way way = hands_on(step) ? Way::kPinned : way_to(peer);
+      const Way way = step.forwards() ? Way::kPinned : way_to(peer);
       if (node_of(peer) == node_of(plan_.rank)) take_near(peer, way, message);
-      if (hands_on(step) && !step.to_output) continue;  // no kernel reads it
+      if (step.forwards() && !step.to_output) continue;  // no kernel reads it
       memory_ += message;
       if (way == Way::kNvLink) nvlinks_in_.add(gpu_of(peer), links_[gpu_of(peer)], message);
       if (way == Way::kPcie || way == Way::kPinned) pcie_in_ += message;
@@ -100,14 +97,14 @@ class DeviceMeter {
 
   // What is read besides messages, and written.
   void compute(const Step& step, double elements) {
-    if (hands_on(step) && !step.to_output) return;
+    if (step.forwards() && !step.to_output) return;
     ++load_.steps;
     if (step.local != Local::kNone) {
       memory_ += bytes_(step.local == Local::kSlot ? Wire::kPartial : Wire::kNative, elements);
     }
     if (step.to_output) memory_ += bytes_(Wire::kNative, elements);
     if (step.keep_slot >= 0) memory_ += bytes_(Wire::kPartial, elements);
-    if (step.to.count > 0 && !hands_on(step)) memory_ += bytes_(step.to_wire, elements);
+    if (step.to.count > 0 && !step.forwards()) memory_ += bytes_(step.to_wire, elements);
   }
 
   // A message that has to pass the host for any of its receivers lies there for all of them; each reads it by its own

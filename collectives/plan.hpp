@@ -95,6 +95,10 @@ struct Step {
   // What it makes of others' data goes on; what it sends is this rank's own.
   bool relays() const { return from.count > 0 && to.count > 0; }
   bool sends_own() const { return from.count == 0 && to.count > 0; }
+  // It sends on as it came what it receives, ...
+  bool sends_on() const { return !reduce && from.count > 0 && to.count > 0; }
+  // ... which devices leave to the host where no elements of it go to the output.
+  bool forwards() const { return sends_on() && !(to_output && from_wire == Wire::kNative); }
 };
 
 // Hops that a piece makes one after another, until its result is everywhere.

@@ -3,6 +3,7 @@
 #include "device/late.hpp"
 #include "runtime/device_hops.hpp"
 #include "runtime/device_lendable.hpp"
+#include "runtime/device_routes.hpp"
 #include "runtime/step.hpp"
 
 namespace coll {
@@ -27,19 +28,13 @@ class Pieces {
   size_t taken_ = 0;
 };
 
-// What it receives it sends on as it came.
-bool sends_on(const Step& step) { return !step.reduce && step.from.count > 0 && step.to.count > 0; }
-// ... which the host does, with coded messages. What goes to the output as it came is sent on from there, or with it.
-bool hands_on(const Step& step) { return sends_on(step) && !(step.to_output && step.from_wire == Wire::kNative); }
-
 // Walks through the steps as an execution does.
 class Walk {
  public:
   Walk(const Call& call, const Plan& plan, const DeviceWays& ways, size_t chunk, const DeviceMemory& memory)
       : call_(call),
         plan_(plan),
-        peers_(ways.peers),
-        to_direct_(ways.direct),
+        routes_(call, plan, ways),
         chunk_(chunk),
         word_(memory.words),
         pinned_(memory.pinned),
@@ -66,49 +61,11 @@ class Walk {
     for (int j = 0; j < step.from.count; ++j) {
       const int peer = plan_.entry(step.from, round, j);
       if (peer == plan_.rank) continue;
-      const bool direct = comes_direct(step, round, part, peer);
+      const bool direct = routes_.comes_direct(step, round, part, peer);
       Pieces& pieces = direct ? direct_ : pinned_;
-      made_.places.push_back({pieces.take(bytes), may_be_loan(step, part, peer) ? take_word() : nullptr, direct});
+      made_.places.push_back(
+          {pieces.take(bytes), routes_.may_be_loan(step, part, peer) ? take_word() : nullptr, direct});
     }
-  }
-
-  // Its message may lie where the sender's kernel has left it.
-  bool may_be_loan(const Step& step, const Shard& part, int peer) const {
-    return peers_ != nullptr && peers_->is_peer(peer) && !hands_on(step) &&
-           wire_bytes(call_, step.from_wire, part.count) >= kLeastLoan;
-  }
-  // All who receive what it makes are such as may read it on this device.
-  bool may_be_lent(const Step& step, int round, const Shard& part) const {
-    if (peers_ == nullptr || step.to.count == 0 || hands_on(step)) return false;
-    if (wire_bytes(call_, step.to_wire, part.count) < kLeastLoan) return false;
-    for (int j = 0; j < step.to.count; ++j) {
-      const int rank = plan_.entry(step.to, round, j);
-      if (rank != plan_.rank && !peers_->is_peer(rank)) return false;
-    }
-    return true;
-  }
-
-  // It comes to device memory; what is handed on as it came is then sent from there, too.
-  bool comes_direct(const Step& step, int round, const Shard& part, int peer) const {
-    return is_direct(peer, wire_bytes(call_, step.from_wire, part.count)) &&
-           (!sends_on(step) || goes_direct(step, round, part));
-  }
-  // It is sent from device memory, to all who receive it.
-  bool goes_direct(const Step& step, int round, const Shard& part) const {
-    const size_t bytes = wire_bytes(call_, step.to_wire, part.count);
-    bool any = false;
-    for (int j = 0; j < step.to.count; ++j) {
-      const int rank = plan_.entry(step.to, round, j);
-      if (rank == plan_.rank) continue;
-      if (!is_direct(rank, bytes)) return false;
-      any = true;
-    }
-    return any;
-  }
-  // Between ranks of a node, messages have ways of their own.
-  bool is_direct(int peer, size_t bytes) const {
-    return to_direct_ != nullptr && call_.on_device.direct && bytes >= kLeastDirect && to_direct_->takes(peer) &&
-           (peers_ == nullptr || !peers_->is_peer(peer));
   }
 
   void add_step(const Step& step, int round, const Shard& part) {
@@ -147,7 +104,7 @@ class Walk {
 
   // Where what has come is copied to, too: a loan has to go somewhere if it cannot be lent. NULL: it is there.
   std::byte* send_on(DeviceStep* made, size_t bytes) {
-    if (goes_direct(*made->step, made->round, made->part)) {
+    if (routes_.goes_direct(*made->step, made->round, made->part)) {
       if (made_.places[taken_].direct) return nullptr;
       made->sent = direct_.take(bytes + kChecksumBytes).first(bytes);
       return made->sent.data();
@@ -203,7 +160,7 @@ class Walk {
   // Where what is handed on is made; it may also be lent where it lies anyway.
   std::byte* take_sent(DeviceStep* made, size_t room, const LendableParts::Place& lies) {
     const size_t bytes = wire_bytes(call_, made->step->to_wire, made->part.count);
-    Pieces& pieces = goes_direct(*made->step, made->round, made->part) ? direct_ : pinned_;
+    Pieces& pieces = routes_.goes_direct(*made->step, made->round, made->part) ? direct_ : pinned_;
     made->sent = pieces.take(room + kChecksumBytes).first(bytes);
     std::byte* const lent = offer(made, room, bytes, lies);
     return lent != nullptr ? lent : made->sent.data();
@@ -212,7 +169,7 @@ class Walk {
   // The same, of a message of `bytes` that may be lent; NULL where it cannot be.
   std::byte* offer(DeviceStep* made, size_t room, size_t bytes, const LendableParts::Place& lies) {
     const bool lends = lies.at != nullptr || call_.on_device.lends;
-    if (!lends || !may_be_lent(*made->step, made->round, made->part)) return nullptr;
+    if (!lends || !routes_.may_be_lent(*made->step, made->round, made->part)) return nullptr;
     made->made_there = lies.at != nullptr;
     if (made->made_there) {
       made->lent = {lies.at, bytes};
@@ -263,8 +220,7 @@ class Walk {
 
   const Call& call_;
   const Plan& plan_;
-  const DevicePeers* const peers_;
-  const DeviceDirect* const to_direct_;
+  const DeviceRoutes routes_;
   const size_t chunk_;
   uint64_t* word_;  // the next that is free
   size_t words_ = 0;
@@ -294,7 +250,7 @@ uint8_t DeviceLayout::legs_of_loans() const {
   if (ways_.peers == nullptr) return 0;
   unsigned legs = (1u << kMaxLegs) - 1;
   for (const Step& step : plan_->steps) {
-    if (hands_on(step)) legs &= ~(1u << step.from_leg);
+    if (step.forwards()) legs &= ~(1u << step.from_leg);
   }
   return static_cast<uint8_t>(legs);
 }

@@ -1,0 +1,43 @@
+#include "runtime/device_routes.hpp"
+
+namespace coll {
+
+bool DeviceRoutes::may_be_loan(const Step& step, const Shard& part, int peer) const {
+  return ways_.peers != nullptr && ways_.peers->is_peer(peer) && !step.forwards() &&
+         wire_bytes(call_, step.from_wire, part.count) >= kLeastLoan;
+}
+
+bool DeviceRoutes::may_be_lent(const Step& step, int round, const Shard& part) const {
+  if (ways_.peers == nullptr || step.to.count == 0 || step.forwards()) return false;
+  if (wire_bytes(call_, step.to_wire, part.count) < kLeastLoan) return false;
+  for (int j = 0; j < step.to.count; ++j) {
+    const int rank = plan_.entry(step.to, round, j);
+    if (rank != plan_.rank && !ways_.peers->is_peer(rank)) return false;
+  }
+  return true;
+}
+
+bool DeviceRoutes::comes_direct(const Step& step, int round, const Shard& part, int peer) const {
+  return is_direct(peer, wire_bytes(call_, step.from_wire, part.count)) &&
+         (!step.sends_on() || goes_direct(step, round, part));
+}
+
+bool DeviceRoutes::goes_direct(const Step& step, int round, const Shard& part) const {
+  const size_t bytes = wire_bytes(call_, step.to_wire, part.count);
+  bool any = false;
+  for (int j = 0; j < step.to.count; ++j) {
+    const int rank = plan_.entry(step.to, round, j);
+    if (rank == plan_.rank) continue;
+    if (!is_direct(rank, bytes)) return false;
+    any = true;
+  }
+  return any;
+}
+
+// Between ranks of a node, messages have ways of their own.
+bool DeviceRoutes::is_direct(int peer, size_t bytes) const {
+  return ways_.direct != nullptr && call_.on_device.direct && bytes >= kLeastDirect && ways_.direct->takes(peer) &&
+         (ways_.peers == nullptr || !ways_.peers->is_peer(peer));
+}
+
+}  // namespace coll

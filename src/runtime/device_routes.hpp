@@ -1,0 +1,31 @@
+// Which ways the messages of a call's steps may go on a device: to ranks of the node as loans, to others directly from
+// its memory. What may go neither way goes by pinned memory.
+#pragma once
+
+#include "runtime/device_direct.hpp"
+#include "runtime/step.hpp"
+
+namespace coll {
+
+class DeviceRoutes {
+ public:
+  DeviceRoutes(const Call& call, const Plan& plan, const DeviceWays& ways) : call_(call), plan_(plan), ways_(ways) {}
+
+  // Its message may lie where the sender's kernel has left it.
+  bool may_be_loan(const Step& step, const Shard& part, int peer) const;
+  // All who receive what it makes are such as may read it on this device.
+  bool may_be_lent(const Step& step, int round, const Shard& part) const;
+  // Its message comes to device memory. What is sent on as it came is then sent from there, too.
+  bool comes_direct(const Step& step, int round, const Shard& part, int peer) const;
+  // What it makes is sent from device memory, to all who receive it.
+  bool goes_direct(const Step& step, int round, const Shard& part) const;
+
+ private:
+  bool is_direct(int peer, size_t bytes) const;
+
+  const Call& call_;
+  const Plan& plan_;
+  const DeviceWays ways_;
+};
+
+}  // namespace coll
