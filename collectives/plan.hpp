@@ -97,7 +97,7 @@ struct Step {
   bool sends_own() const { return from.count == 0 && to.count > 0; }
   // It sends on as it came what it receives, ...
   bool sends_on() const { return !reduce && from.count > 0 && to.count > 0; }
-  // ... which devices leave to the host where no elements of it go to the output.
+  // ... which devices leave to the host, but for elements that go to the output, too, and can be sent on from there.
   bool forwards() const { return sends_on() && !(to_output && from_wire == Wire::kNative); }
 };
 

@@ -246,8 +246,8 @@ COLL_API collResult_t collMemAlloc(void** ptr, size_t bytes);
  * messages in it where they lie, so that collectives on it copy less. Loads the driver where the program has not.
  * collUnsupported where there is none, or no libcoll_cuda.so. May wait for the device's work. */
 COLL_API collResult_t collMemAllocDevice(void** ptr, size_t bytes, int device);
-/* Frees memory of either kind. Not while a collective uses it; of a device, it may wait for that one's work, and what
- * other ranks have been told of stays the process's, for the next that asks for as much. NULL does nothing. */
+/* Frees memory of either kind. Not while a collective, or work of a device, uses it: what other ranks have been told of
+ * stays the process's, and is given to the next that asks for as much. May wait for the device. NULL does nothing. */
 COLL_API collResult_t collMemFree(void* ptr);
 /* Says that collectives on `comm` will use this buffer often; a hint, which changes no result. Buffers of
  * collMemAlloc() need none: in a node they are mapped at first use. `*handle` is for collCommDeregister(), which comes

@@ -27,9 +27,10 @@ class Addresses {
  public:
   COLL_HD explicit Addresses(const uint64_t* table) : table_(table) {}
   COLL_HD const std::byte* own() const { return entry(0); }
-  COLL_HD bool is_wanted() const { return table_[1] != 0; }  // out()
+  // NULL: whoever told the late address wants nothing there.
+  COLL_HD bool is_wanted() const { return table_[1] != 0; }
   COLL_HD std::byte* out() const { return entry(1); }
-  COLL_HD bool is_wanted_twice() const { return table_[2] != 0; }  // also()
+  COLL_HD bool is_wanted_twice() const { return table_[2] != 0; }
   COLL_HD std::byte* also() const { return entry(2); }
   COLL_HD const std::byte* message(int j) const { return entry(kMessages + j); }
 

@@ -10,7 +10,7 @@ namespace coll {
 
 // No process has memory where this bit is set: such an address stands for the word that holds the real one.
 inline constexpr uintptr_t kLateBit = uintptr_t{1} << 63;
-// What a word holds is a multiple of it, so that lanes may move whole words. Plans cut shards and pieces so.
+// What a word holds is a multiple of it, so that lanes may move whole words: what plans cut pieces at, and vectors.
 inline constexpr size_t kLateGrain = 64;
 
 // The address that `*word`, pinned memory, will hold by then.

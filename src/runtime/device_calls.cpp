@@ -137,7 +137,7 @@ void Communicator::close_device_peers() {
 DeviceRoom Communicator::find_room(const DeviceLine& line, Call* call) {
   Selection selection;
   if (selects_device(*call, &selection)) {
-    publish_buffers(call);
+    if (!selection.codec) publish_buffers(call);  // coded messages are nowhere in them
     const DeviceRoom room = device_room(*call, selection, around_.device_ways());
     call->on_device.steps = line.takes(room.orders);
     if (call->on_device.steps) return room;
@@ -147,7 +147,7 @@ DeviceRoom Communicator::find_room(const DeviceLine& line, Call* call) {
 
 // Peers may read messages in memory that the library gave the program where they lie.
 void Communicator::publish_buffers(Call* call) {
-  if (around_.device_peers == nullptr) return;
+  if (around_.device_peers == nullptr || !device_peers_.any()) return;
   DeviceMemories& memories = base_.process->device_memories();
   DeviceBuffers& buffers = call->on_device;
   const auto published = [&](const std::byte* at, size_t bytes) {

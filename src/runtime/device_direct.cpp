@@ -18,12 +18,13 @@ void add_reason(const std::string& reason, std::string* reasons) {
 DeviceDirect::DeviceDirect(const Fabric& fabric, int nranks, const Config& config, const Log& log)
     : takes_(static_cast<size_t>(nranks)) {
   if (config.env.device_direct == 0 || nranks == 1) return;
-  std::string why_not = config.wants_direct() ? "" : kChecksums;
+  std::string why_not = config.wants_direct() ? "" : kChecksums;  // "": there are none
   for (int peer = 0; config.wants_direct() && peer < nranks; ++peer) {
-    if (fabric.reaches(peer)) ask(fabric.to(peer), peer, &why_not);
+    const bool is_far = fabric.reaches(peer) && fabric.to(peer).name() != "shm";
+    if (is_far) ask(fabric.to(peer), peer, &why_not);
   }
   log.info(LogPart::kTransport, "COLL_DEVICE_DIRECT=1: messages to other nodes lie in ",
-           any() ? "device memory" : text("pinned memory: ", why_not));
+           any() ? "device memory" : text("pinned memory: ", why_not.empty() ? "there are none" : why_not));
 }
 
 void DeviceDirect::ask(Transport& transport, int peer, std::string* why_not) {

@@ -61,7 +61,7 @@ class Walk {
     for (int j = 0; j < step.from.count; ++j) {
       const int peer = plan_.entry(step.from, round, j);
       if (peer == plan_.rank) continue;
-      const bool direct = routes_.comes_direct(step, round, part, peer);
+      const bool direct = routes_.comes_direct(step, round, peer);
       Pieces& pieces = direct ? direct_ : pinned_;
       made_.places.push_back(
           {pieces.take(bytes), routes_.may_be_loan(step, part, peer) ? take_word() : nullptr, direct});
@@ -104,7 +104,7 @@ class Walk {
 
   // Where what has come is copied to, too: a loan has to go somewhere if it cannot be lent. NULL: it is there.
   std::byte* send_on(DeviceStep* made, size_t bytes) {
-    if (routes_.goes_direct(*made->step, made->round, made->part)) {
+    if (routes_.goes_direct(*made->step, made->round)) {
       if (made_.places[taken_].direct) return nullptr;
       made->sent = direct_.take(bytes + kChecksumBytes).first(bytes);
       return made->sent.data();
@@ -160,7 +160,7 @@ class Walk {
   // Where what is handed on is made; it may also be lent where it lies anyway.
   std::byte* take_sent(DeviceStep* made, size_t room, const LendableParts::Place& lies) {
     const size_t bytes = wire_bytes(call_, made->step->to_wire, made->part.count);
-    Pieces& pieces = routes_.goes_direct(*made->step, made->round, made->part) ? direct_ : pinned_;
+    Pieces& pieces = routes_.goes_direct(*made->step, made->round) ? direct_ : pinned_;
     made->sent = pieces.take(room + kChecksumBytes).first(bytes);
     std::byte* const lent = offer(made, room, bytes, lies);
     return lent != nullptr ? lent : made->sent.data();
@@ -170,8 +170,8 @@ class Walk {
   std::byte* offer(DeviceStep* made, size_t room, size_t bytes, const LendableParts::Place& lies) {
     const bool lends = lies.at != nullptr || call_.on_device.lends;
     if (!lends || !routes_.may_be_lent(*made->step, made->round, made->part)) return nullptr;
-    made->made_there = lies.at != nullptr;
-    if (made->made_there) {
+    made->lies_there = lies.at != nullptr;
+    if (made->lies_there) {
       made->lent = {lies.at, bytes};
       made->lent_from = lies.memory;
     } else {

@@ -39,9 +39,10 @@ struct DeviceStep {
   std::span<std::byte> sent{};        // what it hands on, pinned or direct, with room for a checksum behind it
   std::span<const std::byte> lent{};  // ... or in memory that its receivers read; empty where they cannot
   Published lent_from{};              // that memory
-  bool made_there = false;            // the program's, where the value is anyway
+  bool lies_there = false;            // it is the program's, where the value is anyway
   uint64_t* told = nullptr;           // where the value has to go, so that it can be handed on
-  const std::byte* place_of_loan() const { return made_there ? nullptr : lent.data(); }
+  // Where the value is copied to for a loan; NULL where it lies there.
+  const std::byte* copied_to() const { return lies_there ? nullptr : lent.data(); }
   // What it hands on as a loan.
   DeviceLoan loan() const {
     const auto offset = static_cast<uint64_t>(lent.data() - lent_from.begin);

@@ -19,6 +19,7 @@ size_t Stretches::meet(const std::byte* begin, size_t bytes) const {
 }
 
 LendableParts::LendableParts(const Call& call, const Plan& plan, size_t chunk) : call_(call), plan_(plan) {
+  if (call.on_device.send_memory.number < 0 && call.on_device.recv_memory.number < 0) return;
   const size_t element = size_of(call.type);
   each_part(plan, chunk, [&](const Step& step, int, const Shard& part) {
     const std::byte* const input = step.local == Local::kInput ? input_of(call, plan, part) : nullptr;

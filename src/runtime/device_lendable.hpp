@@ -8,7 +8,7 @@
 
 namespace coll {
 
-// Stretches of memory, most of them apart.
+// Stretches of memory, any two of them equal or apart.
 class Stretches {
  public:
   void add(const std::byte* begin, size_t bytes) { all_.push_back({begin, begin + bytes}); }

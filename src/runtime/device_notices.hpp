@@ -27,6 +27,7 @@ struct DeviceNotices {
   std::array<std::atomic<uint64_t>, kCalls> calls;
   std::array<std::atomic<uint8_t>, kMostRanks> opened;  // by rank: how many of that rank's this rank has open
   std::atomic<uint32_t> shared;
+  std::atomic<uint32_t> withdrawn;  // 1: it has failed while others had loans, and may have written over them since
   std::array<Shared, kShares> shares;
 
   static uint64_t call(uint64_t sequence, uint8_t legs) { return (sequence + 1) << 8 | legs; }

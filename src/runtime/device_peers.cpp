@@ -24,6 +24,13 @@ DevicePeers::DevicePeers(Fabric& fabric, int rank, int nranks) : rank_(rank) {
   opened_.resize(notices_.size());
 }
 
+bool DevicePeers::any() const {
+  for (size_t rank = 0; rank < notices_.size(); ++rank) {
+    if (is_peer(static_cast<int>(rank))) return true;
+  }
+  return false;
+}
+
 bool DevicePeers::may_publish() const { return published_.size() < DeviceNotices::kShares; }
 
 int DevicePeers::publish(const SharedMemory& shared) {
@@ -97,6 +104,12 @@ bool DevicePeers::takes(int peer, uint64_t sequence, unsigned leg, int share) co
   const uint64_t call = its.calls[sequence % DeviceNotices::kCalls].load(std::memory_order_acquire);
   return DeviceNotices::takes(call, sequence, leg) &&
          its.opened[static_cast<size_t>(rank_)].load(std::memory_order_acquire) > share;
+}
+
+void DevicePeers::withdraw() { own_->withdrawn.store(1, std::memory_order_seq_cst); }
+
+bool DevicePeers::has_withdrawn(int peer) const {
+  return notices_[static_cast<size_t>(peer)]->withdrawn.load(std::memory_order_seq_cst) != 0;
 }
 
 const std::byte* DevicePeers::find(int peer, const DeviceLoan& loan) const {

@@ -24,6 +24,7 @@ class DevicePeers {
   bool is_peer(int rank) const {
     return own_ != nullptr && rank != rank_ && notices_[static_cast<size_t>(rank)] != nullptr;
   }
+  bool any() const;  // of them
 
   // ---- For threads of the program
   static constexpr int kNotShared = -1;
@@ -41,6 +42,10 @@ class DevicePeers {
 
   // ---- For whoever moves calls on; these ask no device
   bool takes(int peer, uint64_t sequence, unsigned leg, int share) const;
+  // Loans of this rank's are out, and what they were of may change from now on.
+  void withdraw();
+  // Whether what has been read of the peer's loans may be anything.
+  bool has_withdrawn(int peer) const;
   // Where the loan lies; NULL where that is no memory of the peer's that this rank has open.
   const std::byte* find(int peer, const DeviceLoan& loan) const;
 

@@ -17,27 +17,27 @@ bool DeviceRoutes::may_be_lent(const Step& step, int round, const Shard& part) c
   return true;
 }
 
-bool DeviceRoutes::comes_direct(const Step& step, int round, const Shard& part, int peer) const {
-  return is_direct(peer, wire_bytes(call_, step.from_wire, part.count)) &&
-         (!step.sends_on() || goes_direct(step, round, part));
+bool DeviceRoutes::comes_direct(const Step& step, int round, int peer) const {
+  return is_direct(step, round, step.from_wire, peer) && (!step.sends_on() || goes_direct(step, round));
 }
 
-bool DeviceRoutes::goes_direct(const Step& step, int round, const Shard& part) const {
-  const size_t bytes = wire_bytes(call_, step.to_wire, part.count);
+bool DeviceRoutes::goes_direct(const Step& step, int round) const {
   bool any = false;
   for (int j = 0; j < step.to.count; ++j) {
     const int rank = plan_.entry(step.to, round, j);
     if (rank == plan_.rank) continue;
-    if (!is_direct(rank, bytes)) return false;
+    if (!is_direct(step, round, step.to_wire, rank)) return false;
     any = true;
   }
   return any;
 }
 
-// Between ranks of a node, messages have ways of their own.
-bool DeviceRoutes::is_direct(int peer, size_t bytes) const {
-  return ways_.direct != nullptr && call_.on_device.direct && bytes >= kLeastDirect && ways_.direct->takes(peer) &&
-         (ways_.peers == nullptr || !ways_.peers->is_peer(peer));
+// Between ranks of a node, messages have ways of their own. The first chunk's message decides for all, of which the
+// last may be short: what is reserved is what the first one needs.
+bool DeviceRoutes::is_direct(const Step& step, int round, Wire wire, int peer) const {
+  if (ways_.direct == nullptr || !call_.on_device.direct || !ways_.direct->takes(peer)) return false;
+  if (ways_.peers != nullptr && ways_.peers->is_peer(peer)) return false;
+  return wire_bytes(call_, wire, plan_.part(plan_.shard_of(step, round), 0).count) >= kLeastDirect;
 }
 
 }  // namespace coll

@@ -15,13 +15,13 @@ class DeviceRoutes {
   bool may_be_loan(const Step& step, const Shard& part, int peer) const;
   // All who receive what it makes are such as may read it on this device.
   bool may_be_lent(const Step& step, int round, const Shard& part) const;
-  // Its message comes to device memory. What is sent on as it came is then sent from there, too.
-  bool comes_direct(const Step& step, int round, const Shard& part, int peer) const;
-  // What it makes is sent from device memory, to all who receive it.
-  bool goes_direct(const Step& step, int round, const Shard& part) const;
+  // Its message comes to device memory, in every chunk. What is sent on as it came is then sent from there, too.
+  bool comes_direct(const Step& step, int round, int peer) const;
+  // What it makes is sent from device memory, in every chunk, to all who receive it.
+  bool goes_direct(const Step& step, int round) const;
 
  private:
-  bool is_direct(int peer, size_t bytes) const;
+  bool is_direct(const Step& step, int round, Wire wire, int peer) const;
 
   const Call& call_;
   const Plan& plan_;

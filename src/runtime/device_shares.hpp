@@ -28,7 +28,7 @@ class DeviceShares {
   void give_back(const SharedMemory& shared);
 
  private:
-  bool pop(int device, size_t bytes, SharedMemory* shared);
+  bool pop(int device, size_t bytes, bool may_waste, SharedMemory* shared);
 
   std::mutex mutex_;  // never held while the device is asked
   std::vector<SharedMemory> free_;

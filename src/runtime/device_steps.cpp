@@ -30,7 +30,9 @@ void Execution::leave_device() {
   if (!work_) return;
   for (const ChunkRun& run : running_) {
     const auto is_back = [](const Outgoing& out) { return out.returned.done; };
-    if (!std::all_of(run.outgoing.begin(), run.outgoing.end(), is_back)) work_->keep_loans();
+    if (std::all_of(run.outgoing.begin(), run.outgoing.end(), is_back)) continue;
+    work_->keep_loans();
+    around_.device_peers->withdraw();
   }
   work_->give_up();
   work_.reset();
@@ -47,7 +49,7 @@ Status Execution::perform_on_device(ChunkRun& run) {
   }
   const bool lends = this->lends(step);
   const bool is_there = at == step.sent.data();  // what came is sent on
-  if (step.told != nullptr) tell(step.told, lends ? step.place_of_loan() : is_there ? nullptr : step.sent.data());
+  if (step.told != nullptr) tell(step.told, lends ? step.copied_to() : is_there ? nullptr : step.sent.data());
   run.released.push_back({step.has_work() ? work_->release(run.chunk) : work_->released(run.chunk), lends});
   return {};
 }
@@ -59,6 +61,7 @@ Status Execution::settle_device(ChunkRun& run, bool* moved) {
     if (!work_->reached(run.chunk, released.number)) return {};
     *moved = true;
     const DeviceStep& step = run.on_device.steps[run.settled];
+    COLL_TRY(check_loans(run, step));
     COLL_TRY(return_loans(run, step));
     if (step.step->to.count > 0) COLL_TRY(released.lends ? lend_to_all(run, step) : hand_on(run, step));
   }
@@ -113,6 +116,17 @@ Status Execution::lend_to_all(ChunkRun& run, const DeviceStep& step) {
     COLL_TRY(way.receive(peer, return_tag(run, leg, shard), {}, &out.returned));
     COLL_TRY(way.send(peer, tag(run, leg, shard), out.message, &out.request));
     count_sent(*step.step, step.part, step.lent.size());
+  }
+  return {};
+}
+
+// The program may change its buffers once a call has failed, and a receiver's kernel may read them later still.
+Status Execution::check_loans(const ChunkRun& run, const DeviceStep& step) const {
+  for (size_t i = step.first; i < step.first + step.messages; ++i) {
+    const Incoming& in = run.incoming[i];
+    if (!is_loan(in) || !around_.device_peers->has_withdrawn(in.peer)) continue;
+    return {collRemoteError,
+            text("rank ", in.peer, " has failed, and what it has lent from its device may have changed")};
   }
   return {};
 }

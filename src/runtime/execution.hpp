@@ -158,6 +158,7 @@ class Execution {
   bool lends(const DeviceStep& step) const;
   Status hand_on(ChunkRun& run, const DeviceStep& step);
   Status lend_to_all(ChunkRun& run, const DeviceStep& step);
+  Status check_loans(const ChunkRun& run, const DeviceStep& step) const;
   Status return_loans(ChunkRun& run, const DeviceStep& step);
   bool finished(const ChunkRun& run) const;
   bool may_write(const ChunkRun& run, const Shard& part) const;

@@ -55,7 +55,8 @@ Status LineMemory::reserve(size_t bytes) {
 Status LineMemory::grow(size_t bytes) {
   SharedMemory memory;
   const bool pinned = kind_ == LineMemoryKind::kPinned;
-  const Status got = allocate(bytes, &memory);
+  Status got = allocate(bytes, &memory);
+  if (!got.ok() && kind_ == LineMemoryKind::kDirect) return got;
   if (!got.ok()) {
     return {got.code(), text("no ", pinned ? "pinned" : "device", " memory for ", bytes, " bytes of staging (",
                              got.message(), "); lower COLL_BUFFSIZE, or free some")};

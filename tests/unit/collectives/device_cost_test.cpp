@@ -152,12 +152,19 @@ TEST(DeviceCost, WhatPassesTheHostLeavesTheGpuOnce) {
   EXPECT_EQ(receiver.pcie_out_us, 0);
 }
 
-// What a rank hands on as it came stays in the host's memory: a ring's results cross PCIe once, into each GPU.
-TEST(DeviceCost, WhatIsHandedOnPassesTheHost) {
-  const PlanQuery query = exact(collFuncAllReduce, kCount);
-  const Cost ring = cost_of(on_gpus({kRanks}, Joined::kNvSwitch), query, "ring");
-  EXPECT_NEAR(ring.device.pcie_us * ring.chunks, gbs_us((kRanks - 2) * kShard, kPcieGbs), 1e-6);
-  EXPECT_NEAR(ring.device.nvlink_us * ring.chunks, gbs_us(kRanks * kShard, kNvLinkGbs), 1e-6);
+// Coded messages that a rank hands on as they came stay in the host's memory: a ring's results cross PCIe once, into
+// each GPU. Exact ones are sent on from where they have been written to the output.
+TEST(DeviceCost, WhatIsHandedOnAsItCamePassesTheHost) {
+  const topo::Topology topology = on_gpus({kRanks}, Joined::kNvSwitch);
+  const PlanQuery lossy = coded(collFuncAllGather, kCount / kRanks);
+  const Cost ring = cost_of(topology, lossy, "ring");
+  const double message = kShard / 4 * lossy.codec.bytes_per_element;
+  EXPECT_NEAR(ring.device.pcie_us * ring.chunks, gbs_us((kRanks - 2) * message, kPcieGbs), 1e-6);
+  EXPECT_NEAR(ring.device.nvlink_us * ring.chunks, gbs_us(message, kNvLinkGbs), 1e-6);  // the last to come
+  const Cost of_elements = cost_of(topology, exact(collFuncAllReduce, kCount), "ring");
+  EXPECT_EQ(of_elements.device.pcie_us, 0);
+  const double all = 2 * (kRanks - 1) * kShard;
+  EXPECT_NEAR(of_elements.device.nvlink_us * of_elements.chunks, gbs_us(all, kNvLinkGbs), 1e-6);
 }
 
 // The board has no kernels: such a call goes to the host and back, and takes there what it takes of host memory.

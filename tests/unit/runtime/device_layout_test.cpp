@@ -36,7 +36,9 @@ class Layouts {
     return laid_out(count, lends, chunk_bytes, {&peers(), &*direct_});
   }
   // ... or of as many nodes.
-  DeviceLayout between_nodes(size_t count) { return laid_out(count, true, 0, {nullptr, &*direct_}); }
+  DeviceLayout between_nodes(size_t count, size_t chunk_bytes = 0) {
+    return laid_out(count, true, chunk_bytes, {nullptr, &*direct_});
+  }
   DevicePeers& peers() {
     if (!peers_) peers_.emplace(fabric_, 0, nranks_);
     return *peers_;
@@ -102,6 +104,30 @@ TEST(DeviceLayout, HasMessagesOfOtherNodesInMemoryOfTheirOwn) {
   EXPECT_FALSE(chunk.places.empty());
   for (const DeviceChunk::Place& place : chunk.places) EXPECT_TRUE(is_direct(place.memory));
   for (const DeviceStep& step : chunk.steps) EXPECT_TRUE(step.sent.empty() || is_direct(step.sent));
+}
+
+// The last chunk's messages are short ones; they go the ways of the others.
+TEST(DeviceLayout, ReservesWhatEveryChunkNeeds) {
+  Layouts layouts(2, true);
+  const DeviceLayout layout = layouts.between_nodes(520448, 16384);
+  const DeviceRoom& room = layout.room();
+  std::vector<std::byte> pinned(room.pinned), device(room.device), direct(room.direct);
+  const auto is_within = [](std::span<const std::byte> piece, const std::vector<std::byte>& all) {
+    return piece.data() >= all.data() && piece.data() + piece.size() <= all.data() + all.size();
+  };
+  size_t shortest = SIZE_MAX;
+  for (size_t i = 0; i < layout.plan().chunks; ++i) {
+    const DeviceChunk chunk =
+        layout.chunk(i, {.pinned = pinned.data(), .device = device.data(), .direct = direct.data()});
+    for (const DeviceChunk::Place& place : chunk.places) {
+      EXPECT_TRUE(is_within(place.memory, direct) || is_within(place.memory, pinned)) << i;
+    }
+    for (const DeviceStep& step : chunk.steps) {
+      EXPECT_TRUE(step.sent.empty() || is_within(step.sent, direct) || is_within(step.sent, pinned)) << i;
+      if (!step.sent.empty()) shortest = std::min(shortest, step.sent.size());
+    }
+  }
+  EXPECT_LT(shortest, kLeastDirect);
 }
 
 TEST(DeviceLayout, HasMessagesOfTheNodeAndWhatIsNotAskedForElsewhere) {

@@ -49,7 +49,7 @@ class Lendable : public testing::Test {
   static Count count(const DeviceLayout& layout, size_t chunk = 0) {
     Count count;
     for (const DeviceStep& step : layout.chunk(chunk, {}).steps) {
-      if (step.step->to.count > 0) ++(step.made_there ? count.there : count.copied);
+      if (step.step->to.count > 0) ++(step.lies_there ? count.there : count.copied);
     }
     return count;
   }
@@ -73,7 +73,7 @@ TEST_F(Lendable, AreTheInputAndTheResult) {
 TEST_F(Lendable, SayWhereTheyLie) {
   for (const DeviceStep& step : layout("direct", {}).chunk(0, {}).steps) {
     if (step.step->to.count == 0) continue;
-    ASSERT_EQ(step.place_of_loan(), nullptr);  // it does not have to be copied anywhere
+    ASSERT_EQ(step.copied_to(), nullptr);  // it does not have to be copied anywhere
     const bool is_result = step.step->to_output;
     const std::byte* const buffer = is_result ? Buffers().recv : Buffers().send;
     ASSERT_EQ(step.lent.data(), buffer + step.part.offset * sizeof(float));

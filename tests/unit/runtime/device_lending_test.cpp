@@ -2,9 +2,11 @@
 // receivers, and nothing is written over before they have read it.
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/support/device_calls.hpp"
@@ -68,7 +70,7 @@ Floats block_of(const Floats& all, int block) {
 struct Function {
   const char* name;
   int sends, receives;  // floats in each buffer: so many blocks; 0: one for each rank
-  bool in_place;        // may be
+  bool in_place;        // may be: one buffer, of which the shorter one is the rank's own block
   std::function<collResult_t(const float* send, float* recv, collComm_t comm, collStream_t stream)> call;
   std::function<Floats(int rank, int nranks, int turn)> due;  // what is received; nothing: not looked at
 };
@@ -82,14 +84,14 @@ const std::array<Function, 6> kFunctions = {{
        return collAllReduce(send, recv, 4 * kCount, collFloat32, collSum, comm, stream);
      },
      [](int, int nranks, int turn) { return sum_of_all(4 * kCount, nranks, turn); }},
-    {"reduce-scatter", 0, 1, false,
+    {"reduce-scatter", 0, 1, true,
      [](const float* send, float* recv, collComm_t comm, collStream_t stream) {
        return collReduceScatter(send, recv, kCount, collFloat32, collSum, comm, stream);
      },
      [](int rank, int nranks, int turn) {
        return block_of(sum_of_all(blocks_of(0, nranks) * kCount, nranks, turn), rank);
      }},
-    {"allgather", 1, 0, false,
+    {"allgather", 1, 0, true,
      [](const float* send, float* recv, collComm_t comm, collStream_t stream) {
        return collAllGather(send, recv, kCount, collFloat32, comm, stream);
      },
@@ -141,22 +143,31 @@ class DeviceLending : public DeviceCalls {
     const int nranks = world.nranks();
     world.run([&](int rank, Communicator& communicator) {
       const size_t sends = blocks_of(function.sends, nranks) * kCount;
-      Given recv(device_, blocks_of(function.receives, nranks) * kCount);
-      Given apart(device_, sends);
-      Given& send = in_place ? recv : apart;
+      const size_t receives = blocks_of(function.receives, nranks) * kCount;
+      const Given whole(device_, std::max(sends, receives));
+      const Given apart(device_, sends);
+      const size_t block = static_cast<size_t>(rank) * kCount;
+      float* const recv = whole.at() + (in_place && receives < sends ? block : 0);
+      float* const send = in_place ? whole.at() + (sends < receives ? block : 0) : apart.at();
       const DeviceStream stream(*device_);
       for (int turn = 0; turn < kTurns; ++turn) {
         const Floats sent = numbers(sends, rank, turn);
-        send.put(sent);
-        ASSERT_EQ(function.call(send.at(), recv.at(), world.handle(rank), stream.get()), collSuccess)
+        device_->upload(send, sent.data(), sends * sizeof(float));
+        ASSERT_EQ(function.call(send, recv, world.handle(rank), stream.get()), collSuccess)
             << function.name << ": " << collGetLastError(nullptr);
         ASSERT_TRUE(stream.synchronize().ok());
         const Floats due = function.due(rank, nranks, turn);
-        EXPECT_TRUE(due.empty() || recv.get() == due) << function.name << " " << turn;
-        EXPECT_TRUE(in_place || send.get() == sent) << function.name << " " << turn;
+        EXPECT_TRUE(due.empty() || read(recv, receives) == due) << function.name << " " << turn;
+        EXPECT_TRUE(in_place || read(send, sends) == sent) << function.name << " " << turn;
       }
       device_bytes_[static_cast<size_t>(rank)] = communicator.device_bytes();
     });
+  }
+
+  Floats read(const float* at, size_t count) const {
+    Floats values(count);
+    device_->download(values.data(), at, count * sizeof(float));
+    return values;
   }
 
   size_t most_device_bytes() const { return *std::max_element(device_bytes_.begin(), device_bytes_.end()); }
@@ -175,6 +186,7 @@ TEST_F(DeviceLending, GivesTheRightResultsOfEveryFunction) {
         World world(chunked(nranks));
         ASSERT_TRUE(world.ok()) << world.why();
         run(world, function, in_place);
+        EXPECT_GT(traffic_->loans.exchange(0), 0U) << function.name;
       }
     }
   }
@@ -186,6 +198,7 @@ TEST_F(DeviceLending, GivesTheRightSumsInEveryAlgorithm) {
       World world(chunked(4, algorithm));
       ASSERT_TRUE(world.ok()) << world.why();
       run(world, kFunctions[0], in_place);
+      EXPECT_GT(traffic_->loans.exchange(0), 0U) << algorithm;
     }
   }
 }
@@ -249,6 +262,54 @@ TEST_F(DeviceLending, LeavesNoMemoryIdle) {
   const size_t live = device_->live();
   const Given next(device_, 4 * kCount);  // most of what has been freed would not be used
   EXPECT_EQ(device_->live(), live + 1);
+}
+
+// Hears of no failure.
+class DeafTransport final : public ForwardingTransport {
+ public:
+  using ForwardingTransport::ForwardingTransport;
+  bool poll_control(Control*) override { return false; }
+};
+
+// The root gives up when the other rank has its loans, and writes over its buffer, before the other reads it.
+TEST_F(DeviceLending, IsNotTrustedWhereTheLenderHasFailed) {
+  void* memory = nullptr;
+  ASSERT_TRUE(device_->allocate_pinned(sizeof(uint32_t), &memory).ok());
+  auto* const may_go = static_cast<uint32_t*>(memory);
+  WorldOptions options = with(options_for(one_node(2), false), [](int, Config& config) {
+    config.check = 0;
+    config.env.chunk_bytes = 4 * kCount * sizeof(float);  // all of it is one message
+  });
+  options.wrap = [traffic = traffic_](int rank, std::unique_ptr<Transport> real) -> std::unique_ptr<Transport> {
+    if (rank != kRoot) return std::make_unique<DeafTransport>(std::move(real));
+    return std::make_unique<CountingTransport>(std::move(real), traffic);
+  };
+  World world(options);
+  const Function& broadcast = kFunctions[3];
+  run(world, broadcast, true);
+  const Given root(device_, 4 * kCount), other(device_, 4 * kCount);
+  const DeviceStream streams[2]{DeviceStream(*device_), DeviceStream(*device_)};
+  const auto call = [&](int rank) {
+    float* const at = rank == kRoot ? root.at() : other.at();
+    return broadcast.call(at, at, world.handle(rank), streams[rank].get());
+  };
+  for (int turn = 0; turn < 2; ++turn) {
+    for (const int rank : {0, 1}) ASSERT_EQ(call(rank), collSuccess);
+    for (const int rank : {0, 1}) ASSERT_TRUE(streams[rank].synchronize().ok());
+  }
+  std::atomic_ref<uint32_t>(*may_go).store(0);
+  traffic_->loans = 0;
+  ASSERT_TRUE(device_->await_flag(streams[1 - kRoot].get(), may_go, 1).ok());
+  for (const int rank : {1 - kRoot, kRoot}) ASSERT_EQ(call(rank), collSuccess);
+  while (traffic_->loans == 0) std::this_thread::yield();
+  ASSERT_EQ(collCommAbort(world.handle(kRoot)), collSuccess);
+  EXPECT_TRUE(streams[kRoot].synchronize().ok());
+  std::atomic_ref<uint32_t>(*may_go).store(1);
+  EXPECT_TRUE(streams[1 - kRoot].synchronize().ok());
+  collResult_t state = collInProgress;
+  while (state == collInProgress) ASSERT_EQ(collCommGetAsyncError(world.handle(1 - kRoot), &state), collSuccess);
+  EXPECT_EQ(state, collRemoteError);
+  ASSERT_TRUE(device_->release_pinned(memory).ok());
 }
 
 // There are places for some of it to be known by.
