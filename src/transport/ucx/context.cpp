@@ -72,10 +72,12 @@ Status make_context(const WorkerOptions& options, ucp_context_h* context) {
   return status == UCS_OK ? Status() : failed(status, "making a context");
 }
 
-bool knows(ucp_context_h context, ucs_memory_type_t type) {
+// A UCX that was built for one thread ignores that another registers memory.
+bool may_register(ucp_context_h context, ucs_memory_type_t type) {
   ucp_context_attr_t facts{};
-  facts.field_mask = UCP_ATTR_FIELD_MEMORY_TYPES;
-  return ucp_context_query(context, &facts) == UCS_OK && (facts.memory_types & UCS_BIT(type)) != 0;
+  facts.field_mask = UCP_ATTR_FIELD_MEMORY_TYPES | UCP_ATTR_FIELD_THREAD_MODE;
+  if (ucp_context_query(context, &facts) != UCS_OK) return false;
+  return facts.thread_mode == UCS_THREAD_MODE_MULTI && (facts.memory_types & UCS_BIT(type)) != 0;
 }
 
 }  // namespace
@@ -93,7 +95,7 @@ Status Worker::make(const WorkerOptions& options, std::unique_ptr<Worker>* worke
   if (const auto status = ucp_worker_create(made->context_, &params, &made->worker_); status != UCS_OK) {
     return failed(status, "making a worker");
   }
-  if (options.direct && knows(made->context_, *options.direct)) {
+  if (options.direct && may_register(made->context_, *options.direct)) {
     made->registered_memory_ = std::make_unique<RegisteredMemory>(made->context_, *options.direct);
   }
   *worker = std::move(made);

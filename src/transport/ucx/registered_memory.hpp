@@ -1,5 +1,6 @@
 // Memory of a device that messages of one transport may lie in: what UCX has been told of it. UCX is told the type of a
-// message's memory each time, and finds what it has registered by the handle, so that it asks no driver for either.
+// message's memory and the handle each time, so that it need not ask the driver for either (not all of its protocols
+// use the handle; the others find what is registered in UCX's cache).
 #pragma once
 
 #include <ucp/api/ucp.h>

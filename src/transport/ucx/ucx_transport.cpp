@@ -247,7 +247,7 @@ bool UcxTransport::abandon() {
 
 bool UcxTransport::takes_device_memory(std::string* why_not) const {
   if (worker_->registered_memory() != nullptr) return true;
-  *why_not = text("UCX ", ucp_get_version_string(), " says that it is not CUDA-aware");
+  *why_not = text("UCX ", ucp_get_version_string(), " says that it is not CUDA-aware, or not made for several threads");
   return false;
 }
 
