@@ -71,7 +71,9 @@ TEST_F(Lendable, AreTheInputAndTheResult) {
 }
 
 TEST_F(Lendable, SayWhereTheyLie) {
-  for (const DeviceStep& step : layout("direct", {}).chunk(0, {}).steps) {
+  const DeviceLayout direct = layout("direct", {});
+  const DeviceChunk chunk = direct.chunk(0, {});
+  for (const DeviceStep& step : chunk.steps) {
     if (step.step->to.count == 0) continue;
     ASSERT_EQ(step.copied_to(), nullptr);  // it does not have to be copied anywhere
     const bool is_result = step.step->to_output;
