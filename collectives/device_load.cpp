@@ -38,18 +38,11 @@ class DeviceMeter {
   }
 
   DeviceLoad run() {
-    for (const Step& step : plan_.steps) {
-      const Entries shards(plan_, step.shard);
-      const Entries from(plan_, step.from);
-      const Entries to(plan_, step.to);
-      for (int round = 0; round < step.rounds; ++round) {
-        const double elements = elements_of(plan_, shards, round);
-        if (elements == 0) continue;
-        receive(step, from, round, elements);
-        compute(step, elements);
-        if (!step.forwards()) send(step, to, round, elements);
-      }
-    }
+    each_round(plan_, [this](const Step& step, const Entries& from, const Entries& to, int round, double elements) {
+      receive(step, from, round, elements);
+      compute(step, elements);
+      if (!step.forwards()) send(step, to, round, elements);
+    });
     load_.memory_us = us(memory_, topology_.rates.device.memory_gbs);
     load_.nvlink_in_us = nvlinks_in_.busiest_us();
     load_.nvlink_out_us = nvlinks_out_.busiest_us();

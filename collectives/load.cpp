@@ -40,18 +40,11 @@ class Meter {
         heard_(topology.nodes.size(), 0) {}
 
   Load run() {
-    for (const Step& step : plan_.steps) {
-      const Entries shards(plan_, step.shard);
-      const Entries from(plan_, step.from);
-      const Entries to(plan_, step.to);
-      for (int round = 0; round < step.rounds; ++round) {
-        const double elements = elements_of(plan_, shards, round);
-        if (elements == 0) continue;
-        receive(step, from, round, elements);
-        compute(step, elements);
-        if (!plan_.on_board) send(step, to, round, elements);  // else posted once, whoever reads it
-      }
-    }
+    each_round(plan_, [this](const Step& step, const Entries& from, const Entries& to, int round, double elements) {
+      receive(step, from, round, elements);
+      compute(step, elements);
+      if (!plan_.on_board) send(step, to, round, elements);  // else posted once, whoever reads it
+    });
     load_.sources = static_cast<int>(std::count(heard_.begin(), heard_.end(), 1));
     const topo::Rates& rates = topology_.rates;
     for (size_t kind = 0; kind < messages_.size(); ++kind) {

@@ -31,6 +31,20 @@ inline double elements_of(const Plan& plan, const Entries& shards, int round) {
   return static_cast<double>(elements);
 }
 
+// Calls f(step, from, to, round, elements) for each round that has elements, with the ranks of its messages.
+template <class F>
+void each_round(const Plan& plan, const F& f) {
+  for (const Step& step : plan.steps) {
+    const Entries shards(plan, step.shard);
+    const Entries from(plan, step.from);
+    const Entries to(plan, step.to);
+    for (int round = 0; round < step.rounds; ++round) {
+      const double elements = elements_of(plan, shards, round);
+      if (elements > 0) f(step, from, to, round, elements);
+    }
+  }
+}
+
 // What elements take in a message.
 class WireBytes {
  public:

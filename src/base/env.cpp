@@ -188,9 +188,9 @@ constexpr EnvVariable kRegistry[] = {
      parse_int<&Env::p2p, 0, 1>, show_int<&Env::p2p>},
     {"COLL_DEVICE_DIRECT", Scope::kLocal, "0 or 1", "0",
      "1: messages between this rank's kernels and ranks of other nodes lie in device memory, where UCX says that it is "
-     "CUDA-aware; else they go by pinned memory. For networks with GPUDirect RDMA: elsewhere UCX calls the driver "
-     "while "
-     "it moves messages, and a program that waits inside the driver may then wait forever (docs/gpu.md).",
+     "CUDA-aware; else they go by pinned memory. For networks with GPUDirect RDMA: elsewhere UCX calls the "
+     "driver while it moves messages, and a program that waits inside the driver may then wait forever "
+     "(docs/gpu.md).",
      parse_int<&Env::device_direct, 0, 1>, show_int<&Env::device_direct>},
     {"COLL_BOOTSTRAP_IFNAME", Scope::kLocal, "interface", "",
      "Network interface whose address `collGetUniqueId` puts into the id.", parse_text<&Env::bootstrap_ifname>,

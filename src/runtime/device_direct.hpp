@@ -14,7 +14,7 @@
 
 namespace coll {
 
-inline constexpr size_t kLeastDirect = 4096;  // shorter messages cost less where the host moves them
+inline constexpr size_t kLeastDirect = kLeastLoan;  // for the same reason
 
 class DeviceDirect {
  public:

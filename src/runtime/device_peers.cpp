@@ -35,8 +35,7 @@ bool DevicePeers::may_publish() const { return published_.size() < DeviceNotices
 
 int DevicePeers::publish(const SharedMemory& shared) {
   if (own_ == nullptr || !shared.can_be_opened) return kNotShared;
-  const auto known = std::find(published_.begin(), published_.end(), shared.memory);
-  if (known != published_.end()) return static_cast<int>(known - published_.begin());
+  if (const int known = number_of(shared); known != kNotShared) return known;
   if (!may_publish()) return kNotShared;
   const auto number = static_cast<uint32_t>(published_.size());
   own_->shares[number] = {shared.share, shared.bytes};
@@ -45,14 +44,15 @@ int DevicePeers::publish(const SharedMemory& shared) {
   return static_cast<int>(number);
 }
 
-bool DevicePeers::is_published(const SharedMemory& shared) const {
-  return std::find(published_.begin(), published_.end(), shared.memory) != published_.end();
+int DevicePeers::number_of(const SharedMemory& shared) const {
+  const auto known = std::find(published_.begin(), published_.end(), shared.memory);
+  return known != published_.end() ? static_cast<int>(known - published_.begin()) : kNotShared;
 }
 
 Published DevicePeers::publish_of_program(DeviceMemories& memories, const std::byte* address, size_t bytes) {
   SharedMemory memory;
   if (own_ == nullptr || !memories.find(address, bytes, &memory)) return {};
-  const bool is_new = !is_published(memory);
+  const bool is_new = number_of(memory) == kNotShared;
   if (is_new && of_program_ >= DeviceNotices::kShares / 2) return {};
   const int number = publish(memory);
   if (number == kNotShared) return {};

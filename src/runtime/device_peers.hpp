@@ -54,7 +54,7 @@ class DevicePeers {
     std::byte* memory;
     size_t bytes;
   };
-  bool is_published(const SharedMemory& shared) const;
+  int number_of(const SharedMemory& shared) const;  // kNotShared: nobody has been told of it
   Status open_next(const DeviceOperations& operations, size_t peer);
 
   const int rank_;

@@ -96,6 +96,17 @@ class Reducing {
     together([this](int rank) { return call(rank); });
     for (const auto& each : buffers_) expect_all(*each, static_cast<float>(world_.nranks()));
   }
+  // Of two ranks the second calls with host memory.
+  void reduce_with_host_memory() {
+    fill(&buffer(0), 1);
+    std::vector<float> host(kLong, 2);
+    ASSERT_EQ(call(0), collSuccess);
+    ASSERT_EQ(collAllReduce(host.data(), host.data(), kLong, collFloat32, collSum, world_.handle(1), nullptr),
+              collSuccess);
+    ASSERT_TRUE(stream(0).synchronize().ok());
+    expect_all(buffer(0), 3);
+    for (const float value : host) ASSERT_EQ(value, 3);
+  }
   void reduce_ones(int turns) {
     for (int turn = 0; turn < turns; ++turn) reduce_ones();
   }

@@ -12,6 +12,12 @@ namespace coll::test {
 inline constexpr size_t kCount = size_t{1} << 18;  // floats of a block
 using Floats = std::vector<float>;
 
+inline Floats read(AsyncDevice& device, const float* at, size_t count) {
+  Floats values(count);
+  device.download(values.data(), at, count * sizeof(float));
+  return values;
+}
+
 // The program's memory, by the library.
 class Given {
  public:
@@ -26,11 +32,7 @@ class Given {
 
   float* at() const { return at_; }
   void put(const Floats& values) { device_->upload(at_, values.data(), values.size() * sizeof(float)); }
-  Floats get() const {
-    Floats values(count_);
-    device_->download(values.data(), at_, count_ * sizeof(float));
-    return values;
-  }
+  Floats get() const { return read(*device_, at_, count_); }
 
  private:
   AsyncDevice* device_;

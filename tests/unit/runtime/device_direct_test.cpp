@@ -93,14 +93,7 @@ TEST_F(DeviceDirectCalls, MeetRanksThatWantNone) {
 
 TEST_F(DeviceDirectCalls, MeetRanksThatCallWithHostMemory) {
   Reducing ranks(device_, direct_between(2));
-  fill(&ranks.buffer(0), 1);
-  std::vector<float> host(kLong, 2);
-  ASSERT_EQ(ranks.call(0), collSuccess);
-  ASSERT_EQ(collAllReduce(host.data(), host.data(), kLong, collFloat32, collSum, ranks.world().handle(1), nullptr),
-            collSuccess);
-  ASSERT_TRUE(ranks.stream(0).synchronize().ok());
-  expect_all(ranks.buffer(0), 3);
-  for (const float value : host) ASSERT_EQ(value, 3);
+  ranks.reduce_with_host_memory();
   EXPECT_EQ(traffic_->registered, 1);
   EXPECT_GT(traffic_->received, 0U);
 }

@@ -47,17 +47,11 @@ class DeviceLending : public DeviceCalls {
             << function.name << ": " << collGetLastError(nullptr);
         ASSERT_TRUE(stream.synchronize().ok());
         const Floats due = function.due(rank, nranks, turn);
-        EXPECT_TRUE(due.empty() || read(recv, receives) == due) << function.name << " " << turn;
-        EXPECT_TRUE(in_place || read(send, sends) == sent) << function.name << " " << turn;
+        EXPECT_TRUE(due.empty() || read(*device_, recv, receives) == due) << function.name << " " << turn;
+        EXPECT_TRUE(in_place || read(*device_, send, sends) == sent) << function.name << " " << turn;
       }
       device_bytes_[static_cast<size_t>(rank)] = communicator.device_bytes();
     });
-  }
-
-  Floats read(const float* at, size_t count) const {
-    Floats values(count);
-    device_->download(values.data(), at, count * sizeof(float));
-    return values;
   }
 
   size_t most_device_bytes() const { return *std::max_element(device_bytes_.begin(), device_bytes_.end()); }
