@@ -97,7 +97,8 @@ class DeviceMeter {
     }
     if (step.to_output) memory_ += bytes_(Wire::kNative, elements);
     if (step.keep_slot >= 0) memory_ += bytes_(Wire::kPartial, elements);
-    if (step.to.count > 0 && !step.forwards()) memory_ += bytes_(step.to_wire, elements);
+    if (step.to.count > 0) memory_ += bytes_(step.to_wire, elements);
+    if (step.sends_on() && step.from_wire == Wire::kCoded) memory_ += bytes_(Wire::kCoded, elements);  // what is copied
   }
 
   // A message that has to pass the host for any of its receivers lies there for all of them; each reads it by its own

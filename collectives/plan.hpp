@@ -97,8 +97,8 @@ struct Step {
   bool sends_own() const { return from.count == 0 && to.count > 0; }
   // It sends on as it came what it receives, ...
   bool sends_on() const { return !reduce && from.count > 0 && to.count > 0; }
-  // ... which devices leave to the host, but for elements that go to the output, too, and can be sent on from there.
-  bool forwards() const { return sends_on() && !(to_output && from_wire == Wire::kNative); }
+  // ... and has nothing else to do with it: devices leave that to the host.
+  bool forwards() const { return sends_on() && !to_output; }
 };
 
 // Hops that a piece makes one after another, until its result is everywhere.

@@ -93,26 +93,43 @@ class Walk {
     const std::byte* const message = message_at(taken_);
     if (step.to.count > 0) made->sent = made_.places[taken_].memory.first(bytes);
     if (!step.to_output) return;
+    std::byte* const copy = step.to.count > 0 ? send_on(made, bytes) : nullptr;
     if (step.from_wire == Wire::kNative) {
-      made->copy = {output(made->part), message, bytes, step.to.count > 0 ? send_on(made, bytes) : nullptr};
+      made->copy = {output(made->part), message, bytes, copy};
       return;
     }
+    if (copy != nullptr) made->copy = {copy, message, bytes};
     Hop hop = blank_hop(made->part.count, false);
     hop.native = output(made->part);
-    set_hop(made, hop, {{step.from_wire, message}});
+    set_hop(made, hop, {{step.from_wire, copy != nullptr ? read_sent(made, message) : message}});
   }
 
-  // Where what has come is copied to, too: a loan has to go somewhere if it cannot be lent. NULL: it is there.
+  // Where what has come is copied to, too: a loan has to go somewhere if it cannot be lent, and so has what transports
+  // have put where the host must not touch it. NULL: it is there.
   std::byte* send_on(DeviceStep* made, size_t bytes) {
-    if (routes_.goes_direct(*made->step, made->round)) {
-      if (made_.places[taken_].direct) return nullptr;
-      made->sent = direct_.take(bytes + kChecksumBytes).first(bytes);
-      return made->sent.data();
+    const bool goes_direct = routes_.goes_direct(*made->step, made->round);
+    const DeviceChunk::Place& place = made_.places[taken_];
+    if (goes_direct && place.direct) return nullptr;
+    if (goes_direct || place.direct) {
+      made->sent = (goes_direct ? direct_ : pinned_).take(bytes + kChecksumBytes).first(bytes);
     }
-    std::byte* const lent = offer(made, bytes, bytes, lendable_.output(made->part));
-    if (lent != nullptr || made_.places[taken_].told == nullptr) return lent;
+    if (goes_direct) return made->sent.data();
+    const bool is_elements = made->step->from_wire == Wire::kNative;
+    std::byte* const lent =
+        offer(made, bytes, bytes, is_elements ? lendable_.output(made->part) : LendableParts::Place());
+    if (lent != nullptr) return lent;
+    if (place.direct) return made->sent.data();
+    if (place.told == nullptr) return nullptr;
     made->told = take_word();
     return static_cast<std::byte*>(late(made->told));
+  }
+
+  // Of a message and its copy, that which lies on the device: pinned memory is far to read twice.
+  const std::byte* read_sent(DeviceStep* made, const std::byte* message) {
+    if (made_.places[taken_].direct) return message;
+    if (made->told == nullptr) return made->sent.data();
+    made->read = take_word();
+    return static_cast<std::byte*>(late(made->read));
   }
 
   void copy_input(DeviceStep* made) {

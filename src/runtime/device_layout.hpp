@@ -29,7 +29,7 @@ struct StepCopy {
   void* also = nullptr;
 };
 
-// One step of one round, for a part that is not empty: a hop or a copy; it may also be neither.
+// One step of one round, for a part that is not empty: a copy, and then a hop; mostly one of them, or neither.
 struct DeviceStep {
   const Step* step;
   Shard part;
@@ -41,8 +41,11 @@ struct DeviceStep {
   Published lent_from{};              // that memory
   bool lies_there = false;            // it is the program's, where the value is anyway
   uint64_t* told = nullptr;           // where the value has to go, so that it can be handed on
+  uint64_t* read = nullptr;           // where the hop reads what is also sent on
   // Where the value is copied to for a loan; NULL where it lies there.
   const std::byte* copied_to() const { return lies_there ? nullptr : lent.data(); }
+  // Where the hop reads what has come `at` some place and is sent on: a copy that lies nearer, if it `lends` one.
+  const std::byte* read_at(const std::byte* at, bool lends) const { return lends ? lent.data() : at; }
   // What it hands on as a loan.
   DeviceLoan loan() const {
     const auto offset = static_cast<uint64_t>(lent.data() - lent_from.begin);

@@ -18,7 +18,9 @@ bool DeviceRoutes::may_be_lent(const Step& step, int round, const Shard& part) c
 }
 
 bool DeviceRoutes::comes_direct(const Step& step, int round, int peer) const {
-  return is_direct(step, round, step.from_wire, peer) && (!step.sends_on() || goes_direct(step, round));
+  if (!is_direct(step, round, step.from_wire, peer)) return false;
+  if (!step.sends_on() || goes_direct(step, round)) return true;
+  return step.to_output && may_be_lent(step, round, first_part(step, round));
 }
 
 bool DeviceRoutes::goes_direct(const Step& step, int round) const {
@@ -37,7 +39,7 @@ bool DeviceRoutes::goes_direct(const Step& step, int round) const {
 bool DeviceRoutes::is_direct(const Step& step, int round, Wire wire, int peer) const {
   if (ways_.direct == nullptr || !call_.on_device.direct || !ways_.direct->takes(peer)) return false;
   if (ways_.peers != nullptr && ways_.peers->is_peer(peer)) return false;
-  return wire_bytes(call_, wire, plan_.part(plan_.shard_of(step, round), 0).count) >= kLeastDirect;
+  return wire_bytes(call_, wire, first_part(step, round).count) >= kLeastDirect;
 }
 
 }  // namespace coll

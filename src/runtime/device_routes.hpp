@@ -15,12 +15,14 @@ class DeviceRoutes {
   bool may_be_loan(const Step& step, const Shard& part, int peer) const;
   // All who receive what it makes are such as may read it on this device.
   bool may_be_lent(const Step& step, int round, const Shard& part) const;
-  // Its message comes to device memory, in every chunk. What is sent on as it came is then sent from there, too.
+  // Its message comes to device memory, in every chunk. What is sent on as it came then goes to other nodes from there,
+  // or to ranks of the node as a loan.
   bool comes_direct(const Step& step, int round, int peer) const;
   // What it makes is sent from device memory, in every chunk, to all who receive it.
   bool goes_direct(const Step& step, int round) const;
 
  private:
+  Shard first_part(const Step& step, int round) const { return plan_.part(plan_.shard_of(step, round), 0); }
   bool is_direct(const Step& step, int round, Wire wire, int peer) const;
 
   const Call& call_;

@@ -49,6 +49,7 @@ Status Execution::perform_on_device(ChunkRun& run) {
   }
   const bool lends = this->lends(step);
   const bool is_there = at == step.sent.data();  // what came is sent on
+  if (step.read != nullptr) tell(step.read, step.read_at(at, lends));
   if (step.told != nullptr) tell(step.told, lends ? step.copied_to() : is_there ? nullptr : step.sent.data());
   run.released.push_back({step.has_work() ? work_->release(run.chunk) : work_->released(run.chunk), lends});
   return {};

@@ -152,15 +152,20 @@ TEST(DeviceCost, WhatPassesTheHostLeavesTheGpuOnce) {
   EXPECT_EQ(receiver.pcie_out_us, 0);
 }
 
-// Coded messages that a rank hands on as they came stay in the host's memory: a ring's results cross PCIe once, into
-// each GPU. Exact ones are sent on from where they have been written to the output.
-TEST(DeviceCost, WhatIsHandedOnAsItCamePassesTheHost) {
+// A coded message that is handed on is copied, and its copy read here and by the next rank; an exact one is sent on
+// from where it has been written beside the output.
+TEST(DeviceCost, WhatIsHandedOnAsItCameStaysOnDevices) {
   const topo::Topology topology = on_gpus({kRanks}, Joined::kNvSwitch);
   const PlanQuery lossy = coded(collFuncAllGather, kCount / kRanks);
   const Cost ring = cost_of(topology, lossy, "ring");
   const double message = kShard / 4 * lossy.codec.bytes_per_element;
-  EXPECT_NEAR(ring.device.pcie_us * ring.chunks, gbs_us((kRanks - 2) * message, kPcieGbs), 1e-6);
-  EXPECT_NEAR(ring.device.nvlink_us * ring.chunks, gbs_us(message, kNvLinkGbs), 1e-6);  // the last to come
+  EXPECT_EQ(ring.device.pcie_us, 0);
+  EXPECT_NEAR(ring.device.nvlink_us * ring.chunks, gbs_us((kRanks - 1) * message, kNvLinkGbs), 1e-6);
+  const double own = 2 * kShard + message;  // is read, encoded, and written as it decodes
+  const double handed_on = (kRanks - 2) * (3 * message + kShard);
+  const double last = message + kShard;
+  EXPECT_NEAR(ring.device.memory_us * ring.chunks, gbs_us(own + handed_on + last, topology.rates.device.memory_gbs),
+              1e-6);
   const Cost of_elements = cost_of(topology, exact(collFuncAllReduce, kCount), "ring");
   EXPECT_EQ(of_elements.device.pcie_us, 0);
   const double all = 2 * (kRanks - 1) * kShard;
