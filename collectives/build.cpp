@@ -104,6 +104,17 @@ double PlanBuilder::least_piece_bytes(double pieces) const {
   return in_caches_ ? std::max(kMinPieceWireBytes, kLeastNodeChunkBytes / pieces) : kMinPieceWireBytes;
 }
 
+// On devices, whose streams take so many orders of a call. Ranks' steps differ, and all cut alike: a rank works on each
+// shard in two steps at most, of its sum and of its result, or once more where levels or trees have it add up sums. A
+// step has two orders, and one more where a coded message that has come is copied for others.
+size_t PlanBuilder::most_chunks() const {
+  if (!on_devices_) return SIZE_MAX;
+  const size_t orders_of_shard = query_.codec.lossy ? 5 : 4;
+  const size_t orders = orders_of_shard * plan_.shards.size() + 2 * static_cast<size_t>(plan_.hops.total()) + 2;
+  const size_t turns = kMostDeviceOrders / orders;
+  return turns > 0 ? turns * static_cast<size_t>(std::max(query_.chunks_in_flight, 1)) : SIZE_MAX;
+}
+
 void PlanBuilder::cut_pieces(double staging, int chain) {
   size_t longest = 0;
   size_t active = 0;
@@ -137,14 +148,15 @@ void PlanBuilder::cut_pieces(double staging, int chain) {
   size_t piece = std::max(least, ceil_div(longest, wanted));
   if (query_.chunk_bytes > 0) piece = query_.chunk_bytes / size_of(query_.type) / plan_.shards.size();
   piece = std::min(align_down(piece, grain), most);
+  if (query_.chunk_bytes == 0) piece = std::max(piece, align_up(ceil_div(longest, most_chunks()), grain));
   plan_.chunks = ceil_div(longest, piece);
   plan_.piece = align_up(ceil_div(longest, plan_.chunks), grain);  // the same number of chunks, evenly
   plan_.chunks = ceil_div(longest, plan_.piece);
 }
 
 Plan PlanBuilder::finish(double staging, Hops hops, int chain) {
-  cut_pieces(staging, chain);
   plan_.hops = hops;
+  cut_pieces(staging, chain);
   return std::move(plan_);
 }
 

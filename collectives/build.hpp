@@ -46,6 +46,7 @@ class PlanBuilder {
 
  private:
   void cut_pieces(double staging, int chain);
+  size_t most_chunks() const;
   double least_piece_bytes(double pieces) const;
   size_t unit() const;
 

@@ -25,6 +25,9 @@ struct CodecCost {
   bool has_kernels = true;  // that make and take its messages on a device
 };
 
+// That a stream of a device takes of the calls that it is given together; what needs more is staged.
+inline constexpr size_t kMostDeviceOrders = 960;
+
 // A call as the planner sees it. `count` is that of one rank where has_block_per_rank().
 struct PlanQuery {
   collFunc_t func = collFuncAllReduce;

@@ -12,6 +12,7 @@
 #include <mutex>
 #include <vector>
 
+#include "collectives/planner.hpp"
 #include "runtime/device_direct.hpp"
 #include "runtime/device_port.hpp"
 #include "runtime/line_memory.hpp"
@@ -35,8 +36,6 @@ struct DeviceRoom {
 
 class DeviceLine final : public Stream, public std::enable_shared_from_this<DeviceLine> {
  public:
-  static constexpr size_t kMostOrders = 960;  // of a batch to a stream
-
   // `stream` is the program's; all `ways` are there.
   DeviceLine(DevicePort& port, const DeviceWays& ways, int device, collStream_t stream, int max_ctas);
   ~DeviceLine() override;
@@ -49,7 +48,7 @@ class DeviceLine final : public Stream, public std::enable_shared_from_this<Devi
 
   // Whether the next batch's streams of kernels take so many orders more. CUDA's take about 1,000 at a time; whoever
   // gives another waits for the device, and with it perhaps for calls that the same thread is about to make.
-  bool takes(size_t orders) const { return wanted_orders_ + orders <= kMostOrders; }
+  bool takes(size_t orders) const { return wanted_orders_ + orders <= kMostDeviceOrders; }
   // The next batch to be opened will need so much more. collInvalidUsage where the program's stream is being captured.
   // `lends`: whether there is memory that peers may read; without it, what is sent lies in pinned memory.
   Status reserve(const DeviceRoom& room, bool* lends);

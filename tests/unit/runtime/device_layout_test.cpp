@@ -157,7 +157,7 @@ TEST(DeviceLayout, HasNoMoreOrdersThanAStreamTakes) {
     Layouts layouts(nranks);
     const DeviceLayout layout = layouts.of((size_t{256} << 20) / sizeof(float));
     const size_t turns = (layout.plan().chunks + kChunksInFlight - 1) / kChunksInFlight;
-    EXPECT_LE(turns * layout.room().orders, DeviceLine::kMostOrders) << nranks;
+    EXPECT_LE(turns * layout.room().orders, kMostDeviceOrders) << nranks;
   }
 }
 
