@@ -72,6 +72,7 @@ class Reducing {
     }
   }
   World& world() { return world_; }
+  int nranks() const { return world_.nranks(); }
   DeviceBuffer& buffer(int rank) { return *buffers_[static_cast<size_t>(rank)]; }
   DeviceStream& stream(int rank) { return *streams_[static_cast<size_t>(rank)]; }
   collResult_t call(int rank) {
