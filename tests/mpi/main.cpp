@@ -1,32 +1,13 @@
-// main() of the tests under mpirun: one rank reports, and all fail where one did.
+// main() of the tests under mpirun of what a user links.
 #include <cstdio>
 #include <cstring>
 
+#include "tests/mpi/all_ranks.hpp"
 #include "tests/mpi/world.hpp"
 
 namespace coll::test {
 
 namespace {
-
-// Of the ranks other than 0 only failures are shown.
-class FailuresOnly final : public testing::EmptyTestEventListener {
- public:
-  explicit FailuresOnly(int rank) : rank_(rank) {}
-  // GoogleTest holds a lock while it reports, under which it cannot be asked for the test's name.
-  void OnTestStart(const testing::TestInfo& test) override {
-    name_ = std::string(test.test_suite_name()) + "." + test.name();
-  }
-  void OnTestPartResult(const testing::TestPartResult& result) override {
-    if (!result.failed()) return;
-    const char* file = result.file_name() != nullptr ? result.file_name() : "";
-    std::printf("rank %d, %s: %s:%d: %s\n", rank_, name_.c_str(), file, result.line_number(), result.message());
-    std::fflush(stdout);
-  }
-
- private:
-  int rank_;
-  std::string name_;
-};
 
 Edges seen;
 std::vector<collComm_t> kept;
@@ -66,14 +47,7 @@ int main(int argc, char** argv) {
   int provided = 0;
   MPI_Init_thread(&argc, &argv, multiple ? MPI_THREAD_MULTIPLE : MPI_THREAD_SINGLE, &provided);
   testing::InitGoogleTest(&argc, argv);
-  const MpiWorld world;
-  if (world.rank != 0) {
-    auto& listeners = testing::UnitTest::GetInstance()->listeners();
-    delete listeners.Release(listeners.default_result_printer());
-    listeners.Append(new FailuresOnly(world.rank));
-  }
-  int failed = RUN_ALL_TESTS();
-  MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
+  int failed = run_on_all_ranks();
   MPI_Finalize();
   failed |= look_after_mpi_finalize();
   return failed;
