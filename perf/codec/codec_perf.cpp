@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <ctime>
 #include <exception>
+#include <utility>
 
 #include "accuracy.hpp"
 #include "device_run.hpp"
@@ -14,7 +15,7 @@
 #include "perf/tools/files.hpp"
 #include "perf/tools/numbers.hpp"
 #include "perf/tools/progress.hpp"
-#include "report.hpp"
+#include "rows.hpp"
 #include "runtime/hop.hpp"
 #include "work.hpp"
 
@@ -58,8 +59,8 @@ double time_us(size_t calls, const Call& call) {
 
 class Run {
  public:
-  Run(const CodecOptions& options, const CodecMeta& meta)
-      : options_(options), meta_(meta), progress_(options.progress, samples()) {}
+  Run(const CodecOptions& options, CodecRows* rows)
+      : options_(options), rows_(*rows), progress_(options.progress, samples()) {}
 
   Problem all() {
     for (const collDataType_t type : options_.types) {
@@ -67,7 +68,6 @@ class Run {
     }
     return {};
   }
-  const std::vector<CodecRow>& rows() const { return rows_; }
 
  private:
   Problem all_sizes(collDataType_t type) {
@@ -105,8 +105,7 @@ class Run {
     measure(work, operation, &row);
     if (options_.check_iters > 0) row.verdict = work->judge(operation);
     progress_.clear();
-    if (rows_.empty()) print(codec_head(meta_));  // not before: what cannot start has no table
-    print(codec_line(rows_.emplace_back(row)));
+    rows_.add(std::move(row));
   }
 
   void measure(Work* work, Operation operation, CodecRow* row) {
@@ -131,9 +130,8 @@ class Run {
   }
 
   const CodecOptions& options_;
-  const CodecMeta& meta_;
+  CodecRows& rows_;
   Progress progress_;
-  std::vector<CodecRow> rows_;
 };
 
 int report(const Problem& problem) {
@@ -150,22 +148,9 @@ int tabulate(const CodecOptions& options) {
   return wrong == 0 ? 0 : kCheckFailed;
 }
 
-Problem write_rows(const CodecOptions& options, const CodecMeta& meta, const std::vector<CodecRow>& rows) {
-  if (rows.empty()) return {};
-  if (Problem p = write_file(options.json_file, codec_json(meta, rows))) return p;
-  return write_file(options.csv_file, codec_csv(rows));
-}
-
-bool all_right(const std::vector<CodecRow>& rows) {
-  return std::none_of(rows.begin(), rows.end(),
-                      [](const CodecRow& row) { return row.verdict && row.verdict->wrong > 0; });
-}
-
-int run_on_device(const CodecOptions& options, CodecMeta meta) {
-  std::vector<CodecRow> rows;
-  if (const Problem p = measure_on_device(options, &meta, &rows)) return report(p);
-  if (const Problem p = write_rows(options, meta, rows)) return report(p);
-  return all_right(rows) ? 0 : kCheckFailed;
+Problem measure(const CodecOptions& options, CodecMeta* meta, CodecRows* rows) {
+  if (options.on_device) return measure_on_device(options, meta, rows);
+  return Run(options, rows).all();
 }
 
 int run(int argc, char** argv) {
@@ -177,12 +162,11 @@ int run(int argc, char** argv) {
   const CodecOptions& options = *parsed.options;
   if (const Problem p = try_files({options.json_file, options.csv_file})) return report(p);
   if (options.accuracy) return tabulate(options);
-  const CodecMeta meta = describe(options, argc, argv);
-  if (options.on_device) return run_on_device(options, meta);
-  Run all(options, meta);
-  if (const Problem p = all.all()) return report(p);
-  if (const Problem p = write_rows(options, meta, all.rows())) return report(p);
-  return all_right(all.rows()) ? 0 : kCheckFailed;
+  CodecMeta meta = describe(options, argc, argv);
+  CodecRows rows(options, meta);
+  if (const Problem p = measure(options, &meta, &rows)) return report(p);
+  if (rows.unwritten()) return report(rows.unwritten());
+  return rows.all_right() ? 0 : kCheckFailed;
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
+#include <utility>
 
 #include "device_work.hpp"
 #include "perf/tools/numbers.hpp"
@@ -21,7 +21,7 @@ constexpr size_t kLargestChecked = size_t{64} << 20;
 class DeviceRun {
  public:
   DeviceRun(const CodecOptions& options, DeviceOperations* operations, DeviceTimer* timer, size_t span_bytes,
-            std::vector<CodecRow>* rows)
+            CodecRows* rows)
       : options_(options),
         operations_(*operations),
         timer_(*timer),
@@ -61,8 +61,7 @@ class DeviceRun {
       COLL_TRY(work->judge(operation, &row.verdict->wrong));
     }
     progress_.clear();
-    std::fputs(codec_line(rows_.emplace_back(row)).c_str(), stdout);
-    std::fflush(stdout);
+    rows_.add(std::move(row));
     return {};
   }
 
@@ -97,7 +96,7 @@ class DeviceRun {
   const DeviceOperations& operations_;
   DeviceTimer& timer_;
   size_t span_bytes_;
-  std::vector<CodecRow>& rows_;
+  CodecRows& rows_;
   Progress progress_;
 };
 
@@ -105,7 +104,7 @@ Problem problem_of(const Status& status) { return status.ok() ? Problem{} : Prob
 
 }  // namespace
 
-Problem measure_on_device(const CodecOptions& options, CodecMeta* meta, std::vector<CodecRow>* rows) {
+Problem measure_on_device(const CodecOptions& options, CodecMeta* meta, CodecRows* rows) {
   constexpr size_t kSpanOfCaches = 4;
   std::unique_ptr<DeviceOperations> operations;
   std::unique_ptr<DeviceTimer> timer;
@@ -116,7 +115,6 @@ Problem measure_on_device(const CodecOptions& options, CodecMeta* meta, std::vec
   if (Problem p = problem_of(operations->make_timer(&timer))) return p;
   operations->tune(options.threads, options.blocks_per_sm);
   meta->memory = fmt::format("{}, CUDA {}", devices[0].name, operations->version());
-  std::fputs(codec_head(*meta).c_str(), stdout);
   for (const collDataType_t type : options.types) {
     Input input(type, collSum);
     if (!options.inputs.empty()) {

@@ -3,11 +3,11 @@
 
 #include "options.hpp"
 #include "perf/tools/files.hpp"
-#include "report.hpp"
+#include "rows.hpp"
 
 namespace coll::perf {
 
-// Prints a line per row as it is measured; `meta` gets the device's name.
-Problem measure_on_device(const CodecOptions& options, CodecMeta* meta, std::vector<CodecRow>* rows);
+// `meta`, which the rows are of, gets the device's name.
+Problem measure_on_device(const CodecOptions& options, CodecMeta* meta, CodecRows* rows);
 
 }  // namespace coll::perf

@@ -17,7 +17,7 @@ struct Problem {
 
 // Whether the files can be written ("" is none): better known before the run than after it.
 Problem try_files(const std::vector<std::string>& paths);
-// Nothing where `path` is "".
+// Nothing where `path` is "". An ordinary file that exists has the old text or the new one at any moment.
 Problem write_file(const std::string& path, const std::string& text);
 
 }  // namespace coll::perf

@@ -110,8 +110,7 @@ class Run {
 
   Problem write() const {
     if (!world_.is_root() || rows_.empty()) return {};
-    if (Problem p = write_file(options_.json_file, to_json(meta_, rows_))) return p;
-    if (Problem p = write_file(options_.csv_file, to_csv(rows_))) return p;
+    if (Problem p = write_tables()) return p;
     return write_file(options_.plot_file, options_.plot_file.empty() ? "" : to_svg(meta_, rows_));
   }
 
@@ -123,6 +122,13 @@ class Run {
   }
 
  private:
+  Problem write_tables() const {
+    if (!options_.json_file.empty()) {
+      if (Problem p = write_file(options_.json_file, to_json(meta_, rows_))) return p;
+    }
+    return options_.csv_file.empty() ? Problem{} : write_file(options_.csv_file, to_csv(rows_));
+  }
+
   Problem all_sizes(const Session& session, collDataType_t type, collRedOp_t op) {
     const Setting setting{collective_, options_, world_, session.comm, session.stream, session.device.get()};
     Input input(type, op);
@@ -146,6 +152,8 @@ class Run {
         if (!world_.is_root()) continue;
         if (first == 0) print(table_head(meta_));  // not before: what cannot start has no table
         for (size_t i = first; i < rows_.size(); ++i) print(table_line(rows_[i]));
+        static_cast<void>(
+            write_tables());  // so that a run which is ended leaves them; what fails does so in the end, too
       }
     }
     return {};

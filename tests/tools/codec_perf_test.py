@@ -42,6 +42,16 @@ class CodecPerfTest(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return json.loads((self.out / "x").read_text())["rows"]
 
+    def test_a_run_that_is_killed_leaves_its_rows(self) -> None:
+        command = [str(PROGRAM), "-b", "4K", "-e", "1G", "-n", "20", f"--json={self.out / 'x'}", f"--csv={self.out / 'y'}"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+            assert process.stdout is not None
+            rows = (line for line in process.stdout if not line.startswith("#"))
+            next(rows), next(rows)  # the first is in the files by then
+            process.kill()
+        self.assertGreaterEqual(len(json.loads((self.out / "x").read_text())["rows"]), 1)
+        self.assertGreaterEqual(len((self.out / "y").read_text().splitlines()), 2)
+
     def test_json_csv_and_text_say_the_same(self) -> None:
         done = run(*SMALL, f"--json={self.out / 'x.json'}", f"--csv={self.out / 'x.csv'}")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)

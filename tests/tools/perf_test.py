@@ -70,6 +70,17 @@ class PerfTest(unittest.TestCase):
         self.addCleanup(directory.cleanup)
         self.out = Path(directory.name)
 
+    def test_a_run_that_is_killed_leaves_its_rows(self) -> None:
+        files = [f"--json={self.out / 'x'}", f"--csv={self.out / 'y'}"]
+        command = [str(BIN / "all_reduce_perf"), "-b", "4K", "-e", "1G", "-n", "20", *files]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            rows = (line for line in process.stdout if line.strip() and not line.startswith("#"))
+            next(rows), next(rows), next(rows)  # a size has two; the first size's are in the files by then
+            process.kill()
+        self.assertGreaterEqual(len(json.loads((self.out / "x").read_text())["rows"]), 2)
+        self.assertGreaterEqual(len((self.out / "y").read_text().splitlines()), 3)
+
     def check_row(self, row: dict[str, Any]) -> None:
         self.assertEqual(list(row), list(ROW))
         for key, kinds in ROW.items():
