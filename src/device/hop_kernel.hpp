@@ -64,9 +64,9 @@ struct HopKernel {
   static constexpr bool kScaled = kCoded && Format::kScaled;  // lanes have to agree on a block's scale
   static constexpr bool kRecodes = kBatch > 0 && kCoded;
   static constexpr int kWidest = 32 / Format::kRuns;  // a unit lies within a block, and the shortest have 32 elements
-  static constexpr int kWanted = width_of(kRecodes ? Format::kSlotBytes : wider(Format::kSlotBytes, Element::kBytes)) /
-                                 (kRecodes && sizeof(Acc) == 8 ? 2 : 1);
-  static constexpr int kWidth = kWanted < kWidest ? kWanted : kWidest;
+  static constexpr int kWanted = width_of(kRecodes ? Format::kSlotBytes : wider(Format::kSlotBytes, Element::kBytes));
+  // Half of it where sums of float64 are encoded again, which would not fit a lane's registers.
+  static constexpr int kWidth = (kWanted < kWidest ? kWanted : kWidest) / (kRecodes && sizeof(Acc) == 8 ? 2 : 1);
   static constexpr int kElements = kWidth * Format::kRuns;  // of a unit
 
   typename Format::Layout layout;

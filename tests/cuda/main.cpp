@@ -2,11 +2,15 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <cstdlib>
 
 #include "cuda/machine.hpp"
 
 int main(int argc, char** argv) {
   constexpr int kSkipped = 77;
+  // Ranks that are threads share the process's queues to the device, 8 unless it is asked for more: a stream that waits
+  // for another rank would hold up that rank's where they share one.
+  ::setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 0);
   ::testing::InitGoogleTest(&argc, argv);
   std::unique_ptr<coll::DeviceOperations> operations;
   const coll::Status status = coll::open_devices(&operations);

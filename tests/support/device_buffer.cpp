@@ -14,12 +14,13 @@ namespace {
 struct Stored {
   void* memory = nullptr;
   void* pinned = nullptr;
-  collStream_t stream = nullptr;
 };
 
 std::mutex mutex;
-std::multimap<size_t, Stored> store;  // by size
-std::map<int, std::unique_ptr<DeviceStream>> streams;
+std::multimap<size_t, Stored> store;                   // by size
+std::map<int, std::unique_ptr<DeviceStream>> streams;  // by rank
+
+constexpr int kOfCopies = -1;  // of all buffers: a device has few queues for streams
 
 size_t stored_size(size_t bytes) { return std::bit_ceil(std::max<size_t>(bytes, 256)); }
 
@@ -57,22 +58,20 @@ DeviceBuffer::DeviceBuffer(const DeviceOperations& operations, size_t bytes) : o
   if (got.memory == nullptr) {
     expect_ok(operations_.allocate(stored_size(bytes), &got.memory));
     expect_ok(operations_.allocate_pinned(stored_size(bytes), &got.pinned));
-    expect_ok(operations_.make_stream(&got.stream));
   }
   memory_ = static_cast<std::byte*>(got.memory);
   pinned_ = static_cast<std::byte*>(got.pinned);
-  stream_ = got.stream;
+  stream_ = stream_of_rank(kOfCopies).get();
 }
 
 DeviceBuffer::~DeviceBuffer() {
   const std::lock_guard lock(mutex);
-  store.insert({stored_size(bytes_), {memory_, pinned_, stream_}});
+  store.insert({stored_size(bytes_), {memory_, pinned_}});
 }
 
 void DeviceBuffer::empty_store(const DeviceOperations& operations) {
   const std::lock_guard lock(mutex);
   for (const auto& [size, each] : store) {
-    expect_ok(operations.drop_stream(each.stream));
     expect_ok(operations.release_pinned(each.pinned));
     expect_ok(operations.release(each.memory));
   }

@@ -8,13 +8,17 @@
 
 namespace coll::device::cuda {
 
+namespace {
+constexpr unsigned kEverywhere = cudaHostRegisterPortable | cudaHostRegisterMapped;  // all devices' kernels reach it
+}
+
 Status PinnedPages::allocate(size_t bytes, void** memory) {
   *memory = nullptr;
   void* const pages = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (pages == MAP_FAILED) return {collSystemError, text("no memory for ", bytes, " bytes to be pinned")};
   ::madvise(pages, bytes, MADV_DONTFORK);  // a child that shared them would make this process's next write go elsewhere
   const Uncaptured uncaptured;
-  Status pinned = checked(cudaHostRegister(pages, bytes, cudaHostRegisterPortable), "pinning memory");
+  Status pinned = checked(cudaHostRegister(pages, bytes, kEverywhere), "pinning memory");
   if (!pinned.ok()) {
     ::munmap(pages, bytes);
     return pinned;
