@@ -101,23 +101,21 @@ class DeviceMeter {
     if (step.sends_on() && step.from_wire == Wire::kCoded) memory_ += bytes_(Wire::kCoded, elements);  // what is copied
   }
 
-  // A message that has to pass the host for any of its receivers lies there for all of them; each reads it by its own
-  // way all the same, as it does not know of the others.
+  // A message that has to pass the host for some of its receivers is copied there once, from where others read it.
   void send(const Step& step, const Entries& peers, int round, double elements) {
     const double message = bytes_(step.to_wire, elements);
-    bool pinned = false;
+    bool pinned = false, near = false;
     for (int j = 0; j < peers.count(); ++j) {
-      const int peer = peers.at(round, j);
-      pinned |= peer != plan_.rank && way_to(peer) == Way::kPinned;
-    }
-    if (pinned) pcie_out_ += message;
-    for (int j = 0; j < peers.count() && !pinned; ++j) {
       const int peer = peers.at(round, j);
       if (peer == plan_.rank) continue;
       const Way way = way_to(peer);
+      pinned |= way == Way::kPinned;
+      near |= way != Way::kPinned;
       if (way == Way::kNvLink) nvlinks_out_.add(gpu_of(peer), links_[gpu_of(peer)], message);
       if (way == Way::kPcie) pcie_out_ += message;
     }
+    if (pinned) pcie_out_ += message;
+    if (pinned && near) memory_ += message;  // is read for that
   }
 
   const topo::Topology& topology_;

@@ -78,7 +78,7 @@ class Walk {
       produce(&made);
     }
     taken_ += made.messages;
-    if (made.has_work()) orders_ += 1 + (made.copy ? 1 : 0);  // and the hop's kernels
+    if (made.has_work()) orders_ += 1 + (made.copy ? 1 : 0) + (made.again ? 1 : 0);  // and the hop's kernels
   }
 
   // What it sends are accumulators, which the input is already.
@@ -196,6 +196,10 @@ class Walk {
       made->lent_from = published_;
     }
     made->told = take_word();
+    if (routes_.goes_beyond_peers(*made->step, made->round)) {
+      made->told_again = take_word();
+      made->again = {late(made->told_again), made->lent.data(), bytes};
+    }
     return static_cast<std::byte*>(late(made->told));
   }
 

@@ -37,7 +37,7 @@ struct DeviceStep {
   size_t first;                       // of those that come, in order, ...
   size_t messages;                    // ... it takes so many from this one on
   std::span<std::byte> sent{};        // what it hands on, pinned or direct, with room for a checksum behind it
-  std::span<const std::byte> lent{};  // ... or in memory that its receivers read; empty where they cannot
+  std::span<const std::byte> lent{};  // ... or in memory that receivers of the node read; empty where they cannot
   Published lent_from{};              // that memory
   bool lies_there = false;            // it is the program's, where the value is anyway
   uint64_t* told = nullptr;           // where the value has to go, so that it can be handed on
@@ -56,6 +56,9 @@ struct DeviceStep {
   std::byte* scratch = nullptr;  // of the hop
   std::byte* also = nullptr;     // where the hop's elements go, too
   std::optional<StepCopy> copy{};
+  // Last, of what is lent, for those who cannot read it there; it has to go somewhere only if it is lent.
+  std::optional<StepCopy> again{};
+  uint64_t* told_again = nullptr;
   bool has_work() const { return hop || copy; }
 };
 

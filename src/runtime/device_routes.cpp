@@ -2,19 +2,29 @@
 
 namespace coll {
 
+// Whether one of the ranks that it is sent to, which this rank is none of, is such.
+template <class Is>
+bool DeviceRoutes::any_receiver(const Step& step, int round, const Is& is) const {
+  for (int j = 0; j < step.to.count; ++j) {
+    const int rank = plan_.entry(step.to, round, j);
+    if (rank != plan_.rank && is(rank)) return true;
+  }
+  return false;
+}
+
 bool DeviceRoutes::may_be_loan(const Step& step, const Shard& part, int peer) const {
   return ways_.peers != nullptr && ways_.peers->is_peer(peer) && !step.forwards() &&
          wire_bytes(call_, step.from_wire, part.count) >= kLeastLoan;
 }
 
 bool DeviceRoutes::may_be_lent(const Step& step, int round, const Shard& part) const {
-  if (ways_.peers == nullptr || step.to.count == 0 || step.forwards()) return false;
+  if (ways_.peers == nullptr || step.forwards()) return false;
   if (wire_bytes(call_, step.to_wire, part.count) < kLeastLoan) return false;
-  for (int j = 0; j < step.to.count; ++j) {
-    const int rank = plan_.entry(step.to, round, j);
-    if (rank != plan_.rank && !ways_.peers->is_peer(rank)) return false;
-  }
-  return true;
+  return any_receiver(step, round, [this](int rank) { return ways_.peers->is_peer(rank); });
+}
+
+bool DeviceRoutes::goes_beyond_peers(const Step& step, int round) const {
+  return any_receiver(step, round, [this](int rank) { return ways_.peers == nullptr || !ways_.peers->is_peer(rank); });
 }
 
 bool DeviceRoutes::comes_direct(const Step& step, int round, int peer) const {
@@ -24,14 +34,8 @@ bool DeviceRoutes::comes_direct(const Step& step, int round, int peer) const {
 }
 
 bool DeviceRoutes::goes_direct(const Step& step, int round) const {
-  bool any = false;
-  for (int j = 0; j < step.to.count; ++j) {
-    const int rank = plan_.entry(step.to, round, j);
-    if (rank == plan_.rank) continue;
-    if (!is_direct(step, round, step.to_wire, rank)) return false;
-    any = true;
-  }
-  return any;
+  return any_receiver(step, round, [](int) { return true; }) &&
+         !any_receiver(step, round, [&](int rank) { return !is_direct(step, round, step.to_wire, rank); });
 }
 
 // Between ranks of a node, messages have ways of their own. The first chunk's message decides for all, of which the

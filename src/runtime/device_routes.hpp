@@ -13,8 +13,9 @@ class DeviceRoutes {
 
   // Its message may lie where the sender's kernel has left it.
   bool may_be_loan(const Step& step, const Shard& part, int peer) const;
-  // All who receive what it makes are such as may read it on this device.
+  // Some who receive what it makes are such as may read it on this device; others, too, get it as a message.
   bool may_be_lent(const Step& step, int round, const Shard& part) const;
+  bool goes_beyond_peers(const Step& step, int round) const;
   // Its message comes to device memory, in every chunk. What is sent on as it came then goes to other nodes from there,
   // or to ranks of the node as a loan.
   bool comes_direct(const Step& step, int round, int peer) const;
@@ -22,6 +23,8 @@ class DeviceRoutes {
   bool goes_direct(const Step& step, int round) const;
 
  private:
+  template <class Is>
+  bool any_receiver(const Step& step, int round, const Is& is) const;
   Shard first_part(const Step& step, int round) const { return plan_.part(plan_.shard_of(step, round), 0); }
   bool is_direct(const Step& step, int round, Wire wire, int peer) const;
 

@@ -1,8 +1,8 @@
 // A plan's steps on a device. Where perform() has made a value when it returns, here the device is only allowed to
 // begin; what depends on it, handing the value on and giving messages back, follows when it is done.
 //
-// A value stays in the device's memory where all its receivers can read it there: its message is then a loan, which
-// says where it lies, and which the receivers return. Else it is in pinned memory, and sent as any other.
+// A value stays in the device's memory where receivers of the node can all read it there: their message is then a loan,
+// which says where it lies, and which they return. For all others it is in pinned memory, and sent as any other.
 #include <algorithm>
 #include <cstring>
 
@@ -50,7 +50,9 @@ Status Execution::perform_on_device(ChunkRun& run) {
   const bool lends = this->lends(step);
   const bool is_there = at == step.sent.data();  // what came is sent on
   if (step.read != nullptr) tell(step.read, step.read_at(at, lends));
-  if (step.told != nullptr) tell(step.told, lends ? step.copied_to() : is_there ? nullptr : step.sent.data());
+  std::byte* const sent = is_there ? nullptr : step.sent.data();
+  if (step.told != nullptr) tell(step.told, lends ? step.copied_to() : sent);
+  if (step.told_again != nullptr) tell(step.told_again, lends ? sent : nullptr);
   run.released.push_back({step.has_work() ? work_->release(run.chunk) : work_->released(run.chunk), lends});
   return {};
 }
@@ -64,14 +66,23 @@ Status Execution::settle_device(ChunkRun& run, bool* moved) {
     const DeviceStep& step = run.on_device.steps[run.settled];
     COLL_TRY(check_loans(run, step));
     COLL_TRY(return_loans(run, step));
-    if (step.step->to.count > 0) COLL_TRY(released.lends ? lend_to_all(run, step) : hand_on(run, step));
+    if (step.step->to.count > 0) COLL_TRY(hand_on(run, step, released.lends));
   }
   return {};
 }
 
-Status Execution::hand_on(ChunkRun& run, const DeviceStep& step) {
+Status Execution::hand_on(ChunkRun& run, const DeviceStep& step, bool lends) {
+  const Range range("send", step.sent.size());
   const Block block = Block::borrowed(step.sent);
-  return send_all(run, *step.step, step.part, step.round, {seal(block, step.sent.size()), block});
+  const Value value{seal(block, step.sent.size()), block};
+  const int shard = plan_->entry(step.step->shard, step.round, 0);
+  for (int j = 0; j < step.step->to.count; ++j) {
+    const int peer = plan_->entry(step.step->to, step.round, j);
+    if (peer == around_.rank) continue;
+    const bool is_lent = lends && around_.device_peers->is_peer(peer);
+    COLL_TRY(is_lent ? lend_to(peer, run, step, shard) : send_to(peer, run, *step.step, step.part, shard, value));
+  }
+  return {};
 }
 
 // ---- Loans
@@ -96,29 +107,22 @@ bool Execution::lends(const DeviceStep& step) const {
   if (step.lent.empty()) return false;
   for (int j = 0; j < step.step->to.count; ++j) {
     const int peer = plan_->entry(step.step->to, step.round, j);
-    if (peer == around_.rank) continue;
+    if (!around_.device_peers->is_peer(peer)) continue;
     if (!around_.device_peers->takes(peer, sequence_, step.step->to_leg, step.lent_from.number)) return false;
   }
   return true;
 }
 
-Status Execution::lend_to_all(ChunkRun& run, const DeviceStep& step) {
-  const Range range("send", step.lent.size());
-  const int shard = plan_->entry(step.step->shard, step.round, 0);
+Status Execution::lend_to(int peer, ChunkRun& run, const DeviceStep& step, int shard) {
   const Leg leg = step.step->to_leg;
-  for (int j = 0; j < step.step->to.count; ++j) {
-    const int peer = plan_->entry(step.step->to, step.round, j);
-    if (peer == around_.rank) continue;
-    Outgoing& out = run.outgoing.emplace_back(Outgoing{peer, {}, {}, {}});
-    out.loan = step.loan();
-    out.returned = {};  // not done yet
-    out.message = std::as_bytes(std::span(&out.loan, 1));
-    Transport& way = around_.fabric->to(peer);
-    COLL_TRY(way.receive(peer, return_tag(run, leg, shard), {}, &out.returned));
-    COLL_TRY(way.send(peer, tag(run, leg, shard), out.message, &out.request));
-    count_sent(*step.step, step.part, step.lent.size());
-  }
-  return {};
+  Outgoing& out = run.outgoing.emplace_back(Outgoing{peer, {}, {}, {}});
+  out.loan = step.loan();
+  out.returned = {};  // not done yet
+  out.message = std::as_bytes(std::span(&out.loan, 1));
+  count_sent(*step.step, step.part, step.lent.size());
+  Transport& way = around_.fabric->to(peer);
+  COLL_TRY(way.receive(peer, return_tag(run, leg, shard), {}, &out.returned));
+  return way.send(peer, tag(run, leg, shard), out.message, &out.request);
 }
 
 // The program may change its buffers once a call has failed, and a receiver's kernel may read them later still.

@@ -102,7 +102,8 @@ Status DeviceWork::begin_step(collStream_t stream, uint32_t first, Lane* lane) c
 
 Status DeviceWork::give_step(const DeviceStep& step, collStream_t stream) const {
   if (step.copy) COLL_TRY(give_copy(*step.copy, stream));
-  return step.hop ? give_hop(step, stream) : Status();
+  if (step.hop) COLL_TRY(give_hop(step, stream));
+  return step.again ? give_copy(*step.again, stream) : Status();
 }
 
 Status DeviceWork::give_hop(const DeviceStep& step, collStream_t stream) const {

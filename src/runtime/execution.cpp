@@ -277,13 +277,16 @@ Status Execution::send_all(ChunkRun& run, const Step& step, const Shard& part, i
   const int shard = plan_->entry(step.shard, round, 0);
   for (int j = 0; j < step.to.count; ++j) {
     const int peer = plan_->entry(step.to, round, j);
-    if (peer == around_.rank) continue;
-    Outgoing& out = run.outgoing.emplace_back(Outgoing{peer, value.block, value.message, {}});
-    out.request.to_copy = is_copied(step);
-    COLL_TRY(around_.fabric->to(peer).send(peer, tag(run, step.to_leg, shard), value.message, &out.request));
-    count_sent(step, part, value.message.size());
+    if (peer != around_.rank) COLL_TRY(send_to(peer, run, step, part, shard, value));
   }
   return {};
+}
+
+Status Execution::send_to(int peer, ChunkRun& run, const Step& step, const Shard& part, int shard, const Value& value) {
+  Outgoing& out = run.outgoing.emplace_back(Outgoing{peer, value.block, value.message, {}});
+  out.request.to_copy = is_copied(step);
+  count_sent(step, part, value.message.size());
+  return around_.fabric->to(peer).send(peer, tag(run, step.to_leg, shard), value.message, &out.request);
 }
 
 void Execution::count_sent(const Step& step, const Shard& part, size_t bytes) const {

@@ -147,6 +147,7 @@ class Execution {
   void put_down(ChunkRun& run, const Step& step, const std::vector<Held>& parts) const;
   Status pack(const ChunkRun& run, const Step& step, const std::vector<Held>& parts, size_t bytes, Value* value);
   Status send_all(ChunkRun& run, const Step& step, const Shard& part, int round, const Value& value);
+  Status send_to(int peer, ChunkRun& run, const Step& step, const Shard& part, int shard, const Value& value);
   void count_sent(const Step& step, const Shard& part, size_t bytes) const;
   Status damaged(const Incoming& in, const Step& step, const std::string& how) const;
   Hop hop_of(const Step& step, const Shard& part) const;
@@ -156,8 +157,8 @@ class Execution {
   bool is_loan(const Incoming& in) const;
   Status find_message(const Incoming& in, const Step& step, const std::byte** at) const;
   bool lends(const DeviceStep& step) const;
-  Status hand_on(ChunkRun& run, const DeviceStep& step);
-  Status lend_to_all(ChunkRun& run, const DeviceStep& step);
+  Status hand_on(ChunkRun& run, const DeviceStep& step, bool lends);
+  Status lend_to(int peer, ChunkRun& run, const DeviceStep& step, int shard);
   Status check_loans(const ChunkRun& run, const DeviceStep& step) const;
   Status return_loans(ChunkRun& run, const DeviceStep& step);
   bool finished(const ChunkRun& run) const;

@@ -67,7 +67,7 @@ TEST_F(DeviceDirectCalls, SendFromAndReceiveInDeviceMemory) {
   EXPECT_GE(traffic_->shortest, kLeastDirect);
 }
 
-// In a node they are lent, and between nodes direct; a message to both is pinned.
+// In a node they are lent, and between nodes direct; a message to both is lent, and pinned.
 TEST_F(DeviceDirectCalls, MeetLoansOfTheNode) {
   for (const char* const algorithm : {"direct", "ring", "hier_direct"}) {
     Reducing ranks(device_, direct_between(blocks({2, 2}), true, algorithm));

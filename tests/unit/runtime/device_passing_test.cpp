@@ -1,4 +1,4 @@
-// Coded messages that ranks hand on as they came, which stay on devices as other messages do.
+// Messages that take two ways: what ranks hand on as it came, coded, and what goes to ranks of the node and of others.
 #include <algorithm>
 #include <memory>
 #include <vector>
@@ -150,6 +150,20 @@ TEST_F(DevicePassing, BringsToPinnedMemoryWhatItCannotLend) {
     EXPECT_EQ(device_->reached(), 0U);
   }
   device_->forbid_sharing(false);
+}
+
+// A rank's block goes to one that reads it where it lies, and to another node.
+TEST_F(DevicePassing, LendsToTheNodeWhatOtherNodesGetAsAMessage) {
+  for (const char* const codec : {"none", "bf16"}) {
+    Reducing ranks(device_,
+                   with(direct(blocks({2, 1}), "direct"), [codec](int, Config& config) { config.codec = codec; }));
+    ASSERT_TRUE(ranks.world().ok()) << ranks.world().why();
+    for (int turn = 0; turn < kToKnowEachOther; ++turn) gather_all(&ranks, turn);
+    const size_t before = device_->reached();
+    gather_all(&ranks, 9);
+    EXPECT_GT(device_->reached(), before) << codec;
+    for (int on_host = 0; on_host < ranks.nranks(); ++on_host) gather_past(&ranks, on_host);
+  }
 }
 
 TEST_F(DevicePassing, SendsOnToOtherNodesFromDeviceMemory) {
