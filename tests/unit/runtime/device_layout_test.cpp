@@ -5,6 +5,8 @@
 
 #include <set>
 
+#include "device/late.hpp"
+#include "runtime/device_hops.hpp"
 #include "runtime/execution.hpp"
 #include "tests/support/forwarding_transport.hpp"
 #include "tests/unit/collectives/shapes.hpp"
@@ -14,18 +16,26 @@ namespace coll::test {
 
 namespace {
 
-// Takes device memory, which nobody gives it here.
+// Takes device memory, which nobody gives it here; so many ranks are those of the node.
 class TakingTransport final : public ForwardingTransport {
  public:
-  using ForwardingTransport::ForwardingTransport;
+  TakingTransport(std::unique_ptr<Transport> real, int of_node)
+      : ForwardingTransport(std::move(real)), of_node_(of_node) {}
   bool takes_device_memory(std::string*) const override { return true; }
+  std::span<std::byte> notices(int rank) override {
+    return rank < of_node_ ? ForwardingTransport::notices(rank) : std::span<std::byte>();
+  }
+
+ private:
+  const int of_node_;
 };
 
 // Rank 0 of a node.
 class Layouts {
  public:
-  explicit Layouts(int nranks, bool direct = false) : fabric_(nranks), nranks_(nranks) {
-    fabric_.add(std::make_unique<TakingTransport>(make_inproc(std::make_shared<inproc::Hub>(nranks), 0)), 0);
+  explicit Layouts(int nranks, bool direct = false) : Layouts(nranks, direct, nranks) {}
+  Layouts(int nranks, bool direct, int of_node) : fabric_(nranks), nranks_(nranks) {
+    fabric_.add(std::make_unique<TakingTransport>(make_inproc(std::make_shared<inproc::Hub>(nranks), 0), of_node), 0);
     Config config{};
     config.env.device_direct = direct ? 1 : 0;
     direct_.emplace(fabric_, nranks, config, Log());
@@ -70,7 +80,9 @@ std::vector<uint64_t*> words_of(const DeviceChunk& chunk) {
     if (place.told != nullptr) words.push_back(place.told);
   }
   for (const DeviceStep& step : chunk.steps) {
-    if (step.told != nullptr) words.push_back(step.told);
+    for (uint64_t* const word : {step.told, step.read, step.told_again}) {
+      if (word != nullptr) words.push_back(word);
+    }
   }
   return words;
 }
@@ -159,6 +171,29 @@ TEST(DeviceLayout, HasNoMoreOrdersThanAStreamTakes) {
     const size_t turns = (layout.plan().chunks + kChunksInFlight - 1) / kChunksInFlight;
     EXPECT_LE(turns * layout.room().orders, kMostDeviceOrders) << nranks;
   }
+}
+
+// The result of its own shard goes to ranks of both kinds.
+TEST(DeviceLayout, CopiesWhatIsLentForThoseWhoCannotReadItThere) {
+  Layouts layouts(4, false, 2);
+  const DeviceLayout layout = layouts.of(kCount);
+  const DeviceRoom& room = layout.room();
+  std::vector<uint64_t> words(room.words);
+  std::vector<std::byte> pinned(room.pinned), device(room.device), shared(room.shared);
+  const DeviceChunk chunk = layout.chunk(0, {words.data(), pinned.data(), device.data(), shared.data()});
+  size_t orders = 1, copied = 0;  // the end of the last step is an order, too
+  for (const DeviceStep& step : chunk.steps) {
+    if (!step.has_work()) continue;
+    orders += size_t{1} + (step.copy ? 1 : 0) + (step.again ? 1 : 0);
+    if (step.hop) orders += device_hop_cost(*step.hop, step.contributions).kernels;
+    if (!step.again) continue;
+    ++copied;
+    EXPECT_EQ(step.again->from, step.lent.data());
+    EXPECT_EQ(step.again->bytes, step.sent.size());
+    EXPECT_EQ(step.again->to, late(step.told_again));
+  }
+  EXPECT_EQ(copied, 1U);
+  EXPECT_EQ(room.orders, orders);
 }
 
 TEST(DeviceLayout, HasNoneWhereAGateHasNoWordsForThem) {
