@@ -1,12 +1,17 @@
 #include <utility>
 
+#include "api/arguments.hpp"
 #include "api/group.hpp"
 #include "api/guard.hpp"
 #include "api/handles.hpp"
 #include "base/twin.hpp"
 
 using namespace coll;
-using api::check_type;
+using api::Arguments;
+using api::Buffers;
+using api::check_buffers;
+using api::check_range;
+using api::check_root;
 using api::not_null;
 
 namespace {
@@ -27,52 +32,6 @@ collResult_t guarded(const char* call, const Elements& elements, Body&& body) no
     return status;
   };
   return api::guarded(call, checked, elements.bytes());
-}
-
-// One user's call on its way through the checks.
-struct Arguments {
-  const void* send;
-  void* recv;
-  size_t count;
-  collDataType_t type;
-  collComm_t comm;
-  collStream_t stream;
-};
-
-// Elements of the send and receive buffers, and where in one of them the other may lie.
-struct Buffers {
-  size_t send_count;
-  size_t recv_count;
-  size_t send_in_recv = 0;  // with equal addresses: element of recv that send may point to
-  size_t recv_in_send = 0;
-  bool send_used = true;
-  bool recv_used = true;
-  bool in_place = true;  // whether one may lie in the other at all
-};
-
-Status check_range(const Arguments& args, int nranks) {
-  COLL_TRY(check_type(args.type));
-  size_t bytes = 0;
-  const size_t of_each = size_of(args.type) * static_cast<size_t>(nranks);
-  if (__builtin_mul_overflow(args.count, of_each, &bytes) || bytes > SIZE_MAX / 2)
-    return {collInvalidArgument, text("count is ", args.count, ", which is more than memory can hold")};
-  return {};
-}
-
-// Buffers are where NCCL's in-place rules want them, or apart.
-Status check_buffers(const Arguments& args, const Buffers& buffers) {
-  if (args.count == 0) return {};
-  if (buffers.send_used) COLL_TRY(not_null(args.send, "send"));
-  if (buffers.recv_used) COLL_TRY(not_null(args.recv, "recv"));
-  if (!buffers.send_used || !buffers.recv_used) return {};
-  const size_t size = size_of(args.type);
-  const auto send = reinterpret_cast<uintptr_t>(args.send);
-  const auto recv = reinterpret_cast<uintptr_t>(args.recv);
-  const bool apart = send + buffers.send_count * size <= recv || recv + buffers.recv_count * size <= send;
-  const bool in_place = buffers.in_place && send + buffers.recv_in_send * size == recv + buffers.send_in_recv * size;
-  if (apart || in_place) return {};
-  return {collInvalidArgument,
-          "send and recv overlap. They must be apart, or lie as the in-place rule of this call says (see coll.h)"};
 }
 
 // The codec as the runtime takes it: "none" is exact, that is, no codec.
@@ -148,11 +107,6 @@ Status all_gather(const Arguments& args, const CodecChoice& codec) {
   const size_t own = static_cast<size_t>(communicator.rank()) * args.count;
   COLL_TRY(check_buffers(args, {args.count, nranks * args.count, own, 0}));
   return submit_with(args, Call{Function::kAllGather}, codec);
-}
-
-Status check_root(int root, int nranks) {
-  if (root >= 0 && root < nranks) return {};
-  return {collInvalidArgument, text("root is ", root, "; it must be 0 to ", nranks - 1)};
 }
 
 // Broadcast, reduce, gather and scatter: at the root both buffers count, elsewhere one of them is ignored.
