@@ -29,6 +29,10 @@ Status to_status(int error, const std::string& what) {
   return {collSystemError, text(what, ": ", words)};
 }
 
+std::string who(int rank, const char* call, int peer) {
+  return text("rank ", rank, ": ", call, peer < 0 ? "" : text(" with rank ", peer));
+}
+
 Status check_usable() {
   int initialised = 0;
   PMPI_Initialized(&initialised);

@@ -16,6 +16,9 @@ namespace coll::mpi {
 // A failed Status that says what was tried and MPI's words for what happened.
 Status to_status(int error, const std::string& what);
 
+// "rank 1: MPI_Isend with rank 2": whom a call is of; `peer` is -1 where it is with no one rank.
+std::string who(int rank, const char* call, int peer);
+
 // MPI is there and this thread may call it; else why not.
 Status check_usable();
 

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <climits>
-#include <cstring>
 #include <deque>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "transport/mpi/simulator.hpp"
+#include "transport/mpi/transfers.hpp"
 
 namespace coll::mpi {
 
@@ -52,15 +52,6 @@ struct Inbox {
   std::deque<Arrival> unclaimed;
 };
 
-// What MPI is working on, for messages in both directions.
-struct Transfer {
-  Request* request;  // null once it is complete
-  int peer;
-  size_t bytes;
-  std::span<std::byte> buffer;           // of a message that is too long for it
-  std::unique_ptr<std::byte[]> scratch;  // where MPI puts such a message
-};
-
 class MpiTransport final : public Transport {
  public:
   MpiTransport(CommPtr comm, uint64_t nonce)
@@ -78,16 +69,12 @@ class MpiTransport final : public Transport {
   bool any_thread() const override { return any_thread_; }
 
  private:
-  std::string who(const char* call, int peer) const {
-    return text("rank ", comm_->rank(), ": ", call, peer < 0 ? "" : text(" with rank ", peer));
-  }
+  std::string who(const char* call, int peer) const { return mpi::who(comm_->rank(), call, peer); }
   Status check(int peer, uint32_t tag, size_t bytes) const;
   Status take_arrivals(bool* moved);
   Status take(const MPI_Status& envelope, MPI_Message message);
   Status take_control(MPI_Message message);
   Status start_receive(int peer, const Posted& posted, Arrival arrival);
-  Status finish_transfers(bool* moved);
-  void forget_finished();
   bool controls_sent();
   void leak_everything();
   bool nothing_unclaimed() const {
@@ -98,11 +85,8 @@ class MpiTransport final : public Transport {
   uint64_t nonce_;
   bool any_thread_ = thread_multiple();
   bool abandoned_ = false;
-  std::vector<Inbox> inboxes_;         // by peer
-  std::vector<MPI_Request> requests_;  // beside transfers_
-  std::vector<Transfer> transfers_;
-  std::vector<int> finished_;
-  std::vector<MPI_Status> statuses_;
+  std::vector<Inbox> inboxes_;  // by peer
+  Transfers transfers_{comm_->rank()};
   std::deque<std::unique_ptr<ControlSend>> controls_out_;
   std::deque<Control> controls_in_;
 };
@@ -123,8 +107,7 @@ Status MpiTransport::send(int peer, uint32_t tag, std::span<const std::byte> mes
   COLL_TRY(to_status(PMPI_Isend(message.data(), static_cast<int>(message.size()), MPI_BYTE, peer, static_cast<int>(tag),
                                 comm_->get(), &made),
                      who("MPI_Isend", peer)));
-  requests_.push_back(made);
-  transfers_.push_back({request, peer, message.size(), {}, nullptr});
+  transfers_.add(made, {request, peer, message.size()});
   return {};
 }
 
@@ -152,15 +135,14 @@ Status MpiTransport::start_receive(int peer, const Posted& posted, Arrival arriv
   MPI_Request made = MPI_REQUEST_NULL;
   COLL_TRY(to_status(PMPI_Imrecv(to, static_cast<int>(arrival.bytes), MPI_BYTE, &arrival.message, &made),
                      who("MPI_Imrecv", peer)));
-  requests_.push_back(made);
-  transfers_.push_back(std::move(transfer));
+  transfers_.add(made, std::move(transfer));
   return {};
 }
 
 Status MpiTransport::progress(bool* moved) {
   COLL_TRY(take_arrivals(moved));
   controls_sent();
-  return abandoned_ ? Status() : finish_transfers(moved);
+  return abandoned_ ? Status() : transfers_.finish(moved);
 }
 
 Status MpiTransport::take_arrivals(bool* moved) {
@@ -203,41 +185,6 @@ Status MpiTransport::take_control(MPI_Message message) {
   return {};
 }
 
-Status MpiTransport::finish_transfers(bool* moved) {
-  if (requests_.empty()) return {};
-  finished_.resize(requests_.size());
-  statuses_.resize(requests_.size());
-  int count = 0;
-  const int result =
-      PMPI_Testsome(static_cast<int>(requests_.size()), requests_.data(), &count, finished_.data(), statuses_.data());
-  if (result != MPI_SUCCESS && result != MPI_ERR_IN_STATUS) return to_status(result, who("MPI_Testsome", -1));
-  if (count == MPI_UNDEFINED || count == 0) return {};
-  for (int i = 0; i < count; ++i) {
-    Transfer& t = transfers_[static_cast<size_t>(finished_[static_cast<size_t>(i)])];
-    const int error = statuses_[static_cast<size_t>(i)].MPI_ERROR;  // valid only where some failed
-    if (result == MPI_ERR_IN_STATUS && error != MPI_SUCCESS) return to_status(error, who("a message", t.peer));
-    if (t.scratch != nullptr && !t.buffer.empty()) std::memcpy(t.buffer.data(), t.scratch.get(), t.buffer.size());
-    t.request->truncated = t.scratch != nullptr;
-    t.request->bytes = t.scratch != nullptr ? t.buffer.size() : t.bytes;
-    t.request->done = true;
-    t.request = nullptr;
-  }
-  forget_finished();
-  *moved = true;
-  return {};
-}
-
-void MpiTransport::forget_finished() {
-  size_t kept = 0;
-  for (size_t i = 0; i < transfers_.size(); ++i) {
-    if (transfers_[i].request == nullptr) continue;
-    if (kept != i) transfers_[kept] = std::move(transfers_[i]);
-    requests_[kept++] = requests_[i];
-  }
-  transfers_.resize(kept);
-  requests_.resize(kept, MPI_REQUEST_NULL);
-}
-
 bool MpiTransport::controls_sent() {
   while (!controls_out_.empty()) {
     int sent = 0;
@@ -268,9 +215,7 @@ bool MpiTransport::abandon() {
   abandoned_ = true;
   comm_->leak();
   const bool in_use = !transfers_.empty();
-  for (Transfer& t : transfers_) static_cast<void>(t.scratch.release());  // MPI may still write there
-  transfers_.clear();
-  requests_.clear();
+  transfers_.leak();
   for (Inbox& inbox : inboxes_) inbox = Inbox{};
   return in_use;
 }
@@ -278,7 +223,7 @@ bool MpiTransport::abandon() {
 void MpiTransport::leak_everything() {
   comm_->leak();
   for (auto& out : controls_out_) static_cast<void>(out.release());
-  for (Transfer& t : transfers_) static_cast<void>(t.scratch.release());
+  transfers_.leak();
 }
 
 MpiTransport::~MpiTransport() {

@@ -53,9 +53,7 @@ class SimulatedTransport final : public Transport {
     Request* request;
   };
 
-  std::string who(const char* call, int peer) const {
-    return text("rank ", comm_->rank(), ": ", call, " with rank ", peer);
-  }
+  std::string who(const char* call, int peer) const { return mpi::who(comm_->rank(), call, peer); }
   Status check(int peer, size_t bytes) const;
   Status send_waiting();
   Status listen();
