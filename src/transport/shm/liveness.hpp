@@ -14,4 +14,16 @@ namespace coll::shm {
 // Whether another open file than this one holds the rank's lock; true also where that cannot be found out.
 [[nodiscard]] bool shows_life(int file, size_t local);
 
+// A rank's life as another one sees it. Whoever has never shown any, because the system has no way to, counts as alive.
+class Life {
+ public:
+  Life(int file, size_t local) : file_(file), local_(local), shown_(shows_life(file, local)) {}
+  bool has_ended() const { return shown_ && !shows_life(file_, local_); }
+
+ private:
+  int file_;
+  size_t local_;
+  bool shown_;  // when this was made
+};
+
 }  // namespace coll::shm

@@ -60,7 +60,6 @@ class Regions {
 class PeerRegions {
  public:
   explicit PeerRegions(pid_t process) : process_(process) {}
-  pid_t process() const { return process_; }
 
   // Maps the part's region where it is not mapped yet; it stays mapped at least until unpin(loan).
   Status pin(const RegionPart& part, unsigned loan, const std::byte** at);

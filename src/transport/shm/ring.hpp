@@ -11,6 +11,9 @@
 
 namespace coll::shm {
 
+// Bytes are published and given back in pieces of this size, so that writer and reader work at the same time.
+inline constexpr size_t kPieceBytes = 32 << 10;
+
 constexpr size_t padded(size_t bytes) { return (bytes + kMessageAlign - 1) / kMessageAlign * kMessageAlign; }
 
 class RingWriter {

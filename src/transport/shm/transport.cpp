@@ -1,13 +1,11 @@
-#include <cerrno>
-#include <cstring>
-#include <deque>
+#include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "transport/matcher.hpp"
-#include "transport/shm/kernel_copy.hpp"
-#include "transport/shm/liveness.hpp"
-#include "transport/shm/loans.hpp"
+#include "transport/shm/borrowings.hpp"
+#include "transport/shm/lendable.hpp"
+#include "transport/shm/outbox.hpp"
 #include "transport/shm/ring.hpp"
 #include "transport/shm/setup.hpp"
 
@@ -15,35 +13,11 @@ namespace coll::shm {
 
 namespace {
 
-// Bytes are published and given back in pieces of this size, so that writer and reader work at the same time.
-constexpr size_t kPieceBytes = 32 << 10;
-constexpr size_t kLeastRegionBytes = 4 << 10;  // less is copied, which costs no more than giving a loan back
-// Of a process's memory that only the kernel reaches: less goes through the ring, whose two copies cost no more than
-// the system call and the walk through the pages.
-constexpr size_t kLeastKernelBytes = 16 << 10;
-
-struct Outgoing {
-  uint32_t tag;
-  std::span<const std::byte> message;
-  size_t sent;
-  bool started;
-  Request* request;
-};
-
 struct Peer {
-  int rank;
-  size_t local;                     // its place on the node
-  bool showed_life;                 // when the transport was made
-  Loans loans;                      // to it
-  std::atomic<uint64_t>* returned;  // of what it has lent to this rank
-  PeerRegions regions;
-  uint64_t reach;  // into this process
-  RingWriter out;
+  size_t local;  // its place on the node
   RingReader in;
-  Bell* bell;
-  std::deque<Outgoing> queue;
-  std::deque<Control> controls;  // those that found no free slot
-  bool busy() const { return !queue.empty() || loans.any(); }
+  Outbox out;
+  Borrowings borrowings;
 };
 
 // By rank: its place among the node's ranks; the others count as the first.
@@ -87,21 +61,15 @@ class ShmTransport final : public Transport {
     if (abandoned_) return {collInvalidUsage, text("rank ", rank_, ": transport shm was abandoned after a failure")};
     return {};
   }
-  bool find_loan(const Peer& peer, std::span<const std::byte> message, bool to_copy, Loan* loan) const;
-  bool lend(Peer& peer, const Outgoing& out, Loan loan);
-  Status take_lent(Peer& peer, const LentMatch& match);
-  Status unreadable(const Peer& peer, int error) const;
-  bool push(Peer& peer);
-  bool push_one(Peer& peer, Outgoing& out, bool* moved);
+  Lender lender(const Place& place, size_t local) const;
   Status pull(size_t index, bool* moved);
   Status begin_next(size_t index, bool* begun);
   Status begin_lent(size_t index, uint32_t tag, size_t bytes);
-  void flush_controls(Peer& peer);
 
   Segment segment_;
   Board board_;
   Allocate allocate_;
-  std::shared_ptr<Regions> regions_;
+  Lendable lendable_;
   size_t own_;
   std::optional<std::span<std::byte>> arena_;  // once somebody has asked for it
   int rank_;
@@ -122,7 +90,7 @@ ShmTransport::ShmTransport(Segment segment, const Place& place, Allocate allocat
       board_(segment_.board(), segment_.layout().board_shape(), places(place.local_ranks, place.nranks),
              local_index(place.local_ranks, place.rank)),
       allocate_(std::move(allocate)),
-      regions_(place.regions),
+      lendable_(segment_.base(), place.regions),
       own_(local_index(place.local_ranks, place.rank)),
       rank_(place.rank),
       index_(static_cast<size_t>(place.nranks), -1),
@@ -134,35 +102,36 @@ ShmTransport::ShmTransport(Segment segment, const Place& place, Allocate allocat
   for (size_t other = 0; other < local_ranks.size(); ++other) {
     if (other == me) continue;
     index_[static_cast<size_t>(local_ranks[other])] = static_cast<int>(peers_.size());
-    peers_.push_back({.rank = local_ranks[other],
-                      .local = other,
-                      .showed_life = shows_life(segment_.file(), other),
-                      .loans = Loans(&segment_.pair(me, other)->returned),
-                      .returned = &segment_.pair(other, me)->returned,
-                      .regions = PeerRegions(place.processes[other]),
-                      .reach = segment_.pair(me, other)->reach.load(),
-                      .out = RingWriter(segment_.pair(me, other), ring_bytes),
+    peers_.push_back({.local = other,
                       .in = RingReader(segment_.pair(other, me), ring_bytes),
-                      .bell = segment_.bell(other),
-                      .queue = {},
-                      .controls = {}});
+                      .out = Outbox(segment_.pair(me, other), ring_bytes, segment_.bell(other), &lendable_),
+                      .borrowings = Borrowings(rank_, lender(place, other))});
   }
+}
+
+Lender ShmTransport::lender(const Place& place, size_t local) const {
+  return {.rank = place.local_ranks[local],
+          .process = place.processes[local],
+          .life = Life(segment_.file(), local),
+          .bell = segment_.bell(local),
+          .returned = &segment_.pair(local, own_)->returned,
+          .segment = segment_.base()};
 }
 
 Status ShmTransport::send(int peer, uint32_t tag, std::span<const std::byte> message, Request* request) {
   COLL_TRY(check(peer));
-  Peer& p = peers_[static_cast<size_t>(index_of(peer))];
-  const bool was_busy = p.busy();
-  Outgoing out{tag, message, 0, false, request};
-  bool moved = false;
-  // In order: behind those that wait for room.
-  if (!p.queue.empty() || !push_one(p, out, &moved)) p.queue.push_back(out);
-  if (!was_busy && p.busy()) sending_.push_back(static_cast<size_t>(index_of(peer)));
+  Outbox& out = peers_[static_cast<size_t>(index_of(peer))].out;
+  const bool was_busy = out.busy();
+  out.send({tag, message, request});
+  if (!was_busy && out.busy()) sending_.push_back(static_cast<size_t>(index_of(peer)));
   return {};
 }
 
 std::span<std::byte> ShmTransport::arena() {
-  if (!arena_) arena_ = segment_.allocate_arena(own_, allocate_);
+  if (!arena_) {
+    arena_ = segment_.allocate_arena(own_, allocate_);
+    lendable_.add_arena(*arena_);
+  }
   return *arena_;
 }
 
@@ -173,125 +142,15 @@ std::span<std::byte> ShmTransport::notices(int rank) {
 }
 
 bool ShmTransport::lends(int peer, std::span<const std::byte> memory, bool to_copy) const {
-  Loan loan{};
-  return find_loan(peers_[static_cast<size_t>(index_of(peer))], memory, to_copy, &loan);
+  return peers_[static_cast<size_t>(index_of(peer))].out.lends(memory, to_copy);
 }
 
-// Where the peer can read the message; false where it cannot.
-bool ShmTransport::find_loan(const Peer& peer, std::span<const std::byte> message, bool to_copy, Loan* loan) const {
-  if (message.empty()) return false;
-  if (arena_ && message.data() >= arena_->data() && message.data() < arena_->data() + arena_->size()) {
-    *loan = {.from = LentFrom::kSegment, .offset = static_cast<uint64_t>(message.data() - segment_.base())};
-    return true;
-  }
-  if (regions_ && (peer.reach & kOpensRegions) != 0 && message.size() >= kLeastRegionBytes) {
-    if (const auto part = regions_->find(message)) {
-      *loan = {.from = LentFrom::kRegion,
-               .offset = part->offset,
-               .region = part->region,
-               .releases = part->releases,
-               .region_bytes = part->region_bytes,
-               .fd = part->fd};
-      return true;
-    }
-  }
-  if (!to_copy || (peer.reach & kReadsMemory) == 0 || message.size() < kLeastKernelBytes) return false;
-  *loan = {.from = LentFrom::kProcess, .offset = reinterpret_cast<uint64_t>(message.data())};
-  return true;
-}
-
-// Writes where the message lies in place of its bytes. False where there is no room, or as many loans as there can be.
-bool ShmTransport::lend(Peer& peer, const Outgoing& out, Loan loan) {
-  constexpr size_t kNeeded = sizeof(MessageHeader) + sizeof(Loan);
-  if (peer.out.free_bytes(kNeeded) < kNeeded || peer.loans.full()) return false;
-  loan.number = peer.loans.add(out.request);
-  peer.out.begin(out.tag | kIsLent, out.message.size());
-  peer.out.write(std::as_bytes(std::span(&loan, 1)));
-  peer.out.end();
-  out.request->bytes = out.message.size();
-  return true;
-}
-
-// A receive and its lent message have met.
-Status ShmTransport::take_lent(Peer& peer, const LentMatch& match) {
-  const Lent& lent = match.lent;
-  Request* const request = match.request;
-  request->lender = peer.rank;
-  request->loan = lent.number;
-  request->view = lent.at;
-  complete(request, lent.bytes, match.buffer.size());
-  if (lent.at != nullptr && request->may_view) return {};
-  const auto buffer = match.buffer.first(request->bytes);
-  if (lent.at != nullptr) {
-    if (!buffer.empty()) std::memcpy(buffer.data(), lent.at, buffer.size());
-  } else if (!copy_from(peer.regions.process(), lent.address, buffer)) {
-    return unreadable(peer, errno);
-  }
-  return give_back(request);
-}
-
-// A process that ends gives up its memory before its files, and with them its sign of life.
-Status ShmTransport::unreadable(const Peer& peer, int error) const {
-  if (error == ESRCH || has_ended(peer.rank)) {
-    return {collRemoteError,
-            text("rank ", rank_, ": rank ", peer.rank, " has ended while this rank was to read its memory")};
-  }
-  return {collSystemError,
-          text("rank ", rank_, ": rank ", peer.rank, "'s memory cannot be read (", std::strerror(error), ")")};
-}
-
-// Whoever has never shown life, because the system has no way to, counts as alive.
 bool ShmTransport::has_ended(int peer) const {
-  if (!reaches(peer)) return false;
-  const Peer& p = peers_[static_cast<size_t>(index_of(peer))];
-  return p.showed_life && !shows_life(segment_.file(), p.local);
+  return reaches(peer) && peers_[static_cast<size_t>(index_of(peer))].borrowings.lender_has_ended();
 }
 
 Status ShmTransport::give_back(Request* request) {
-  Peer& peer = peers_[static_cast<size_t>(index_of(request->lender))];
-  const bool of_program = peer.regions.unpin(request->loan) || request->view == nullptr;
-  peer.returned->fetch_xor(uint64_t{1} << request->loan);  // what follows is seen after all that was read
-  request->view = nullptr;
-  if (!of_program) return {};
-  // A rank that gives up says so before its program can change the memory.
-  if (peer.bell->withdrawn.load() == 0) return {};
-  return {collRemoteError, text("rank ", peer.rank, " gave up while its memory was being read")};
-}
-
-// Writes as much of the peer's queue as there is room for.
-bool ShmTransport::push(Peer& peer) {
-  bool moved = false;
-  while (!peer.queue.empty() && push_one(peer, peer.queue.front(), &moved)) peer.queue.pop_front();
-  return moved;
-}
-
-// Writes as much of one message as there is room for. True once it is through.
-bool ShmTransport::push_one(Peer& peer, Outgoing& out, bool* moved) {
-  if (Loan loan{}; !out.started && find_loan(peer, out.message, out.request->to_copy, &loan)) {
-    if (!lend(peer, out, loan)) return false;
-    return *moved = true;
-  }
-  if (!out.started) {
-    if (peer.out.free_bytes(sizeof(MessageHeader)) < sizeof(MessageHeader)) return false;
-    peer.out.begin(out.tag, out.message.size());
-    out.started = true;
-  }
-  while (out.sent < out.message.size()) {
-    const size_t wanted = std::min(out.message.size() - out.sent, kPieceBytes);
-    const size_t piece = std::min(wanted, peer.out.free_bytes(wanted));
-    if (piece == 0) {
-      peer.out.publish();
-      return false;
-    }
-    peer.out.write(out.message.subspan(out.sent, piece));
-    out.sent += piece;
-    if (out.sent < out.message.size()) peer.out.publish();
-    *moved = true;
-  }
-  peer.out.end();
-  out.request->bytes = out.message.size();
-  out.request->done = true;
-  return *moved = true;
+  return peers_[static_cast<size_t>(index_of(request->lender))].borrowings.give_back(request);
 }
 
 Status ShmTransport::receive(int peer, uint32_t tag, std::span<std::byte> buffer, Request* request) {
@@ -300,7 +159,7 @@ Status ShmTransport::receive(int peer, uint32_t tag, std::span<std::byte> buffer
   const bool was_waiting = matcher_.waiting(index);
   const auto match = matcher_.post(index, tag, buffer, request);
   if (!was_waiting && matcher_.waiting(index)) receiving_.push_back(index);
-  return match ? take_lent(peers_[index], *match) : Status();
+  return match ? peers_[index].borrowings.take(*match) : Status();
 }
 
 Status ShmTransport::begin_next(size_t index, bool* begun) {
@@ -331,21 +190,10 @@ Status ShmTransport::begin_lent(size_t index, uint32_t tag, size_t bytes) {
   Loan loan{};
   peer.in.read(std::as_writable_bytes(std::span(&loan, 1)));
   peer.in.release();
-  const auto number = static_cast<unsigned>(loan.number % kMostLoans);
-  Lent lent{.bytes = bytes, .number = number};
-  if (loan.from == LentFrom::kProcess) lent.address = loan.offset;
-  if (loan.from == LentFrom::kSegment) lent.at = segment_.base() + loan.offset;
-  if (loan.from == LentFrom::kRegion) {
-    const RegionPart part{loan.region, loan.releases, loan.region_bytes, loan.offset, loan.fd};
-    const Status pinned = peer.regions.pin(part, number, &lent.at);
-    if (!pinned.ok()) {
-      const bool ended = has_ended(peer.rank);
-      return {ended ? collRemoteError : pinned.code(),
-              text("rank ", rank_, ", from rank ", peer.rank, ended ? ", which has ended: " : ": ", pinned.message())};
-    }
-  }
+  Lent lent;
+  COLL_TRY(peer.borrowings.find(loan, bytes, &lent));
   const auto match = matcher_.begin_lent(index, tag, lent);
-  return match ? take_lent(peer, *match) : Status();
+  return match ? peer.borrowings.take(*match) : Status();
 }
 
 // Reads what has come from one peer, for as long as something of it is waited for.
@@ -372,10 +220,9 @@ Status ShmTransport::pull(size_t index, bool* moved) {
 
 Status ShmTransport::progress(bool* moved) {
   for (size_t i = 0; i < sending_.size();) {
-    Peer& peer = peers_[sending_[i]];
-    const bool collected = peer.loans.collect();
-    if (push(peer) || collected) *moved = true;
-    if (!peer.busy()) {
+    Outbox& out = peers_[sending_[i]].out;
+    if (out.push()) *moved = true;
+    if (!out.busy()) {
       sending_[i] = sending_.back();
       sending_.pop_back();
     } else {
@@ -393,24 +240,16 @@ Status ShmTransport::progress(bool* moved) {
     }
   }
   if (controls_waiting_ == 0) return {};
-  for (Peer& peer : peers_) flush_controls(peer);
+  for (Peer& peer : peers_) controls_waiting_ -= peer.out.push_controls();
   return {};
-}
-
-void ShmTransport::flush_controls(Peer& peer) {
-  while (!peer.controls.empty() && peer.out.write_control(peer.controls.front())) {
-    peer.bell->rung.fetch_add(1, std::memory_order_release);
-    peer.controls.pop_front();
-    --controls_waiting_;
-  }
 }
 
 Status ShmTransport::send_control(int peer, const Control& control) {
   if (!reaches(peer)) return unreachable(peer);
-  Peer& p = peers_[static_cast<size_t>(index_of(peer))];
-  p.controls.push_back(control);
+  Outbox& out = peers_[static_cast<size_t>(index_of(peer))].out;
+  out.add_control(control);
   ++controls_waiting_;
-  flush_controls(p);
+  controls_waiting_ -= out.push_controls();
   return {};
 }
 
@@ -430,10 +269,7 @@ bool ShmTransport::abandon() {
   abandoned_ = true;
   my_bell_->withdrawn.store(1);
   matcher_.clear();
-  for (Peer& peer : peers_) {
-    peer.queue.clear();
-    peer.loans.forget();
-  }
+  for (Peer& peer : peers_) peer.out.forget();
   sending_.clear();
   receiving_.clear();
   return false;  // only this process reads and writes the caller's buffers
