@@ -1,6 +1,7 @@
 #include "topology/chips.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -26,9 +27,22 @@ std::string gpu_label(const std::string& name) {
 
 std::string rate_of(uint64_t bytes_per_s) { return bytes_per_s > 0 ? rate_text(bytes_per_s) : "rate ?"; }
 
-Chip chip_of(const Node& node, const Gpu& gpu) {
+std::vector<int> ranks_on(const Topology& topology, const Node& node, const Gpu& gpu) {
+  std::vector<int> ranks;
+  std::copy_if(node.ranks.begin(), node.ranks.end(), std::back_inserter(ranks),
+               [&](int rank) { return topology.gpu_at(rank) == &gpu; });
+  return ranks;
+}
+
+Chip chip_of(const Topology& topology, const Node& node, const Gpu& gpu) {
   const uint64_t pcie = gpu.facts.pcie_bytes_per_s;
-  return {gpu_label(gpu.name) + (pcie > 0 ? text(" PCIe ", rate_text(pcie)) : ""), describe(node, gpu), kGpuStyle};
+  const std::string rate = pcie > 0 ? text("PCIe ", rate_text(pcie)) : "";
+  const std::vector<int> ranks = ranks_on(topology, node, gpu);
+  const std::string label = gpu_label(gpu.name);
+  if (ranks.empty()) return {text(label, rate.empty() ? "" : " ", rate), describe(node, gpu), kGpuStyle};
+  // The rate last, as the end is cut where there is little room.
+  return {text(label, ": ", ranks_text(ranks), rate.empty() ? "" : ", ", rate),
+          text(describe(node, gpu), ", ", ranks_text(ranks)), kGpuStyle};
 }
 
 Chip chip_of(const Nic& nic) {
@@ -54,10 +68,10 @@ std::string address_label(const Gpu& gpu) {
 
 }  // namespace
 
-DeviceChips device_chips(const Node& node, const std::function<bool(int numa)>& here) {
+DeviceChips device_chips(const Topology& topology, const Node& node, const std::function<bool(int numa)>& here) {
   DeviceChips all;
   for (const Gpu& gpu : node.gpus) {
-    if (here(gpu.numa)) add(node, gpu.path, chip_of(node, gpu), &all);
+    if (here(gpu.numa)) add(node, gpu.path, chip_of(topology, node, gpu), &all);
   }
   for (const Nic& nic : node.nics) {
     if (here(nic.numa)) add(node, nic.path, chip_of(nic), &all);

@@ -31,8 +31,8 @@ struct DeviceChips {
   std::vector<Chip> others;  // below no switch that another device is below
 };
 
-// Those on NUMA nodes for which `here` is true.
-DeviceChips device_chips(const Node& node, const std::function<bool(int numa)>& here);
+// Those of a node of the topology that are on NUMA nodes for which `here` is true; GPUs with the ranks on them.
+DeviceChips device_chips(const Topology& topology, const Node& node, const std::function<bool(int numa)>& here);
 
 // What joins GPUs by NVLink: switches with the GPUs at them, and pairs of GPUs.
 std::vector<Chip> nvlink_chips(const Node& node);

@@ -135,7 +135,7 @@ class NodeDrawing {
         const std::vector<int>& ranks = taken->second;
         const bool crowded = ranks.size() > static_cast<size_t>(count(pus[core]));
         all.shapes += drawing::labelled(box, crowded ? kCrowdedStyle : kTakenStyle, core_label(ranks),
-                                        text(counted_ranks(ranks), " on ", where));
+                                        text(ranks_text(ranks), " on ", where));
       }
       ++core;
     }
@@ -151,7 +151,7 @@ class NodeDrawing {
   // Those drawn in the box of that NUMA node; -1: in the node's own.
   Drawn devices(int numa, const Box& area, Drawn all) const {
     if (numa >= 0 && box_of(numa) < 0) return all;
-    const DeviceChips chips = device_chips(node_, [&](int place) { return box_of(place) == numa; });
+    const DeviceChips chips = device_chips(topology_, node_, [&](int place) { return box_of(place) == numa; });
     Box rest = area;
     if (!chips.switches.empty()) {
       all = grid(chips.switches.size(), kLeastSwitch, kSwitchStyle, area, std::move(all.shapes),
@@ -181,7 +181,7 @@ class NodeDrawing {
   Drawn ranks_chip(const std::array<int, 3>& place, const std::string& where, const Box& area, Drawn all) const {
     const auto here = at_.find(place);
     if (here == at_.end()) return all;
-    const std::string words = text(counted_ranks(here->second), ", ", where);
+    const std::string words = text(ranks_text(here->second), ", ", where);
     const double width = std::min(area.width, drawing::width_of(words, drawing::kSmall) + 12);
     all.shapes += drawing::labelled({area.x, all.bottom, width, kChip}, kRanksStyle, words);
     all.bottom += kChip + 6;
@@ -191,9 +191,6 @@ class NodeDrawing {
   static std::string heading(const Box& area, const std::string& words, bool bold = true) {
     return drawing::label(area.x, area.y + 14, drawing::fitted(words, area.width, drawing::kNormal), drawing::kNormal,
                           bold ? kInk : kGrey, bold);
-  }
-  static std::string counted_ranks(const std::vector<int>& ranks) {
-    return text(ranks.size() == 1 ? "rank " : "ranks ", ranges(ranks));
   }
   static std::string core_label(const std::vector<int>& ranks) {
     if (ranks.size() == 1) return text("r", ranks[0]);

@@ -38,6 +38,7 @@ std::string hardware_of(const Topology& topology, const Node& node) {
   std::string key = to_json(bare);
   for (const int rank : node.ranks) {
     if (!topology.bound.empty()) key += list_text(topology.bound[static_cast<size_t>(rank)]);
+    if (topology.on_devices()) key += text(" GPU ", topology.gpu_of[static_cast<size_t>(rank)]);
     key += ';';
   }
   return key;
@@ -84,7 +85,7 @@ Drawn node_heading(const Topology& topology, const Kind& kind, const Box& area) 
       second += text(i == 0 ? ": ranks " : " | ", ranges(ranks));
     }
   } else {
-    second = text(node.ranks.size() == 1 ? "rank " : "ranks ", ranges(node.ranks));
+    second = ranks_text(node.ranks);
   }
   const auto line = [&](double y, const std::string& words, bool bold) {
     return drawing::label(area.x, y, drawing::fitted(words, area.width, drawing::kNormal), drawing::kNormal, kInk,

@@ -42,6 +42,10 @@ std::string ranges(std::span<const int> values) {
   return all;
 }
 
+std::string ranks_text(std::span<const int> ranks) {
+  return text(ranks.size() == 1 ? "rank " : "ranks ", ranges(ranks));
+}
+
 std::string_view entity(char c) {
   if (c == '&') return "&amp;";
   if (c == '<') return "&lt;";

@@ -4,6 +4,8 @@
 #include <fstream>
 #include <iterator>
 #include <regex>
+#include <utility>
+#include <vector>
 
 #include "tests/support/directory.hpp"
 #include "topology/machine_file.hpp"
@@ -76,6 +78,46 @@ TEST(Svg, ShowsRanksDevicesAndLinksInsideThePage) {
     EXPECT_NE(svg.find(part), std::string::npos) << part;
   }
   EXPECT_EQ(svg.find(">r32<"), std::string::npos) << "nodes that are alike are drawn once";
+}
+
+// Consecutive ranks of a node on each of its first `gpus` GPUs, as many on one as on the other.
+Topology on_gpus(int nodes, int ranks_per_node, int gpus) {
+  Topology t = cluster_of(recorded("server_8_gpus"), nodes, ranks_per_node, {});
+  for (const int local : t.local_of) t.gpu_of.push_back(local * gpus / ranks_per_node);
+  return t;
+}
+
+void expect_parts(const std::string& svg, const std::vector<std::string>& parts) {
+  expect_inside(svg);
+  for (const std::string& part : parts) EXPECT_NE(svg.find(part), std::string::npos) << part;
+}
+
+TEST(Svg, GpusNameTheRanksOnThem) {
+  expect_parts(to_svg(on_gpus(1, 4, 1)), {">GPU 14:00.0: ranks 0-3<", ">GPU 24:00.0<", ", ranks 0-3</title>"});
+  expect_parts(to_svg(on_gpus(1, 2, 2)), {">GPU 14:00.0: rank 0<", ">GPU 24:00.0: rank 1<", ">GPU 34:00.0<"});
+  expect_parts(to_svg(on_gpus(1, 8, 8)), {">GPU 14:00.0: rank 0<", ">GPU 94:00.0: rank 4<", ">GPU c4:00.0: rank 7<"});
+  Topology in_turn = on_gpus(1, 128, 8);
+  for (size_t rank = 0; rank < 128; ++rank) in_turn.gpu_of[rank] = static_cast<int>(rank % 8);
+  expect_parts(to_svg(in_turn), {">GPU c4:00.0: ranks 7, 15, 23, ", " 111, 119, 127</title>"});
+  Topology with_rates = on_gpus(1, 8, 4);
+  for (Gpu& gpu : with_rates.nodes[0].gpus) gpu.facts.pcie_bytes_per_s = 63'000'000'000;
+  expect_parts(to_svg(with_rates), {">GPU 44:00.0: ranks 6-7, PCIe 63 GB/s<", ">GPU 94:00.0 PCIe 63 GB/s<"});
+}
+
+TEST(Svg, NodesAreAlikeOnlyWithTheirRanksOnTheSameGpus) {
+  Topology t = on_gpus(2, 2, 2);
+  expect_parts(to_svg(t), {"nodes 0-1, alike", ">GPU 24:00.0: rank 1<"});
+  EXPECT_EQ(to_svg(t).find(": rank 2<"), std::string::npos) << "the second node is not drawn";
+  std::swap(t.gpu_of[2], t.gpu_of[3]);
+  expect_parts(to_svg(t), {">GPU 24:00.0: rank 1<", ">GPU 24:00.0: rank 2<", ">GPU 14:00.0: rank 3<"});
+}
+
+TEST(Svg, RanksOnNoGpuChangeNothing) {
+  Topology t = on_gpus(3, 8, 8);
+  t.gpu_of.assign(t.gpu_of.size(), -1);
+  const std::string nowhere = to_svg(t);
+  t.gpu_of.clear();
+  EXPECT_EQ(nowhere, to_svg(t));
 }
 
 TEST(Svg, LongNamesAndLargeMachinesFit) {
