@@ -50,7 +50,13 @@ def environment(packages, libraries=()):
             "OPAL_PKGDATADIR": f"{packages}/usr/share/openmpi",
             "PMIX_PKGLIBDIR": f"{lib}/pmix2/lib/pmix",
             "PMIX_PKGDATADIR": f"{lib}/pmix2/share/pmix",
-            "OMPI_MCA_plm": "isolated",  # ranks of this machine alone: there need be no ssh
+            # Ranks of this machine alone: there need be no ssh and no networks' libraries, and no right to read each
+            # other's memory.
+            "OMPI_MCA_plm": "isolated",
+            "OMPI_MCA_pml": "ob1",
+            "OMPI_MCA_btl": "self,vader",
+            "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
+            "OMPI_MCA_mca_base_component_show_load_errors": "0",
         })
     if folders:
         env["LD_LIBRARY_PATH"] = before(folders, "LD_LIBRARY_PATH")

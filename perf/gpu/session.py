@@ -11,6 +11,28 @@ from pathlib import Path
 
 GRACE_SECONDS = 5  # from SIGTERM to SIGKILL
 
+SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+
+class Terminated(BaseException):
+    """A signal has asked this program to end."""
+
+
+def ignore_signals():
+    """What there is is kept first."""
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+
+
+def raise_on_signals():
+    """Terminated, so that what this program has started is ended, too."""
+    def terminate(number, _):
+        ignore_signals()
+        raise Terminated(f"told to end by {signal.Signals(number).name}")
+
+    for each in SIGNALS:
+        signal.signal(each, terminate)
+
 
 class Stop(Exception):
     """Why no further step can run, and the exit status of that."""
@@ -131,6 +153,7 @@ class Session:
 
 def write_archive(path, members_of):
     """Files by the names that they get inside; in place of an earlier one at once, as this may be the last."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     with tarfile.open(part, "w:gz") as archive:
         for name, file in members_of:

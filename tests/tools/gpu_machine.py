@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 # Rows that meet all targets.
@@ -33,6 +34,22 @@ import subprocess, sys
 print("orterun of the packages", *sys.argv[1:4], flush=True)
 sys.exit(subprocess.run(sys.argv[6:], process_group=0).returncode)
 """
+
+
+# A program, or test, that hangs.
+SLEEPS = "import os, time; print('[ RUN      ] Slow.Test', os.getpid(), flush=True); time.sleep(60)"
+
+
+def pid_in(log):
+    """The process that SLEEPS was."""
+    return int(log.partition("Slow.Test ")[2].split()[0])
+
+
+def is_running(process):
+    try:
+        return Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 class Machine:
@@ -92,5 +109,13 @@ class Machine:
     def log(self, name):
         return (self.results / f"{name}.log").read_text(encoding="utf-8")
 
+    def end(self, process, name):
+        """Tells a run to end when SLEEPS has begun, as the log has it; its output."""
+        log = self.results / f"{name}.log"
+        while process.poll() is None and not (log.exists() and "RUN" in self.log(name)):
+            time.sleep(0.05)
+        process.terminate()
+        return process.communicate(timeout=20)[0]
+
     def archive(self):
-        return self.folder / "results.tar.gz"
+        return self.folder / "new/results.tar.gz"

@@ -1,7 +1,6 @@
 """perf/gpu/run on a machine whose GPU is none: its steps, what stops them, and that what was measured is kept."""
 
 import os
-import signal
 import sys
 import tarfile
 import time
@@ -11,23 +10,9 @@ from pathlib import Path
 ROOT = Path(sys.argv.pop(1) if len(sys.argv) > 1 else ".").resolve()
 sys.path.insert(0, str(ROOT / "perf" / "gpu"))
 
-from gpu_machine import ALL_REDUCE_PERF, CODEC_PERF, Machine  # noqa: E402
+from gpu_machine import ALL_REDUCE_PERF, CODEC_PERF, SLEEPS, Machine, is_running, pid_in  # noqa: E402
 import session  # noqa: E402
 import steps  # noqa: E402
-
-SLEEPS = "import os, time; print('[ RUN      ] Slow.Test', os.getpid(), flush=True); time.sleep(60)"
-
-
-def is_running(process):
-    try:
-        return "Z" not in Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-
-
-def pid_in(log):
-    """The process that SLEEPS was."""
-    return int(log.partition("Slow.Test ")[2].split()[0])
 
 
 class RunTest(unittest.TestCase):
@@ -77,6 +62,10 @@ class Steps(RunTest):
             self.machine.program(target, "import os; os.kill(os.getpid(), 11)")
             self.expect([], 1, "ended by signal 11", f"\nFAILED: tables: no {what} was measured\n")
 
+    def test_an_archive_that_cannot_be_written_is_one_more_failure(self):
+        self.expect(["--archive", self.machine.gpu / "run/results.tar.gz", "kernels", "conformance"], 1,
+                    "FAILED: archive:", "== conformance")
+
     def test_an_error_of_a_step_itself_is_one_more_failure(self):
         (self.machine.gpu / "slowest.py").write_text("", encoding="utf-8")
         self.expect(["kernels", "ncu"], 1, "FAILED: ncu: AttributeError")
@@ -98,11 +87,7 @@ class Time(RunTest):
         self.machine.program("cuda_mpi_test", SLEEPS)
         archive = self.machine.archive()
         run = self.machine.start("--programs", self.machine.folder / "programs", "--archive", archive)
-        log = self.machine.results / "processes.log"
-        while run.poll() is None and not (log.exists() and "RUN" in log.read_text(encoding="utf-8")):
-            time.sleep(0.05)
-        run.send_signal(signal.SIGTERM)
-        output = run.communicate(timeout=20)[0]
+        output = self.machine.end(run, "processes")
         self.assertEqual(run.returncode, 1, output)
         for words in ("FAILED: told to end by SIGTERM", "FAILED: conformance: not run", "FAILED: ncu: not run"):
             self.assertIn(words, output.rpartition("== tables")[2])

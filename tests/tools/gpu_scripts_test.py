@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT / "perf" / "gpu"))
 import packages  # noqa: E402
 import slowest  # noqa: E402
 import summary  # noqa: E402
-from gpu_machine import Machine  # noqa: E402
+from gpu_machine import SLEEPS, Machine, is_running, pid_in  # noqa: E402
 
 
 def load_sweep():
@@ -164,15 +164,19 @@ with open(sys.argv[sys.argv.index("--csv") + 1], "w") as file:
 
 
 class SweepRuns(unittest.TestCase):
-    def swept(self, cmake, seconds):
-        """Status, output and table of a sweep whose builds are `cmake`."""
+    def machine(self, codec_perf):
         machine = Machine(ROOT)
         self.addCleanup(machine.close)
-        machine.program("codec_perf", GRID)
+        machine.program("codec_perf", codec_perf)
         machine.builds()
-        machine.tool("cmake", cmake)
         cache = machine.folder / "tree/build/gpu/CMakeCache.txt"
         cache.write_text("COLL_CUDA_BYTES_IN_FLIGHT:STRING=\n", encoding="utf-8")
+        return machine
+
+    def swept(self, cmake, seconds):
+        """Status, output and table of a sweep whose builds are `cmake`."""
+        machine = self.machine(GRID)
+        machine.tool("cmake", cmake)
         process = machine.start("--seconds", str(seconds), script="sweep")
         output = process.communicate(timeout=60)[0]
         return process.returncode, output, (machine.folder / "tree/src/device/tuned.hpp").read_text(encoding="utf-8")
@@ -191,6 +195,13 @@ class SweepRuns(unittest.TestCase):
         self.assertIn("not got to, or not to all grids of: 32, 128 bytes in flight", output)
         self.assertIn("{ 90, 256, 4 }", table)
         self.assertIn("COLL_TUNED_BYTES_IN_FLIGHT 64", table)
+
+    def test_told_to_end_it_leaves_nothing_running(self):
+        machine = self.machine(SLEEPS)
+        process = machine.start(script="sweep")
+        self.assertIn("FAILED: told to end by SIGTERM", machine.end(process, "sweep"))
+        self.assertEqual(process.returncode, 1)
+        self.assertFalse(is_running(pid_in(machine.log("sweep"))))
 
 
 if __name__ == "__main__":
