@@ -62,5 +62,4 @@ def copy(folder):
 
 
 if __name__ == "__main__":
-    shutil.rmtree(sys.argv[1], ignore_errors=True)
     copy(Path(sys.argv[1]).resolve())
