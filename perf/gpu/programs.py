@@ -20,7 +20,6 @@ PROGRAMS = {
     "codec_perf": "bin/codec_perf",
     "all_reduce_perf": "bin/all_reduce_perf",
     "cuda_test": "tests/cuda/cuda_test",
-    "device_kernels_test": "tests/unit/device/device_kernels_test",
     "cuda_mpi_test": "tests/mpi/cuda_mpi_test",
     "cuda_conformance_test": "tests/cuda/cuda_conformance_test",
 }

@@ -67,7 +67,6 @@ def test(run, what, command, limit):
 
 def kernels(run):
     test(run, "kernels on the device", [run.program("cuda_test")], 100)
-    test(run, "kernels on the host", [run.program("device_kernels_test")], 60)
 
 
 def measure(run):

@@ -64,7 +64,7 @@ class Machine:
         self.program("coll_info", "print('  0  A GPU, compute capability 9.0, 132 processors')")
         self.program("codec_perf", CODEC_PERF)
         self.program("all_reduce_perf", ALL_REDUCE_PERF)
-        for test in ("cuda_test", "device_kernels_test", "cuda_mpi_test", "cuda_conformance_test"):
+        for test in ("cuda_test", "cuda_mpi_test", "cuda_conformance_test"):
             self.program(test, PASSES)
         self.tool("nvidia-smi", "print('9.0')")
         self.tool("compute-sanitizer", SANITIZER)
