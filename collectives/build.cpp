@@ -104,14 +104,15 @@ double PlanBuilder::least_piece_bytes(double pieces) const {
   return in_caches_ ? std::max(kMinPieceWireBytes, kLeastNodeChunkBytes / pieces) : kMinPieceWireBytes;
 }
 
-// On devices, whose streams take so many orders of a call. Ranks' steps differ, and all cut alike: a rank works on each
-// shard in two steps at most, of its sum and of its result, or once more where levels or trees have it add up sums. A
-// step has two orders, and one more where a coded message that has come is copied for others.
+// On devices, whose streams take so many orders of a call. Ranks' steps differ, and all cut alike. With a shard for
+// each rank, a rank works on each in two steps, of its sum and of its result, and on up to half of them once more,
+// where levels have it add up sums; with one or two for all, in a step for each hop. A step has two orders, and one
+// more where a coded message that has come is copied for others, or a value for those of other nodes.
 size_t PlanBuilder::most_chunks() const {
   if (!on_devices_) return SIZE_MAX;
-  const size_t orders_of_shard = query_.codec.lossy ? 5 : 4;
-  const size_t orders = orders_of_shard * plan_.shards.size() + 2 * static_cast<size_t>(plan_.hops.total()) + 2;
-  const size_t turns = kMostDeviceOrders / orders;
+  const size_t of_shards = (query_.codec.lossy ? 6 : 5) * plan_.shards.size();
+  const size_t of_hops = 2 * static_cast<size_t>(plan_.hops.total()) + 5;
+  const size_t turns = kMostDeviceOrders / (std::max(of_shards, of_hops) + 2);
   return turns > 0 ? turns * static_cast<size_t>(std::max(query_.chunks_in_flight, 1)) : SIZE_MAX;
 }
 

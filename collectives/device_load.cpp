@@ -41,7 +41,7 @@ class DeviceMeter {
     each_round(plan_, [this](const Step& step, const Entries& from, const Entries& to, int round, double elements) {
       receive(step, from, round, elements);
       compute(step, elements);
-      if (!step.forwards()) send(step, to, round, elements);
+      if (!step.forwards() && to.count() > 0) send(step, from, to, round, elements);
     });
     load_.memory_us = us(memory_, topology_.rates.device.memory_gbs);
     load_.nvlink_in_us = nvlinks_in_.busiest_us();
@@ -73,7 +73,7 @@ class DeviceMeter {
       if (peer == plan_.rank) continue;
       const Way way = step.forwards() ? Way::kPinned : way_to(peer);
       if (node_of(peer) == node_of(plan_.rank)) take_near(peer, way, message);
-      if (step.forwards() && !step.to_output) continue;  // no kernel reads it
+      if (step.forwards()) continue;  // no kernel reads it
       memory_ += message;
       if (way == Way::kNvLink) nvlinks_in_.add(gpu_of(peer), links_[gpu_of(peer)], message);
       if (way == Way::kPcie || way == Way::kPinned) pcie_in_ += message;
@@ -90,20 +90,20 @@ class DeviceMeter {
 
   // What is read besides messages, and written.
   void compute(const Step& step, double elements) {
-    if (step.forwards() && !step.to_output) return;
+    if (step.forwards()) return;
     ++load_.steps;
     if (step.local != Local::kNone) {
       memory_ += bytes_(step.local == Local::kSlot ? Wire::kPartial : Wire::kNative, elements);
     }
     if (step.to_output) memory_ += bytes_(Wire::kNative, elements);
     if (step.keep_slot >= 0) memory_ += bytes_(Wire::kPartial, elements);
-    if (step.to.count > 0) memory_ += bytes_(step.to_wire, elements);
-    if (step.sends_on() && step.from_wire == Wire::kCoded) memory_ += bytes_(Wire::kCoded, elements);  // what is copied
   }
 
-  // A message that has to pass the host for some of its receivers is copied there once, from where others read it.
-  void send(const Step& step, const Entries& peers, int round, double elements) {
+  // A message that has to pass the host for some of its receivers is copied there once, from where others read it;
+  // unless it has come there, and is sent on.
+  void send(const Step& step, const Entries& from, const Entries& peers, int round, double elements) {
     const double message = bytes_(step.to_wire, elements);
+    const bool is_there = step.sends_on() && way_to(from.at(round, 0)) == Way::kPinned;
     bool pinned = false, near = false;
     for (int j = 0; j < peers.count(); ++j) {
       const int peer = peers.at(round, j);
@@ -114,8 +114,11 @@ class DeviceMeter {
       if (way == Way::kNvLink) nvlinks_out_.add(gpu_of(peer), links_[gpu_of(peer)], message);
       if (way == Way::kPcie) pcie_out_ += message;
     }
-    if (pinned) pcie_out_ += message;
-    if (pinned && near) memory_ += message;  // is read for that
+    if (near || !is_there) memory_ += message;
+    if (step.from_wire == Wire::kCoded && step.sends_on() && near) memory_ += message;  // the copy is decoded
+    if (!pinned || is_there) return;
+    pcie_out_ += message;
+    if (near) memory_ += message;  // is read for that
   }
 
   const topo::Topology& topology_;

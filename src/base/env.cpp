@@ -133,7 +133,8 @@ constexpr EnvVariable kRegistry[] = {
      "Whether ranks compare the arguments of their calls: 0 never, 1 in the first calls of a communicator, 2 in every "
      "call, with checksums of what is sent.",
      parse_int<&Env::check, 0, 2>, show_int<&Env::check>},
-    {"COLL_BUFFSIZE", Scope::kUniform, "bytes", "16M", "Staging memory that one communicator may use.",
+    {"COLL_BUFFSIZE", Scope::kUniform, "bytes", "16M",
+     "Staging memory that one communicator may use; very long calls that are planned for devices may take more.",
      parse_bytes<&Env::buffer_bytes, 4096>, show_bytes<&Env::buffer_bytes>},
     {"COLL_CHUNK_BYTES", Scope::kUniform, "bytes", "0",
      "Size of the chunks that a message is cut into for pipelining; 0 lets the planner choose.",

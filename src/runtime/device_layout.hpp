@@ -92,7 +92,7 @@ class DeviceLayout {
   const DeviceRoom& room() const { return room_; }
   // The steps of a chunk, in memory of that size.
   DeviceChunk chunk(size_t chunk, const DeviceMemory& memory) const;
-  // Legs on which this rank takes loans, a bit each: what it hands on as it came is not read by kernels.
+  // Legs on which this rank takes loans, a bit each: what it only hands on is not read by kernels.
   uint8_t legs_of_loans() const;
   const Plan& plan() const { return *plan_; }
 

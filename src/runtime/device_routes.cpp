@@ -24,7 +24,7 @@ bool DeviceRoutes::may_be_lent(const Step& step, int round, const Shard& part) c
 }
 
 bool DeviceRoutes::goes_beyond_peers(const Step& step, int round) const {
-  return any_receiver(step, round, [this](int rank) { return ways_.peers == nullptr || !ways_.peers->is_peer(rank); });
+  return any_receiver(step, round, [this](int rank) { return !ways_.peers->is_peer(rank); });
 }
 
 bool DeviceRoutes::comes_direct(const Step& step, int round, int peer) const {

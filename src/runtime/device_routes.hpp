@@ -15,9 +15,9 @@ class DeviceRoutes {
   bool may_be_loan(const Step& step, const Shard& part, int peer) const;
   // Some who receive what it makes are such as may read it on this device; others, too, get it as a message.
   bool may_be_lent(const Step& step, int round, const Shard& part) const;
-  bool goes_beyond_peers(const Step& step, int round) const;
+  bool goes_beyond_peers(const Step& step, int round) const;  // ... of one that may be lent
   // Its message comes to device memory, in every chunk. What is sent on as it came then goes to other nodes from there,
-  // or to ranks of the node as a loan.
+  // or is lent to ranks of the node; it is copied to pinned memory for those who can have it neither way.
   bool comes_direct(const Step& step, int round, int peer) const;
   // What it makes is sent from device memory, in every chunk, to all who receive it.
   bool goes_direct(const Step& step, int round) const;

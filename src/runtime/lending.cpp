@@ -26,7 +26,8 @@ bool Execution::received_in_output(const Step& step, const Shard& part, int peer
 Status Execution::take_block(size_t bytes, Block* block) const {
   *block = around_.staging->take(bytes + kChecksumBytes);
   if (*block) return {};
-  return {collSystemError, text("no memory for ", bytes, " bytes of staging; lower COLL_BUFFSIZE or free memory")};
+  return {collSystemError,
+          text("no memory for ", bytes, " bytes of staging; lower COLL_BUFFSIZE or COLL_CHUNK_BYTES, or free memory")};
 }
 
 // Whether a receiver of the step reads this memory of the user's where it lies.

@@ -59,7 +59,7 @@ Status LineMemory::grow(size_t bytes) {
   if (!got.ok() && kind_ == LineMemoryKind::kDirect) return got;
   if (!got.ok()) {
     return {got.code(), text("no ", pinned ? "pinned" : "device", " memory for ", bytes, " bytes of staging (",
-                             got.message(), "); lower COLL_BUFFSIZE, or free some")};
+                             got.message(), "); lower COLL_BUFFSIZE or COLL_CHUNK_BYTES, or free some")};
   }
   if (stretch_) retired_.push_back(std::move(stretch_));
   stretch_ = std::make_shared<Stretch>(port_, kind_, direct_, memory);

@@ -132,6 +132,9 @@ TEST_P(DeviceCollectives, MakeTheHostsBytesOfEveryType) {
   for (const collFunc_t func : kFuncs) {
     for (const DataType type : kTypes) expect_the_hosts_bytes({func, type});
   }
+  size_t device_bytes = 0;
+  ASSERT_EQ(collCommMemUsage(comm_, nullptr, &device_bytes), collSuccess) << collGetLastError(comm_);
+  EXPECT_GT(device_bytes, 0U) << "calls ran on the device";
 }
 
 TEST_P(DeviceCollectives, MakeTheHostsBytesOfEveryOperator) {
@@ -157,6 +160,7 @@ TEST_P(DeviceCollectives, MakeTheHostsBytesInMemoryThatPeersRead) {
   for (int turn = 0; turn < 3; ++turn) {
     buffer.put(mine.data(), mine.size());
     ASSERT_TRUE(device.copy(send, buffer.data(), mine.size(), stream_->get()).ok());
+    ASSERT_TRUE(device.zero(recv, mine.size(), stream_->get()).ok());
     run_on_stream(c, send, recv);
     ASSERT_TRUE(device.copy(buffer.data(), recv, mine.size(), stream_->get()).ok());
     ASSERT_TRUE(stream_->synchronize().ok());

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import math
+import resource
+import signal
 import struct
 import subprocess
 import sys
@@ -51,6 +53,20 @@ class CodecPerfTest(unittest.TestCase):
             process.kill()
         self.assertGreaterEqual(len(json.loads((self.out / "x").read_text())["rows"]), 1)
         self.assertGreaterEqual(len((self.out / "y").read_text().splitlines()), 2)
+
+    def test_a_full_disk_leaves_the_rows_before(self) -> None:
+        def fill() -> None:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (700, 700))
+
+        command = [str(PROGRAM), *SMALL, f"--csv={self.out / 'y'}"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, preexec_fn=fill)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"cannot write {self.out / 'y'}: File too large", done.stderr)
+        lines = (self.out / "y").read_text().splitlines()
+        self.assertGreaterEqual(len(lines), 2)
+        self.assertEqual({line.count(",") for line in lines}, {lines[0].count(",")})
+        self.assertEqual([path.name for path in self.out.iterdir()], ["y"])
 
     def test_json_csv_and_text_say_the_same(self) -> None:
         done = run(*SMALL, f"--json={self.out / 'x.json'}", f"--csv={self.out / 'x.csv'}")

@@ -173,6 +173,19 @@ TEST(DeviceCost, WhatIsHandedOnAsItCameStaysOnDevices) {
   EXPECT_NEAR(of_elements.device.nvlink_us * of_elements.chunks, gbs_us(all, kNvLinkGbs), 1e-6);
 }
 
+// Between nodes it lies in the host's memory, and is sent on from there.
+TEST(DeviceCost, WhatIsHandedOnToOtherNodesLeavesNoGpu) {
+  const topo::Topology topology = on_gpus({1, 1, 1}, Joined::kNvSwitch);
+  const PlanQuery query = coded(collFuncAllGather, kCount / 3);
+  const DeviceLoad load = device_load_of(topology, query, shapes::named("ring").plan(topology, query));
+  const double block = static_cast<double>(query.count) * 4;
+  const double message = block / 4 * query.codec.bytes_per_element;
+  EXPECT_NEAR(load.pcie_out_us, gbs_us(message, kPcieGbs), 1e-6);
+  EXPECT_NEAR(load.pcie_in_us, gbs_us(2 * message, kPcieGbs), 1e-6);
+  const double moved = 2 * block + message + 2 * (message + block);
+  EXPECT_NEAR(load.memory_us, gbs_us(moved, topology.rates.device.memory_gbs), 1e-6);
+}
+
 // The board has no kernels: such a call goes to the host and back, and takes there what it takes of host memory.
 TEST(DeviceCost, PlansWithoutKernelsAreStaged) {
   PlanQuery query = exact(collFuncAllReduce, 1 << 12);

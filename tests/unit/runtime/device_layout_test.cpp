@@ -8,7 +8,7 @@
 #include "device/late.hpp"
 #include "runtime/device_hops.hpp"
 #include "runtime/execution.hpp"
-#include "tests/support/forwarding_transport.hpp"
+#include "tests/support/node_transport.hpp"
 #include "tests/unit/collectives/shapes.hpp"
 #include "transport/inproc/inproc.hpp"
 
@@ -16,26 +16,14 @@ namespace coll::test {
 
 namespace {
 
-// Takes device memory, which nobody gives it here; so many ranks are those of the node.
-class TakingTransport final : public ForwardingTransport {
- public:
-  TakingTransport(std::unique_ptr<Transport> real, int of_node)
-      : ForwardingTransport(std::move(real)), of_node_(of_node) {}
-  bool takes_device_memory(std::string*) const override { return true; }
-  std::span<std::byte> notices(int rank) override {
-    return rank < of_node_ ? ForwardingTransport::notices(rank) : std::span<std::byte>();
-  }
-
- private:
-  const int of_node_;
-};
-
 // Rank 0 of a node.
 class Layouts {
  public:
   explicit Layouts(int nranks, bool direct = false) : Layouts(nranks, direct, nranks) {}
+  // So many ranks are those of the node.
   Layouts(int nranks, bool direct, int of_node) : fabric_(nranks), nranks_(nranks) {
-    fabric_.add(std::make_unique<TakingTransport>(make_inproc(std::make_shared<inproc::Hub>(nranks), 0), of_node), 0);
+    auto transport = make_inproc(std::make_shared<inproc::Hub>(nranks), 0);
+    fabric_.add(std::make_unique<NodeTransport>(std::move(transport), [=](int rank) { return rank < of_node; }), 0);
     Config config{};
     config.env.device_direct = direct ? 1 : 0;
     direct_.emplace(fabric_, nranks, config, Log());
@@ -118,28 +106,35 @@ TEST(DeviceLayout, HasMessagesOfOtherNodesInMemoryOfTheirOwn) {
   for (const DeviceStep& step : chunk.steps) EXPECT_TRUE(step.sent.empty() || is_direct(step.sent));
 }
 
-// The last chunk's messages are short ones; they go the ways of the others.
-TEST(DeviceLayout, ReservesWhatEveryChunkNeeds) {
-  Layouts layouts(2, true);
-  const DeviceLayout layout = layouts.between_nodes(520448, 16384);
+// The last chunk's messages are short ones; they go the ways of the others, or need less.
+void expect_enough_for_every_chunk(const DeviceLayout& layout) {
   const DeviceRoom& room = layout.room();
-  std::vector<std::byte> pinned(room.pinned), device(room.device), direct(room.direct);
+  std::vector<uint64_t> words(room.words);
+  std::vector<std::byte> pinned(room.pinned), device(room.device), shared(room.shared), direct(room.direct);
+  const DeviceMemory memory{words.data(), pinned.data(), device.data(), shared.data(), direct.data()};
   const auto is_within = [](std::span<const std::byte> piece, const std::vector<std::byte>& all) {
     return piece.data() >= all.data() && piece.data() + piece.size() <= all.data() + all.size();
   };
   size_t shortest = SIZE_MAX;
   for (size_t i = 0; i < layout.plan().chunks; ++i) {
-    const DeviceChunk chunk =
-        layout.chunk(i, {.pinned = pinned.data(), .device = device.data(), .direct = direct.data()});
+    const DeviceChunk chunk = layout.chunk(i, memory);
     for (const DeviceChunk::Place& place : chunk.places) {
       EXPECT_TRUE(is_within(place.memory, direct) || is_within(place.memory, pinned)) << i;
     }
     for (const DeviceStep& step : chunk.steps) {
       EXPECT_TRUE(step.sent.empty() || is_within(step.sent, direct) || is_within(step.sent, pinned)) << i;
+      EXPECT_TRUE(step.lent.empty() || is_within(step.lent, shared)) << i;
       if (!step.sent.empty()) shortest = std::min(shortest, step.sent.size());
     }
+    for (const uint64_t* const word : words_of(chunk)) EXPECT_LT(word, words.data() + words.size()) << i;
   }
   EXPECT_LT(shortest, kLeastDirect);
+}
+
+TEST(DeviceLayout, ReservesWhatEveryChunkNeeds) {
+  Layouts of_nodes(2, true), of_both(4, true, 2);
+  expect_enough_for_every_chunk(of_nodes.between_nodes(520448, 16384));
+  expect_enough_for_every_chunk(of_both.of(747840, true, 32768));
 }
 
 TEST(DeviceLayout, HasMessagesOfTheNodeAndWhatIsNotAskedForElsewhere) {

@@ -5,6 +5,7 @@
 #include "runtime/choice.hpp"
 #include "runtime/device_work.hpp"
 #include "runtime/execution.hpp"
+#include "tests/support/node_transport.hpp"
 #include "tests/unit/collectives/shapes.hpp"
 #include "transport/inproc/inproc.hpp"
 
@@ -40,7 +41,10 @@ class Orders {
     call.root = query.root;
     call.codec = codec_;
     Fabric fabric(topology_.nranks);
-    fabric.add(make_inproc(std::make_shared<inproc::Hub>(topology_.nranks), query.rank), query.rank);
+    const auto node_of = [this](int rank) { return topology_.node_of[static_cast<size_t>(rank)]; };
+    const auto of_node = [=, own = node_of(query.rank)](int rank) { return node_of(rank) == own; };
+    auto transport = make_inproc(std::make_shared<inproc::Hub>(topology_.nranks), query.rank);
+    fabric.add(std::make_unique<NodeTransport>(std::move(transport), of_node), query.rank);
     DevicePeers peers(fabric, query.rank, topology_.nranks);
     return device_room(call, {codec_, std::make_shared<Plan>(std::move(plan))}, {&peers, nullptr}).orders;
   }
@@ -74,7 +78,8 @@ TEST(DeviceOrders, AreNoMoreThanAStreamTakes) {
   const std::shared_ptr<const Codec> codec = std::move(int8);
   for (const topo::Topology& shape :
        {shapes::even(1, 2), shapes::even(1, 3), shapes::even(1, 8), shapes::even(2, 2), shapes::even(4, 8),
-        shapes::blocks({3, 1, 2}), shapes::divided(shapes::even(2, 8), 2, 2)}) {
+        shapes::even(3, 2), shapes::blocks({3, 1, 2}), shapes::divided(shapes::even(2, 8), 2, 2),
+        shapes::divided(shapes::even(7, 8), 2, 2), shapes::divided(shapes::even(9, 8), 2, 2)}) {
     const topo::Topology topology = on_devices(shape);
     expect_few_orders(topology, nullptr);
     expect_few_orders(topology, codec);

@@ -166,6 +166,24 @@ TEST_F(DevicePassing, LendsToTheNodeWhatOtherNodesGetAsAMessage) {
   }
 }
 
+// What a node has heard of the one before it hands to its own ranks, and to the next node.
+TEST_F(DevicePassing, GoesOnToTheNodeAndToTheNext) {
+  for (const char* const codec : {"none", "bf16"}) {
+    for (const int asks : {0, 1}) {
+      Reducing ranks(device_, with(direct(blocks({2, 2, 2}), "hier_ring"), [=](int, Config& config) {
+                       config.codec = codec;
+                       config.env.device_direct = asks;
+                     }));
+      ASSERT_TRUE(ranks.world().ok()) << ranks.world().why();
+      for (int turn = 0; turn < kToKnowEachOther; ++turn) gather_all(&ranks, turn);
+      const size_t before = device_->reached();
+      gather_all(&ranks, 9);
+      EXPECT_GT(device_->reached(), before) << codec;
+      for (int on_host = 0; on_host < ranks.nranks(); ++on_host) gather_past(&ranks, on_host);
+    }
+  }
+}
+
 TEST_F(DevicePassing, SendsOnToOtherNodesFromDeviceMemory) {
   Reducing ranks(device_, direct(blocks({1, 1, 1}), "ring"));
   ASSERT_TRUE(ranks.world().ok()) << ranks.world().why();
