@@ -10,7 +10,7 @@
 #include <cstdlib>
 
 #include "conformance.hpp"
-#include "ranks.hpp"
+#include "shm_ranks.hpp"
 #include "tests/support/directory.hpp"
 #include "transport/shm/liveness.hpp"
 
@@ -20,26 +20,6 @@ namespace {
 
 // In what the leader says of its file: behind the rings' size and the token.
 constexpr size_t kPathInOffer = 24;
-
-struct Result {
-  Status status;
-  std::string warning;
-  std::unique_ptr<Transport> transport;
-};
-
-// Runs make_shm() on `nranks` threads, with options that `change` may alter.
-std::vector<Result> setup(int nranks, const std::function<void(ShmOptions&)>& change) {
-  const auto meeting = std::make_shared<Meeting>(nranks);
-  std::vector<Result> results(static_cast<size_t>(nranks));
-  run_ranks(nranks, [&](int rank) {
-    InprocBootstrap bootstrap(meeting, rank);
-    ShmOptions options = shm_options(bootstrap);
-    change(options);
-    Result& result = results[static_cast<size_t>(rank)];
-    result.status = make_shm(options, &result.transport, &result.warning);
-  });
-  return results;
-}
 
 // A file system with room for `bytes`.
 shm::Allocate room_for(size_t bytes) {
