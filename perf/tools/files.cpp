@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -19,25 +20,14 @@ bool put(const fs::path& path, const std::string& text) {
   return file.good();
 }
 
-// Where the file's new text is written before it takes the old one's place; "": it is no ordinary file, or its folder
-// takes no other.
-fs::path beside(const fs::path& path) {
-  std::error_code failed;
-  if (!fs::is_regular_file(path, failed)) return {};
-  const fs::path part = fs::canonical(path, failed).string() + ".part";
-  return !failed && std::ofstream(part) ? part : fs::path();
-}
-
-// As a whole: whoever ends the process meanwhile, or a full disk, leaves the file as it was before.
-bool replace(const fs::path& path, const fs::path& part, const std::string& text) {
-  std::error_code failed;
-  if (put(part, text)) {
-    fs::rename(part, fs::canonical(path, failed), failed);
-    if (!failed) return true;
-    errno = failed.value();
-  }
+// An ordinary file as a whole: whoever ends the process meanwhile, or a full disk, leaves it as it was before. In place
+// where its folder takes no other file.
+bool replace(const fs::path& path, const std::string& text) {
+  const fs::path part = path.string() + ".part";
+  if (!std::ofstream(part)) return put(path, text);
+  if (put(part, text) && std::rename(part.c_str(), path.c_str()) == 0) return true;
   const int error = errno;
-  fs::remove(part, failed);
+  std::remove(part.c_str());
   errno = error;
   return false;
 }
@@ -54,8 +44,9 @@ Problem try_files(const std::vector<std::string>& paths) {
 
 Problem write_file(const std::string& path, const std::string& text) {
   if (path.empty()) return {};
-  const fs::path part = beside(path);
-  const bool written = part.empty() ? put(path, text) : replace(path, part, text);
+  std::error_code none;
+  const bool ordinary = fs::is_regular_file(path, none);
+  const bool written = ordinary ? replace(fs::canonical(path, none), text) : put(path, text);
   if (!written) return {fmt::format("cannot write {}: {}", path, std::strerror(errno)), kCheckFailed};
   return {};
 }

@@ -152,8 +152,8 @@ class Run {
         if (!world_.is_root()) continue;
         if (first == 0) print(table_head(meta_));  // not before: what cannot start has no table
         for (size_t i = first; i < rows_.size(); ++i) print(table_line(rows_[i]));
-        static_cast<void>(
-            write_tables());  // so that a run which is ended leaves them; what fails does so in the end, too
+        // A run that is ended leaves them; what fails here does so in the end, too.
+        static_cast<void>(write_tables());
       }
     }
     return {};

@@ -7,7 +7,9 @@
 #include <optional>
 
 #include "coll/coll.h"
+#include "runtime/call.hpp"
 #include "tests/support/device_buffer.hpp"
+#include "tests/unit/collectives/shapes.hpp"
 
 namespace coll::test {
 
@@ -16,8 +18,6 @@ namespace {
 constexpr size_t kCount = 100'003;          // elements of a block; a byte each is more than what is staged
 constexpr size_t kOfLentBuffers = 600'016;  // floats in memory of collMemAllocDevice() that peers read
 constexpr int kRoot = 0;
-constexpr DataType kTypes[] = {collInt8,    collUint8,   collInt32,   collUint32,   collInt64,      collUint64,
-                               collFloat16, collFloat32, collFloat64, collBfloat16, collFloat8e4m3, collFloat8e5m2};
 
 enum class Where { kHost, kDevice, kBoth };  // kBoth: odd ranks' buffers are the host's
 
@@ -28,13 +28,12 @@ struct Case {
   size_t count = kCount;
 };
 
-size_t blocks_sent(collFunc_t func, int nranks) {
-  const bool all = func == collFuncReduceScatter || func == collFuncAlltoAll || func == collFuncScatter;
-  return all ? static_cast<size_t>(nranks) : 1;
-}
-size_t blocks_received(collFunc_t func, int nranks) {
-  const bool all = func == collFuncAllGather || func == collFuncAlltoAll || func == collFuncGather;
-  return all ? static_cast<size_t>(nranks) : 1;
+// What the library makes of it.
+Call call_of(const Case& c) {
+  Call call{static_cast<Function>(c.func)};
+  call.count = c.count;
+  call.type = c.type;
+  return call;
 }
 bool receives(collFunc_t func, int rank) { return rank == kRoot || (func != collFuncReduce && func != collFuncGather); }
 
@@ -81,9 +80,8 @@ class DeviceCollectives : public testing::TestWithParam<const char*> {
     return is_exact() || coded;
   }
   Bytes input(const Case& c) const {
-    return make_input(c.type, {c.op == collProd, false}, blocks_sent(c.func, nranks_) * c.count, rank_, nranks_);
+    return make_input(c.type, {c.op == collProd, false}, input_count(call_of(c), nranks_), rank_, nranks_);
   }
-  size_t output_bytes(const Case& c) const { return blocks_received(c.func, nranks_) * c.count * size_of(c.type); }
 
   // Once more on the stream, to its end.
   void run_on_stream(const Case& c, const void* send, void* recv) const {
@@ -96,7 +94,7 @@ class DeviceCollectives : public testing::TestWithParam<const char*> {
   }
   Bytes result(const Case& c, Where where) const {
     const Bytes send = input(c);
-    Bytes recv(output_bytes(c));
+    Bytes recv(output_bytes(call_of(c), nranks_));
     if (where == Where::kHost || (where == Where::kBoth && rank_ % 2 == 1)) {
       EXPECT_EQ(call(c, send.data(), recv.data(), comm_, nullptr), collSuccess) << collGetLastError(comm_);
       return recv;
@@ -127,10 +125,8 @@ class DeviceCollectives : public testing::TestWithParam<const char*> {
 };
 
 TEST_P(DeviceCollectives, MakeTheHostsBytesOfEveryType) {
-  constexpr collFunc_t kFuncs[] = {collFuncAllReduce, collFuncReduceScatter, collFuncAllGather, collFuncBroadcast,
-                                   collFuncReduce,    collFuncAlltoAll,      collFuncGather,    collFuncScatter};
-  for (const collFunc_t func : kFuncs) {
-    for (const DataType type : kTypes) expect_the_hosts_bytes({func, type});
+  for (const collFunc_t func : shapes::kFuncs) {
+    for (int type = 0; type < collNumTypes; ++type) expect_the_hosts_bytes({func, static_cast<DataType>(type)});
   }
   size_t device_bytes = 0;
   ASSERT_EQ(collCommMemUsage(comm_, nullptr, &device_bytes), collSuccess) << collGetLastError(comm_);

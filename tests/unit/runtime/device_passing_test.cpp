@@ -78,6 +78,22 @@ class DevicePassing : public DeviceCalls {
     ranks->together([&](int rank) { return gather(ranks, rank); });
     for (int rank = 0; rank < ranks->nranks(); ++rank) expect_gathered(ranks, rank, all);
   }
+  static void meet(Reducing* ranks) {
+    ASSERT_TRUE(ranks->world().ok()) << ranks->world().why();
+    for (int turn = 0; turn < kToKnowEachOther; ++turn) gather_all(ranks, turn);
+  }
+  // ... of which some is read where it lies.
+  void gather_all_with_loans(Reducing* ranks) const {
+    const size_t before = device_->reached();
+    gather_all(ranks, 9);
+    EXPECT_GT(device_->reached(), before);
+  }
+  // The same, and then with each rank in turn on the host.
+  void gather_in_every_way(Reducing* ranks) const {
+    meet(ranks);
+    gather_all_with_loans(ranks);
+    for (int on_host = 0; on_host < ranks->nranks(); ++on_host) gather_past(ranks, on_host);
+  }
   // `on_host`: a rank that calls with host memory.
   static void gather_past(Reducing* ranks, int on_host) {
     const std::vector<float> all = gathered(*ranks, 7);
@@ -104,8 +120,7 @@ class DevicePassing : public DeviceCalls {
 TEST_F(DevicePassing, LendsWhatEachRankOfARingHandsOn) {
   for (const int nranks : {3, 4}) {
     Reducing ranks(device_, counted(nranks));
-    ASSERT_TRUE(ranks.world().ok()) << ranks.world().why();
-    for (int turn = 0; turn < kToKnowEachOther; ++turn) gather_all(&ranks, turn);
+    meet(&ranks);
     traffic_->bytes = traffic_->loans = 0;
     gather_all(&ranks, 9);
     EXPECT_GE(traffic_->loans, static_cast<size_t>(nranks * (nranks - 1)));
@@ -118,8 +133,7 @@ TEST_F(DevicePassing, LendsWhatEachRankOfARingHandsOn) {
 TEST_F(DevicePassing, GoesOnFromAndToRanksThatCallWithHostMemory) {
   for (int on_host = 0; on_host < 4; ++on_host) {
     Reducing ranks(device_, counted(4));
-    ASSERT_TRUE(ranks.world().ok()) << ranks.world().why();
-    for (int turn = 0; turn < kToKnowEachOther; ++turn) gather_all(&ranks, turn);
+    meet(&ranks);
     traffic_->bytes = traffic_->loans = 0;
     gather_past(&ranks, on_host);
     EXPECT_GT(traffic_->loans, 0U) << on_host;
@@ -129,12 +143,9 @@ TEST_F(DevicePassing, GoesOnFromAndToRanksThatCallWithHostMemory) {
 
 TEST_F(DevicePassing, LendsWhatHasComeFromAnotherNode) {
   Reducing ranks(device_, direct(blocks({1, 3}), "hier_direct", 0));
-  ASSERT_TRUE(ranks.world().ok()) << ranks.world().why();
-  for (int turn = 0; turn < kToKnowEachOther; ++turn) gather_all(&ranks, turn);
+  meet(&ranks);
   direct_->received = 0;
-  const size_t before = device_->reached();
-  gather_all(&ranks, 9);
-  EXPECT_GT(device_->reached(), before);
+  gather_all_with_loans(&ranks);
   EXPECT_GT(direct_->received, 0U) << "it comes to device memory, though ranks of the node get it, too";
   gather_past(&ranks, 1);
 }
@@ -157,12 +168,8 @@ TEST_F(DevicePassing, LendsToTheNodeWhatOtherNodesGetAsAMessage) {
   for (const char* const codec : {"none", "bf16"}) {
     Reducing ranks(device_,
                    with(direct(blocks({2, 1}), "direct"), [codec](int, Config& config) { config.codec = codec; }));
-    ASSERT_TRUE(ranks.world().ok()) << ranks.world().why();
-    for (int turn = 0; turn < kToKnowEachOther; ++turn) gather_all(&ranks, turn);
-    const size_t before = device_->reached();
-    gather_all(&ranks, 9);
-    EXPECT_GT(device_->reached(), before) << codec;
-    for (int on_host = 0; on_host < ranks.nranks(); ++on_host) gather_past(&ranks, on_host);
+    SCOPED_TRACE(codec);
+    gather_in_every_way(&ranks);
   }
 }
 
@@ -174,12 +181,8 @@ TEST_F(DevicePassing, GoesOnToTheNodeAndToTheNext) {
                        config.codec = codec;
                        config.env.device_direct = asks;
                      }));
-      ASSERT_TRUE(ranks.world().ok()) << ranks.world().why();
-      for (int turn = 0; turn < kToKnowEachOther; ++turn) gather_all(&ranks, turn);
-      const size_t before = device_->reached();
-      gather_all(&ranks, 9);
-      EXPECT_GT(device_->reached(), before) << codec;
-      for (int on_host = 0; on_host < ranks.nranks(); ++on_host) gather_past(&ranks, on_host);
+      SCOPED_TRACE(codec);
+      gather_in_every_way(&ranks);
     }
   }
 }
